@@ -1,0 +1,4 @@
+//! Ostler: an OAuth 2.0 authorization server for non-human identities.
+
+pub mod clock;
+pub mod config;
