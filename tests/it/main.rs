@@ -1,1 +1,4 @@
 //! Black-box tests: one binary, one harness.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod services;
