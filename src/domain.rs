@@ -1,0 +1,22 @@
+//! The nouns and their rules.
+//!
+//! Nothing here performs I/O, knows HTTP or SQL, or awaits: values come in, decisions go out. The
+//! words are those of the field; where ours differ (an *account* is what RFC 6749 calls a client's
+//! owner, a *credential* is its registered client), the type says so.
+
+pub mod access;
+pub mod account;
+pub mod api;
+pub mod audit;
+pub mod credential;
+pub mod id;
+pub mod liveness;
+pub mod name;
+pub mod organization;
+pub mod resource;
+pub mod role;
+pub mod scope;
+pub mod secret;
+pub mod signing_key;
+pub mod token;
+pub mod usage;

@@ -1,0 +1,111 @@
+//! Access: what an account has been granted.
+//!
+//! Access is a set of grants and is never flattened: *read on all* beside *write on APOLLO* is not
+//! *write on all*. A credential narrows its account's access grant by grant.
+
+use std::collections::BTreeMap;
+
+use super::id::ApiId;
+use super::resource::Identifiers;
+use super::resource::ResourceType;
+use super::scope::ScopeSet;
+
+/// Per resource type of an API, the resources that a grant reaches. A type that is not mentioned
+/// counts as none: it was added to the API after the grant was made.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Restrictions(BTreeMap<ResourceType, Identifiers>);
+
+impl Restrictions {
+    /// The resources of this type.
+    pub fn of(&self, resource_type: &ResourceType) -> &Identifiers {
+        static NONE: Identifiers = Identifiers::NONE;
+        self.0.get(resource_type).unwrap_or(&NONE)
+    }
+
+    /// The types that are mentioned, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&ResourceType, &Identifiers)> {
+        self.0.iter()
+    }
+
+    /// What both allow.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        self.iter()
+            .map(|(kind, own)| (kind.clone(), own.intersection(other.of(kind))))
+            .collect()
+    }
+}
+
+impl FromIterator<(ResourceType, Identifiers)> for Restrictions {
+    fn from_iter<I: IntoIterator<Item = (ResourceType, Identifiers)>>(types: I) -> Self {
+        Self(types.into_iter().collect())
+    }
+}
+
+/// Some scopes at one API, on some of its resources.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Grant {
+    /// The API.
+    pub api: ApiId,
+    /// What may be done there.
+    pub scopes: ScopeSet,
+    /// To which resources.
+    pub resources: Restrictions,
+}
+
+/// What an account, a role or a credential holds: a set of grants.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Access(Vec<Grant>);
+
+impl Access {
+    /// No access at all.
+    pub const NOTHING: Self = Self(Vec::new());
+
+    /// The grants.
+    pub fn grants(&self) -> &[Grant] {
+        &self.0
+    }
+
+    /// The grants at one API.
+    pub fn at(&self, api: ApiId) -> impl Iterator<Item = &Grant> {
+        self.0.iter().filter(move |grant| grant.api == api)
+    }
+
+    /// The APIs at which anything is granted, each once, in the order of their ids.
+    pub fn apis(&self) -> Vec<ApiId> {
+        let mut apis: Vec<_> = self.0.iter().map(|grant| grant.api).collect();
+        apis.sort_unstable();
+        apis.dedup();
+        apis
+    }
+
+    /// What is left of it under a credential's narrowing: whatever both grant, pair by pair.
+    #[must_use]
+    pub fn narrowed_by(&self, narrowing: &Self) -> Self {
+        self.0
+            .iter()
+            .flat_map(|own| {
+                narrowing
+                    .at(own.api)
+                    .map(move |limit| own.shared_with(limit))
+            })
+            .filter(|shared| !shared.scopes.is_empty())
+            .collect()
+    }
+}
+
+impl Grant {
+    fn shared_with(&self, limit: &Self) -> Self {
+        Self {
+            api: self.api,
+            scopes: self.scopes.intersection(&limit.scopes),
+            resources: self.resources.intersection(&limit.resources),
+        }
+    }
+}
+
+impl FromIterator<Grant> for Access {
+    fn from_iter<I: IntoIterator<Item = Grant>>(grants: I) -> Self {
+        Self(grants.into_iter().collect())
+    }
+}

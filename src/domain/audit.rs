@@ -1,0 +1,273 @@
+//! Audit events: one row per change, chained by hash.
+//!
+//! Each chain (one per organization, and one for the instance) is a list in which every event
+//! carries the SHA-256 of itself and of its predecessor, over the canonical JSON of [RFC 8785]. An
+//! edit, a deletion or a re-ordering breaks the chain at the first bad row.
+//!
+//! [RFC 8785]: https://www.rfc-editor.org/rfc/rfc8785
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::id::EventId;
+use super::id::OrganizationId;
+use super::id::RequestId;
+
+/// Which chain an event is in.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Chain {
+    /// What belongs to no organization: keys, organizations made.
+    Instance,
+    /// An organization's own.
+    Organization(OrganizationId),
+}
+
+impl Chain {
+    /// The name in the database.
+    pub fn name(self) -> String {
+        match self {
+            Self::Instance => "instance".to_owned(),
+            Self::Organization(id) => id.to_string(),
+        }
+    }
+}
+
+/// Who did it. Only what the server itself knows: nothing here comes from a header or a body.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Actor {
+    /// `service_account`, or `local` for a person at the server's own machine.
+    pub kind: &'static str,
+    /// Its id; empty for `local`.
+    pub id: String,
+    /// Its name at the time.
+    pub name: String,
+    /// The address that the request came from.
+    pub address: Option<String>,
+    /// The `User-Agent`, bounded.
+    pub user_agent: Option<String>,
+}
+
+/// To what it was done.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Target {
+    /// What kind of thing, such as `service_account`.
+    pub kind: &'static str,
+    /// Its id.
+    pub id: String,
+    /// Its name at the time.
+    pub name: String,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum AuditResult {
+    /// The change was made.
+    Success,
+    /// The caller was known and was not allowed to.
+    Refused,
+}
+
+impl AuditResult {
+    /// The word in the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// The value of one field before and after a change. Only fields that are named here by the code
+/// that makes the change get in: never a secret, a hash or a private key.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Changes(pub BTreeMap<&'static str, (Value, Value)>);
+
+impl Changes {
+    /// Notes that `field` went from `before` to `after`.
+    #[must_use]
+    pub fn with(
+        mut self,
+        field: &'static str,
+        before: impl Into<Value>,
+        after: impl Into<Value>,
+    ) -> Self {
+        self.0.insert(field, (before.into(), after.into()));
+        self
+    }
+
+    /// The JSON of the `changes` member.
+    pub fn to_json(&self) -> Value {
+        let field = |(name, (before, after)): (&&'static str, &(Value, Value))| {
+            let change = serde_json::json!({"before": before, "after": after});
+            ((*name).to_owned(), change)
+        };
+        Value::Object(self.0.iter().map(field).collect())
+    }
+}
+
+/// What happened, before it has its place in a chain.
+#[derive(Clone, Debug)]
+pub struct AuditDraft {
+    /// The event's id.
+    pub id: EventId,
+    /// The chain that it goes into.
+    pub chain: Chain,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// What, such as `service_account.disable`.
+    pub action: &'static str,
+    /// To what.
+    pub target: Target,
+    /// How it ended.
+    pub result: AuditResult,
+    /// How many times (refused calls are gathered).
+    pub count: u32,
+    /// The request that did it.
+    pub request_id: Option<RequestId>,
+    /// What changed.
+    pub changes: Changes,
+}
+
+/// The SHA-256 of an event, in lower-case hex.
+pub type EventHash = String;
+
+/// What the first event of a chain has as its `previous_hash`: 64 zeros.
+pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// An event in its place: the stored members, and the canonical JSON that was hashed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct SealedEvent {
+    /// Its number in the chain, from 1.
+    pub sequence: i64,
+    /// The hash of the event before it.
+    pub previous_hash: EventHash,
+    /// Its own hash.
+    pub hash: EventHash,
+    /// The `changes` as JSON text.
+    pub changes: String,
+}
+
+impl AuditDraft {
+    /// Gives the event its place after the event with `previous_hash`.
+    pub fn seal(&self, sequence: i64, previous_hash: &str) -> SealedEvent {
+        let changes = self.changes.to_json();
+        let members = serde_json::json!({
+            "id": self.id.to_string(),
+            "sequence": sequence,
+            "at": self.at.to_string(),
+            "actor": {
+                "type": self.actor.kind,
+                "id": self.actor.id,
+                "name": self.actor.name,
+                "address": self.actor.address,
+                "user_agent": self.actor.user_agent,
+            },
+            "action": self.action,
+            "target": {
+                "type": self.target.kind,
+                "id": self.target.id,
+                "name": self.target.name,
+            },
+            "result": self.result.as_str(),
+            "count": self.count,
+            "request_id": self.request_id.map(|id| id.to_string()),
+            "changes": changes,
+            "previous_hash": previous_hash,
+        });
+        SealedEvent {
+            sequence,
+            previous_hash: previous_hash.to_owned(),
+            hash: hash(&members),
+            changes: canonical(&changes),
+        }
+    }
+}
+
+/// The hash of an event's members, all but `hash` itself.
+pub fn hash(members: &Value) -> EventHash {
+    use std::fmt::Write;
+    let digest = ring::digest::digest(&ring::digest::SHA256, canonical(members).as_bytes());
+    digest
+        .as_ref()
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+}
+
+/// The canonical JSON of [RFC 8785] for what occurs here: objects, arrays, strings, whole numbers,
+/// booleans and null. (serde_json writes strings as section 3.2.2.2 wants them; our keys are ASCII,
+/// so sorting by bytes is sorting by UTF-16.)
+///
+/// [RFC 8785]: https://www.rfc-editor.org/rfc/rfc8785
+pub fn canonical(value: &Value) -> String {
+    match value {
+        Value::Object(members) => {
+            let mut sorted: Vec<_> = members.iter().collect();
+            sorted.sort_by_key(|(name, _)| *name);
+            let members: Vec<_> = sorted
+                .into_iter()
+                .map(|(name, value)| format!("{}:{}", Value::from(name.as_str()), canonical(value)))
+                .collect();
+            format!("{{{}}}", members.join(","))
+        }
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(canonical).collect();
+            format!("[{}]", items.join(","))
+        }
+        scalar => scalar.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_json_sorts_its_members_and_has_no_blanks() {
+        let value = serde_json::json!({"b": [1, {"z": null, "a": "é\n"}], "a": true});
+        assert_eq!(
+            canonical(&value),
+            r#"{"a":true,"b":[1,{"a":"é\n","z":null}]}"#
+        );
+    }
+
+    #[test]
+    fn the_hash_depends_on_place_and_content() {
+        let draft = AuditDraft {
+            id: EventId::from_bits(1),
+            chain: Chain::Instance,
+            at: Timestamp::UNIX_EPOCH,
+            actor: Actor {
+                kind: "local",
+                id: String::new(),
+                name: "init".into(),
+                address: None,
+                user_agent: None,
+            },
+            action: "instance.init",
+            target: Target {
+                kind: "instance",
+                id: String::new(),
+                name: String::new(),
+            },
+            result: AuditResult::Success,
+            count: 1,
+            request_id: None,
+            changes: Changes::default().with("status", "active", "disabled"),
+        };
+        let first = draft.seal(1, GENESIS);
+        assert_eq!(first.hash.len(), 64);
+        assert_eq!(first, draft.seal(1, GENESIS));
+        assert_ne!(first.hash, draft.seal(2, GENESIS).hash);
+        assert_ne!(first.hash, draft.seal(1, &first.hash).hash);
+        let mut edited = draft.clone();
+        edited.count = 2;
+        assert_ne!(first.hash, edited.seal(1, GENESIS).hash);
+    }
+}

@@ -1,0 +1,125 @@
+//! Credentials: the ways in which an account proves itself. Each has a `client_id` of its own and
+//! may only narrow what its account may do.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+use super::access::Access;
+use super::id::AccountId;
+use super::id::ClientId;
+use super::id::CredentialId;
+use super::id::OrganizationId;
+use super::name::Label;
+use super::organization::Generation;
+use super::organization::Status;
+use super::secret::StoredSecret;
+
+/// How a credential proves itself. More kinds come with their features.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum CredentialKind {
+    /// A generated secret, by Basic or in the body (RFC 6749 section 2.3.1).
+    ClientSecret,
+}
+
+impl CredentialKind {
+    /// The word in the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientSecret => "client_secret",
+        }
+    }
+
+    /// The kind of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        (name == Self::ClientSecret.as_str()).then_some(Self::ClientSecret)
+    }
+}
+
+/// One way for an account to prove itself.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// Its id.
+    pub id: CredentialId,
+    /// The organization of its account.
+    pub organization: OrganizationId,
+    /// The account that it proves.
+    pub account: AccountId,
+    /// Its public name at the OAuth endpoints.
+    pub client_id: ClientId,
+    /// How it proves itself.
+    pub kind: CredentialKind,
+    /// Its name, unique in the account.
+    pub name: Label,
+    /// Whether it may authenticate.
+    pub status: Status,
+    /// Raised to kill the tokens that it got.
+    pub generation: Generation,
+    /// The networks that it may come from; empty = any.
+    pub allowed_networks: Vec<IpNet>,
+    /// What it is narrowed to; `None` = all of its account's access.
+    pub narrowing: Option<Access>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Its secrets from the oldest to the newest; ended ones stay for a while, to be found.
+    pub secrets: Vec<StoredSecret>,
+}
+
+/// How a credential stands, as an administrator sees it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CredentialStatus {
+    /// In use.
+    Active,
+    /// Stopped by an administrator.
+    Disabled,
+    /// No secret of it is good any more.
+    Expired,
+    /// Taken back for good.
+    Revoked,
+}
+
+impl CredentialStatus {
+    /// The word in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+impl Credential {
+    /// How it stands at `now`.
+    pub fn status_at(&self, now: Timestamp) -> CredentialStatus {
+        match self.status {
+            Status::Revoked => CredentialStatus::Revoked,
+            Status::Disabled => CredentialStatus::Disabled,
+            Status::Active if self.live_secrets(now).next().is_none() => CredentialStatus::Expired,
+            Status::Active => CredentialStatus::Active,
+        }
+    }
+
+    /// The secrets that may still authenticate.
+    pub fn live_secrets(&self, now: Timestamp) -> impl Iterator<Item = &StoredSecret> {
+        self.secrets
+            .iter()
+            .filter(move |secret| secret.is_live(now))
+    }
+
+    /// The end of its newest secret; `None` = never.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        self.secrets.last().and_then(|newest| newest.ends_at)
+    }
+}
+
+/// How long a secret lives unless its maker says otherwise.
+pub const DEFAULT_SECRET_LIFETIME: Duration = Duration::from_secs(90 * 86_400);
+
+/// How long the old secret lives after a rotation unless the caller says otherwise.
+pub const DEFAULT_OVERLAP: Duration = Duration::from_secs(86_400);
+
+/// The longest overlap of a rotation.
+pub const MAX_OVERLAP: Duration = Duration::from_secs(30 * 86_400);

@@ -1,0 +1,200 @@
+//! Scopes: what a token may do at an API.
+//!
+//! A set is kept sorted, so the `scope` claim and every answer name the same scopes in the same
+//! order ([RFC 6749 §3.3] gives the order no meaning).
+//!
+//! [RFC 6749 §3.3]: https://www.rfc-editor.org/rfc/rfc6749#section-3.3
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The longest scope, in bytes.
+pub const MAX_SCOPE_LEN: usize = 128;
+
+/// A text that is not a scope, or not a list of them.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum InvalidScope {
+    /// RFC 6749 appendix A.4: `%x21 / %x23-5B / %x5D-7E`.
+    #[error("a scope is printable ASCII without blanks, quotes and backslashes")]
+    Alphabet,
+    /// Two blanks in a row, or one at an end (RFC 6749 section 3.3 has single spaces between).
+    #[error("scopes are separated by single spaces")]
+    Separator,
+    /// Longer than [`MAX_SCOPE_LEN`].
+    #[error("a scope has at most 128 characters")]
+    TooLong,
+}
+
+/// One scope: a `scope-token` of [RFC 6749 §3.3].
+///
+/// [RFC 6749 §3.3]: https://www.rfc-editor.org/rfc/rfc6749#section-3.3
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Scope(Arc<str>);
+
+impl Scope {
+    /// Checks the grammar.
+    pub fn parse(text: &str) -> Result<Self, InvalidScope> {
+        let right = !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
+        if !right {
+            return Err(InvalidScope::Alphabet);
+        }
+        if text.len() > MAX_SCOPE_LEN {
+            return Err(InvalidScope::TooLong);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// A set of scopes, sorted, each once.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct ScopeSet(Vec<Scope>);
+
+impl ScopeSet {
+    /// Reads the `scope` parameter: scopes between single spaces. The same scope twice counts once.
+    pub fn parse(text: &str) -> Result<Self, InvalidScope> {
+        text.split(' ')
+            .map(|token| match token {
+                "" => Err(InvalidScope::Separator),
+                token => Scope::parse(token),
+            })
+            .collect()
+    }
+
+    /// Whether `scope` is in it.
+    pub fn contains(&self, scope: &Scope) -> bool {
+        self.0.binary_search(scope).is_ok()
+    }
+
+    /// Whether a scope of this text is in it.
+    pub fn has(&self, scope: &str) -> bool {
+        self.0
+            .binary_search_by(|own| own.as_str().cmp(scope))
+            .is_ok()
+    }
+
+    /// Whether every scope of `self` is in `other`.
+    pub fn is_subset(&self, other: &Self) -> bool {
+        self.0.iter().all(|scope| other.contains(scope))
+    }
+
+    /// The scopes that both hold.
+    #[must_use]
+    pub fn intersection(&self, other: &Self) -> Self {
+        Self(
+            self.0
+                .iter()
+                .filter(|scope| other.contains(scope))
+                .cloned()
+                .collect(),
+        )
+    }
+
+    /// The scopes in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Scope> {
+        self.0.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<Scope> for ScopeSet {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        let mut scopes: Vec<Scope> = scopes.into_iter().collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        scopes.shrink_to_fit();
+        Self(scopes)
+    }
+}
+
+impl<'a> IntoIterator for &'a ScopeSet {
+    type Item = &'a Scope;
+    type IntoIter = std::slice::Iter<'a, Scope>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// The `scope` parameter and claim: one string, single spaces between.
+impl fmt::Display for ScopeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, scope) in self.0.iter().enumerate() {
+            if position > 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str(scope.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_is_sorted_and_counts_each_scope_once() {
+        let set = ScopeSet::parse("write read write").unwrap();
+        assert_eq!(set.to_string(), "read write");
+        assert_eq!(set.len(), 2);
+        assert!(set.has("read") && !set.has("admin"));
+    }
+
+    #[test]
+    fn what_is_not_the_grammar_is_refused() {
+        use InvalidScope::{Alphabet, Separator, TooLong};
+        let long = "x".repeat(MAX_SCOPE_LEN + 1);
+        for (text, why) in [
+            ("", Separator),
+            (" read", Separator),
+            ("read ", Separator),
+            ("read  write", Separator),
+            ("re\"ad", Alphabet),
+            ("re\\ad", Alphabet),
+            ("réad", Alphabet),
+            ("read\twrite", Alphabet),
+            ("read\u{7f}", Alphabet),
+            (long.as_str(), TooLong),
+        ] {
+            assert_eq!(ScopeSet::parse(text), Err(why), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn subsets_and_intersections() {
+        let all = ScopeSet::parse("a b c").unwrap();
+        let some = ScopeSet::parse("b d").unwrap();
+        assert!(!some.is_subset(&all));
+        assert_eq!(some.intersection(&all), ScopeSet::parse("b").unwrap());
+        assert!(ScopeSet::default().is_subset(&some));
+    }
+}
