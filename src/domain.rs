@@ -10,6 +10,7 @@ pub mod api;
 pub mod audit;
 pub mod credential;
 pub mod id;
+pub mod issuer;
 pub mod liveness;
 pub mod name;
 pub mod organization;
