@@ -8,6 +8,7 @@ pub mod access;
 pub mod account;
 pub mod api;
 pub mod audit;
+pub mod client;
 pub mod credential;
 pub mod id;
 pub mod issuer;

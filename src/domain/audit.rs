@@ -201,7 +201,7 @@ pub fn hash(members: &Value) -> EventHash {
 }
 
 /// The canonical JSON of [RFC 8785] for what occurs here: objects, arrays, strings, whole numbers,
-/// booleans and null. (serde_json writes strings as section 3.2.2.2 wants them; our keys are ASCII,
+/// booleans and null. (`serde_json` writes strings as section 3.2.2.2 wants them; our keys are ASCII,
 /// so sorting by bytes is sorting by UTF-16.)
 ///
 /// [RFC 8785]: https://www.rfc-editor.org/rfc/rfc8785

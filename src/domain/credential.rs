@@ -116,10 +116,10 @@ impl Credential {
 }
 
 /// How long a secret lives unless its maker says otherwise.
-pub const DEFAULT_SECRET_LIFETIME: Duration = Duration::from_secs(90 * 86_400);
+pub const DEFAULT_SECRET_LIFETIME: Duration = Duration::from_hours(90 * 24);
 
 /// How long the old secret lives after a rotation unless the caller says otherwise.
-pub const DEFAULT_OVERLAP: Duration = Duration::from_secs(86_400);
+pub const DEFAULT_OVERLAP: Duration = Duration::from_hours(24);
 
 /// The longest overlap of a rotation.
-pub const MAX_OVERLAP: Duration = Duration::from_secs(30 * 86_400);
+pub const MAX_OVERLAP: Duration = Duration::from_hours(30 * 24);
