@@ -1,4 +1,5 @@
 //! Black-box tests: one binary, one harness.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod architecture;
 mod services;
