@@ -1,5 +1,6 @@
 //! Ostler: an OAuth 2.0 authorization server for non-human identities.
 
+pub mod app;
 pub mod clock;
 pub mod config;
 pub mod domain;

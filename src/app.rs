@@ -1,0 +1,47 @@
+//! The application: everything that a request may touch, and the actions on it.
+//!
+//! The admin API, the shell at the server's own machine and the console call the same functions for
+//! the same action, so that no rule is written twice.
+//!
+//! - [`directory`]: what the OAuth endpoints know of clients and tokens; the only way from a request
+//!   to those facts
+//! - [`change`]: how a durable change is made, to its end, with its audit event and its effects
+
+pub mod change;
+pub mod directory;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::live::LiveState;
+use crate::store::Store;
+
+use directory::Directory;
+
+/// Everything that a request may touch. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Durable facts.
+    pub store: Arc<dyn Store>,
+    /// Perishable facts.
+    pub live: Arc<dyn LiveState>,
+    /// Clients and tokens, as the OAuth endpoints see them.
+    pub directory: Arc<Directory>,
+}
+
+/// Runs `work` to its end, also when the request that asked for it is gone: a client that hangs up
+/// must not cancel a transaction half-way.
+pub async fn to_completion<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(value) => value,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Only a runtime that is being torn down cancels a task that nobody aborts; then this
+            // future is not polled again either.
+            Err(_) => std::future::pending().await,
+        },
+    }
+}

@@ -1,0 +1,96 @@
+//! How a durable change is made.
+//!
+//! 1. [`begin`]: one transaction, under the lock of its organization;
+//! 2. the action reads and writes through [`OpenChange::rows`], and notes what it touches;
+//! 3. [`OpenChange::commit`]: the audit event and the change become durable together; then this
+//!    node's memory follows, then the live state is told. Only then may the change be acknowledged.
+//!
+//! The live state is told within its own deadline, and its failure fails nothing: it costs later
+//! readers a look-up in the store.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::audit::AuditDraft;
+use crate::domain::id::OrganizationId;
+use crate::live::Dead;
+use crate::store::Change;
+use crate::store::RevokedToken;
+use crate::store::StoreError;
+
+use super::App;
+use super::directory::Touched;
+
+/// How long the live state keeps what is dead: longer than any token may live
+/// (`tokens.max_lifetime_seconds` is at most a day), with room for clocks that differ.
+const DEAD_FOR: Duration = Duration::from_hours(26);
+
+/// A transaction with what it will have touched when it is committed.
+pub struct OpenChange {
+    /// Reads and writes.
+    pub rows: Box<dyn Change>,
+    touched: Vec<Touched>,
+    dead: Vec<Dead>,
+    revoked: Option<RevokedToken>,
+}
+
+/// Begins a change inside an organization, or one of the instance (`None`).
+pub async fn begin(
+    app: &App,
+    organization: Option<OrganizationId>,
+) -> Result<OpenChange, StoreError> {
+    Ok(OpenChange {
+        rows: app.store.begin(organization).await?,
+        touched: Vec::new(),
+        dead: Vec::new(),
+        revoked: None,
+    })
+}
+
+impl OpenChange {
+    /// Notes that what is remembered of `what` is no longer true.
+    pub fn touch(&mut self, what: Touched) {
+        self.touched.push(what);
+    }
+
+    /// Notes tokens that the change kills.
+    pub fn kill(&mut self, dead: Dead) {
+        self.dead.push(dead);
+    }
+
+    /// Notes a single token that the change revokes.
+    pub fn revoke(&mut self, token: RevokedToken) {
+        self.dead.push(Dead::Token(token.id));
+        self.revoked = Some(token);
+    }
+
+    /// Makes the change durable, together with its audit event, and lets this node and the live
+    /// state know. When this returns `Ok`, no later question sees the old state.
+    pub async fn commit(self, app: &App, event: &AuditDraft) -> Result<(), StoreError> {
+        let committed = self.rows.commit(event).await;
+        // Also after an error: a commit whose answer was lost may have happened.
+        app.directory.forget(&self.touched);
+        committed?;
+
+        let now = app.clock.now();
+        if let Some(token) = &self.revoked {
+            app.directory.note_revoked(token, now);
+        }
+        tell_live_state(app, &self.dead, now).await;
+        Ok(())
+    }
+}
+
+async fn tell_live_state(app: &App, dead: &[Dead], now: Timestamp) {
+    if dead.is_empty() {
+        return;
+    }
+    let until = now.saturating_add(DEAD_FOR).unwrap_or(Timestamp::MAX);
+    if let Err(error) = app.live.mark_dead(dead, until).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the live state was not told of a revocation; the store decides"
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! The directory: clients and tokens, as the OAuth endpoints see them.
+//!
+//! On the embedded store this process is the only writer, so what it remembers is true by
+//! construction: each change drops what it touched after its commit and before its acknowledgement.
+//! On a shared store other nodes write too, and every question goes to the store.
+//!
+//! A question that is being answered while a change commits may still see what was before; one that
+//! begins after the acknowledgement never does. That is what [`Directory::fill`] is for: an answer
+//! read before a change is never remembered after it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+
+use jiff::Timestamp;
+use quick_cache::sync::Cache;
+
+use crate::domain::api::Api;
+use crate::domain::client::Client;
+use crate::domain::id::AccountId;
+use crate::domain::id::ApiId;
+use crate::domain::id::ClientId;
+use crate::domain::id::OrganizationId;
+use crate::domain::token::TokenId;
+use crate::store::RevokedToken;
+use crate::store::Store;
+use crate::store::StoreError;
+use crate::store::TokenStanding;
+
+/// The most clients that are remembered.
+const MAX_CLIENTS: usize = 100_000;
+
+/// The most APIs that are remembered.
+const MAX_APIS: usize = 10_000;
+
+/// What a change touched, so that it is forgotten.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Touched {
+    /// Every client of the organization.
+    Organization(OrganizationId),
+    /// Every client of the account.
+    Account(AccountId),
+    /// Every client with access to the API, and the API itself.
+    Api(ApiId),
+}
+
+/// Clients and tokens, as the OAuth endpoints see them.
+pub struct Directory {
+    store: Arc<dyn Store>,
+    /// `None` on a shared store.
+    memory: Option<Memory>,
+}
+
+struct Memory {
+    clients: Cache<ClientId, Arc<Client>>,
+    apis: Cache<Arc<str>, Arc<Api>>,
+    revoked: RwLock<HashMap<TokenId, Timestamp>>,
+    /// Counts changes. Whoever remembers an answer holds it for reading, whoever forgets for
+    /// writing.
+    changes: RwLock<u64>,
+}
+
+impl Directory {
+    /// A directory over a store that other processes write to as well: it remembers nothing.
+    pub fn shared(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            memory: None,
+        }
+    }
+
+    /// A directory over a store that only this process writes to. Reads every token that was revoked
+    /// and has not yet expired, since from here on memory decides.
+    pub async fn embedded(store: Arc<dyn Store>, now: Timestamp) -> Result<Self, StoreError> {
+        let revoked = store.list_revoked_tokens(now).await?;
+        let memory = Memory {
+            clients: Cache::new(MAX_CLIENTS),
+            apis: Cache::new(MAX_APIS),
+            revoked: RwLock::new(
+                revoked
+                    .iter()
+                    .map(|token| (token.id, token.expires_at))
+                    .collect(),
+            ),
+            changes: RwLock::new(0),
+        };
+        Ok(Self {
+            store,
+            memory: Some(memory),
+        })
+    }
+
+    /// The client of this id.
+    pub async fn client(&self, id: ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        let Some(memory) = &self.memory else {
+            return Ok(self.store.find_client(id).await?.map(Arc::new));
+        };
+        if let Some(client) = memory.clients.get(&id) {
+            return Ok(Some(client));
+        }
+        let before = memory.changes();
+        let client = self.store.find_client(id).await?.map(Arc::new);
+        if let Some(client) = &client {
+            memory.fill(before, || memory.clients.insert(id, Arc::clone(client)));
+        }
+        Ok(client)
+    }
+
+    /// The API whose tokens have this `aud`.
+    pub async fn api(&self, audience: &str) -> Result<Option<Arc<Api>>, StoreError> {
+        let Some(memory) = &self.memory else {
+            let api = self.store.find_api_by_audience(audience).await?;
+            return Ok(api.map(Arc::new));
+        };
+        if let Some(api) = memory.apis.get(audience) {
+            return Ok(Some(api));
+        }
+        let before = memory.changes();
+        let api = self
+            .store
+            .find_api_by_audience(audience)
+            .await?
+            .map(Arc::new);
+        if let Some(api) = &api {
+            memory.fill(before, || {
+                memory.apis.insert(api.audience.shared(), Arc::clone(api));
+            });
+        }
+        Ok(api)
+    }
+
+    /// How a token of this client stands; `None` when there is no such client (any more).
+    pub async fn token_standing(
+        &self,
+        client_id: ClientId,
+        token: TokenId,
+    ) -> Result<Option<TokenStanding>, StoreError> {
+        let Some(memory) = &self.memory else {
+            return self.store.find_token_standing(client_id, token).await;
+        };
+        let client = self.client(client_id).await?;
+        Ok(client.map(|client| TokenStanding {
+            standing: client.standing,
+            account: client.account,
+            organization: client.organization,
+            credential: client.credential,
+            token_is_revoked: memory.is_revoked(token),
+        }))
+    }
+
+    /// Forgets what a change touched: after its commit, before its acknowledgement, and also when
+    /// it is not known whether it was committed.
+    pub fn forget(&self, touched: &[Touched]) {
+        let Some(memory) = &self.memory else { return };
+        if touched.is_empty() {
+            return;
+        }
+        let mut changes = memory
+            .changes
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *changes += 1;
+        memory
+            .clients
+            .retain(|_, client| !touched.iter().any(|what| what.concerns(client)));
+        memory
+            .apis
+            .retain(|_, api| !touched.contains(&Touched::Api(api.id)));
+    }
+
+    /// Remembers that a token was revoked: after its commit, before its acknowledgement.
+    pub fn note_revoked(&self, token: &RevokedToken, now: Timestamp) {
+        let Some(memory) = &self.memory else { return };
+        let mut revoked = memory
+            .revoked
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        // Sweep when it has doubled since the last time, so that each insert costs O(1) on average.
+        if revoked.len() == revoked.capacity() {
+            revoked.retain(|_, end| *end > now);
+        }
+        revoked.insert(token.id, token.expires_at);
+    }
+}
+
+impl Memory {
+    fn changes(&self) -> u64 {
+        *self.changes.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers an answer, unless something has changed since it was asked for.
+    fn fill(&self, before: u64, remember: impl FnOnce()) {
+        let changes = self.changes.read().unwrap_or_else(PoisonError::into_inner);
+        if *changes == before {
+            remember();
+        }
+    }
+
+    fn is_revoked(&self, token: TokenId) -> bool {
+        let revoked = self.revoked.read().unwrap_or_else(PoisonError::into_inner);
+        revoked.contains_key(&token)
+    }
+}
+
+impl Touched {
+    fn concerns(self, client: &Client) -> bool {
+        match self {
+            Self::Organization(id) => client.organization == id,
+            Self::Account(id) => client.account == id,
+            Self::Api(id) => client.access.grants().iter().any(|grant| grant.api == id),
+        }
+    }
+}
