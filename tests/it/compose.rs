@@ -1,0 +1,146 @@
+//! `docker-compose.yml`, without a Docker engine: what it says holds together.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde::Deserialize;
+use tempfile::TempDir;
+
+#[derive(Deserialize)]
+struct Compose {
+    services: BTreeMap<String, Service>,
+    secrets: BTreeMap<String, SecretFile>,
+    volumes: BTreeMap<String, Option<String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Service {
+    image: String,
+    build: Option<Build>,
+    secrets: Vec<String>,
+    volumes: Vec<String>,
+    ports: Vec<String>,
+    healthcheck: Option<HealthCheck>,
+    depends_on: BTreeMap<String, Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Build {
+    dockerfile_inline: String,
+}
+
+#[derive(Deserialize)]
+struct HealthCheck {
+    test: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    condition: String,
+}
+
+#[derive(Deserialize)]
+struct SecretFile {
+    file: String,
+}
+
+#[test]
+fn every_secret_is_a_file_that_git_ignores_and_the_instructions_make() {
+    let machine = Machine::with_secrets();
+    let ignored = read(".gitignore");
+    assert!(ignored.lines().any(|line| line == "/secrets/"));
+
+    for secret in machine.compose.secrets.values() {
+        assert!(secret.file.starts_with("./secrets/"), "{}", secret.file);
+        assert!(machine.path().join(&secret.file).is_file());
+    }
+    let services = machine.compose.services.values();
+    for used in services.flat_map(|service| &service.secrets) {
+        assert!(machine.compose.secrets.contains_key(used), "{used}");
+    }
+}
+
+#[test]
+fn every_service_is_pinned_healthy_before_use_and_published_on_loopback_only() {
+    let compose = compose();
+    for (name, service) in &compose.services {
+        let tag = service.image.rsplit(':').next().unwrap();
+        let is_pinned = tag.contains('.') || service.build.is_some();
+        assert!(is_pinned, "{name} has a floating image: {}", service.image);
+
+        let check = service.healthcheck.as_ref().unwrap();
+        assert!(check.test[0].starts_with("CMD"), "{name}");
+        for (needed, dependency) in &service.depends_on {
+            assert!(compose.services.contains_key(needed));
+            assert_eq!(dependency.condition, "service_healthy", "{name}: {needed}");
+        }
+        for port in &service.ports {
+            assert!(port.starts_with("127.0.0.1:"), "{name} publishes {port}");
+        }
+        for volume in &service.volumes {
+            let volume = volume.split(':').next().unwrap();
+            assert!(compose.volumes.contains_key(volume), "{name}: {volume}");
+        }
+    }
+}
+
+#[test]
+fn the_image_is_built_from_pinned_ones_and_runs_without_root() {
+    let compose = compose();
+    let dockerfile = &compose.services["ostler"].build.as_ref().unwrap();
+    let lines: Vec<&str> = dockerfile.dockerfile_inline.lines().collect();
+
+    let bases = lines.iter().filter_map(|line| line.strip_prefix("FROM "));
+    let tags = bases.map(|base| base.split([':', ' ']).nth(1).unwrap());
+    assert!(tags.clone().all(|tag| tag.contains('.')));
+    assert_eq!(tags.count(), 2);
+    assert!(lines.contains(&"USER 10001:10001"));
+    assert!(lines.contains(&"ENTRYPOINT [\"ostler\"]"));
+}
+
+/// A machine on which the instructions at the top of the file were followed.
+struct Machine {
+    compose: Compose,
+    directory: TempDir,
+}
+
+impl Machine {
+    fn with_secrets() -> Self {
+        let directory = TempDir::new().unwrap();
+        let status = Command::new("bash")
+            .args(["-euc", &secret_instructions()])
+            .current_dir(directory.path())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        Self {
+            compose: compose(),
+            directory,
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+/// The commands that the file's head gives for the secrets, but for the change of owner.
+fn secret_instructions() -> String {
+    let text = read("docker-compose.yml");
+    let (head, _) = text.split_once("# Say what clients").unwrap();
+    let commands = head.lines().filter_map(|line| line.strip_prefix("#   "));
+    let commands: Vec<&str> = commands.collect();
+    assert!(commands.len() > 1, "the instructions are gone");
+    commands.join("\n").replace("sudo chown 10001", ":")
+}
+
+fn compose() -> Compose {
+    serde_saphyr::from_str(&read("docker-compose.yml")).unwrap()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
