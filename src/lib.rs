@@ -4,5 +4,7 @@ pub mod app;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod http;
 pub mod live;
+pub mod request_id;
 pub mod store;

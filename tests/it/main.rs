@@ -4,3 +4,4 @@
 mod architecture;
 mod compose;
 mod services;
+mod transport;

@@ -1,0 +1,21 @@
+//! HTTP: extract, call, respond. There are no rules in here.
+//!
+//! The way of a request, from the outside in:
+//!
+//! - [`serve`]: the accept loop; [`limits`] says what a peer may take, [`shutdown`] when it ends,
+//!   [`tls`] what it speaks;
+//! - [`edge`]: what surrounds every request: its id, its bounds, its numbers ([`metrics`]), panics,
+//!   and answers that no handler gave; [`address`] says who is calling, [`body`] bounds what is read;
+//! - the handlers.
+
+pub mod address;
+pub mod body;
+mod connection;
+pub mod edge;
+pub mod limits;
+pub mod metrics;
+mod refused;
+pub mod serve;
+pub mod shutdown;
+mod socket;
+pub mod tls;

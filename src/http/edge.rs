@@ -1,0 +1,245 @@
+//! What happens to every request before its handler and to every answer after it.
+//!
+//! One function does it all, on purpose: the OAuth routes are a hot path, and a stack of middleware
+//! costs several microseconds of boxes and clones for the same effect. In order:
+//!
+//! 1. an id, never the caller's own, that goes out as `X-Request-Id`;
+//! 2. refusals that need no handler: a missing `Host`, too many header fields, a body that says it is
+//!    too large;
+//! 3. the handler, with its body bounded, its time bounded, and its panics caught;
+//! 4. a JSON body for an answer that has only a status (an unknown path, another method);
+//! 5. the header fields that no answer should be without, and the numbers.
+
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use axum::Router;
+use axum::body::Body;
+use axum::body::Bytes;
+use axum::http::HeaderMap;
+use axum::http::HeaderName;
+use axum::http::HeaderValue;
+use axum::http::Method;
+use axum::http::Request;
+use axum::http::Response;
+use axum::http::Version;
+use axum::http::header;
+use tokio::time::Instant;
+use tower::Service;
+
+use crate::clock::Clock;
+use crate::http::address::TrustedProxies;
+use crate::http::body::BodyFate;
+use crate::http::body::BodyFault;
+use crate::http::body::BoundedBody;
+use crate::http::limits::Limits;
+use crate::http::metrics::HttpMetrics;
+use crate::http::refused::Form;
+use crate::http::refused::Refused;
+use crate::http::serve::Peer;
+use crate::request_id::RequestId;
+use crate::request_id::RequestIds;
+
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// A router, and what surrounds every request to it.
+pub struct Edge {
+    router: Router,
+    limits: Limits,
+    proxies: TrustedProxies,
+    https: bool,
+    ids: RequestIds,
+    metrics: HttpMetrics,
+}
+
+/// What an [`Edge`] needs besides its router.
+pub struct EdgeSettings {
+    /// The bounds of requests and connections.
+    pub limits: Limits,
+    /// Whose `X-Forwarded-For` counts.
+    pub proxies: TrustedProxies,
+    /// Whether callers reach us by https only, directly or through a proxy; then answers say so
+    /// (`Strict-Transport-Security`).
+    pub https: bool,
+    /// The time in request ids.
+    pub clock: Arc<dyn Clock>,
+    /// Where requests are counted.
+    pub metrics: HttpMetrics,
+}
+
+impl Edge {
+    /// Surrounds `router`.
+    pub fn new(router: Router, settings: EdgeSettings) -> Self {
+        Self {
+            router,
+            limits: settings.limits,
+            proxies: settings.proxies,
+            https: settings.https,
+            ids: RequestIds::new(settings.clock),
+            metrics: settings.metrics,
+        }
+    }
+
+    /// The bounds of requests and connections.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn metrics(&self) -> &HttpMetrics {
+        &self.metrics
+    }
+
+    /// Answers one request from `peer`.
+    pub async fn answer<B>(&self, peer: Peer, request: Request<B>) -> Response<Body>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
+    {
+        let started = Instant::now();
+        let id = self.ids.next();
+        let path = request.uri().path();
+        let form = Form::of(path);
+        let in_flight = self.metrics.begin(path, started);
+
+        let mut response = match self.refuse_unheard(&request) {
+            Some(refused) => refused.answer(form, id),
+            None => match id.scope(self.handle(peer, request, started)).await {
+                Ok(response) => response,
+                Err(refused) => refused.answer(form, id),
+            },
+        };
+        fill_bare(&mut response, form, id);
+        self.add_headers(response.headers_mut(), id);
+
+        in_flight.end(response.status());
+        response
+    }
+
+    /// Refuses what can be refused from the head alone.
+    fn refuse_unheard<B: hyper::body::Body>(&self, request: &Request<B>) -> Option<Refused> {
+        let headers = request.headers();
+        if request.version() == Version::HTTP_11
+            && headers.get_all(header::HOST).iter().take(2).count() != 1
+        {
+            return Some(Refused::bad_host());
+        }
+        if request.method() == Method::CONNECT || !request.uri().path().starts_with('/') {
+            return Some(Refused::no_path());
+        }
+        // HTTP/1.1 connections refuse this while they parse; HTTP/2 bounds only the size.
+        if headers.len() > self.limits.headers {
+            return Some(Refused::too_many_headers(self.limits.headers));
+        }
+        let limit = self.limits.body_bytes_for(request.uri().path());
+        let announced = request.body().size_hint().lower();
+        (announced > limit as u64).then(|| Refused::body(BodyFault::TooLarge, limit))
+    }
+
+    /// Has the router answer, within bounds.
+    async fn handle<B>(
+        &self,
+        peer: Peer,
+        mut request: Request<B>,
+        started: Instant,
+    ) -> Result<Response<Body>, Refused>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
+    {
+        let address = self
+            .proxies
+            .client_address(peer.address.ip(), request.headers());
+        request.extensions_mut().insert(address);
+
+        let limit = self.limits.body_bytes_for(request.uri().path());
+        let (request, fate) = self.bound_body(request, limit, started);
+        let answer = catch_panic(|| self.router.clone().call(request));
+        let answered = tokio::time::timeout_at(started + self.limits.request, answer).await;
+
+        if let Some(fault) = fate.as_ref().and_then(BodyFate::fault) {
+            return Err(Refused::body(fault, limit));
+        }
+        match answered {
+            Ok(Some(Ok(response))) => Ok(response),
+            Ok(None) => {
+                self.metrics.panicked();
+                Err(Refused::panicked())
+            }
+            Err(_) if fate.is_some_and(|fate| fate.is_waiting()) => {
+                Err(Refused::body(BodyFault::TimedOut, limit))
+            }
+            Err(_) => {
+                tracing::warn!("a request reached its deadline");
+                Err(Refused::deadline())
+            }
+        }
+    }
+
+    fn bound_body<B>(
+        &self,
+        request: Request<B>,
+        limit: usize,
+        started: Instant,
+    ) -> (Request<Body>, Option<BodyFate>)
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
+    {
+        if request.body().is_end_stream() {
+            return (request.map(|_| Body::empty()), None);
+        }
+        let deadline = started + self.limits.body_read;
+        let request = request.map(|body| BoundedBody::new(body, limit, deadline));
+        let fate = request.body().fate();
+        (request.map(Body::new), Some(fate))
+    }
+
+    fn add_headers(&self, headers: &mut HeaderMap, id: RequestId) {
+        if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+            headers.insert(&X_REQUEST_ID, id);
+        }
+        // What a handler has said for itself stays.
+        let mut default = |name: HeaderName, value: &'static str| {
+            headers
+                .entry(name)
+                .or_insert(HeaderValue::from_static(value));
+        };
+        default(header::CACHE_CONTROL, "no-store");
+        default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        default(header::REFERRER_POLICY, "no-referrer");
+        default(
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; frame-ancestors 'none'",
+        );
+        if self.https {
+            default(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
+        }
+    }
+}
+
+/// Gives an error that is only a status, or only a library's line of text, a body in our form.
+fn fill_bare(response: &mut Response<Body>, form: Form, id: RequestId) {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return;
+    }
+    let is_bare = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if is_bare {
+        Refused::bare(status).write_to(response, form, id);
+    }
+}
+
+/// Runs the future that `make` makes; `None` if either panics.
+///
+/// The state that a panic may have left behind is the request's own, and goes with it.
+async fn catch_panic<F: Future>(make: impl FnOnce() -> F) -> Option<F::Output> {
+    let mut future = pin!(catch_unwind(AssertUnwindSafe(make)).ok()?);
+    std::future::poll_fn(move |cx| {
+        catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
+            .map_or(Poll::Ready(None), |poll| poll.map(Some))
+    })
+    .await
+}

@@ -1,0 +1,189 @@
+//! The accept loop.
+//!
+//! `axum::serve` has no bound on the time a request head takes, on the number of connections or on
+//! a handshake, so we accept connections ourselves: each gets a task of its own, in which its TLS
+//! handshake happens too, and nothing that a peer does can hold up the loop.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+use tokio::task::JoinError;
+use tokio::task::JoinSet;
+
+use crate::http::connection::Connection;
+use crate::http::edge::Edge;
+use crate::http::shutdown::Shutdown;
+use crate::http::tls::Tls;
+
+/// How long the loop rests after an accept that failed, at first and at most.
+const REST_AFTER_FAILURE: Duration = Duration::from_millis(10);
+const LONGEST_REST: Duration = Duration::from_secs(1);
+
+/// What a refused connection is told; only in clear text, before any request is read.
+const TOO_MANY_CONNECTIONS: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
+    connection: close\r\n\
+    retry-after: 1\r\n\
+    content-type: application/json\r\n\
+    content-length: 35\r\n\
+    \r\n\
+    {\"error\":\"temporarily_unavailable\"}";
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// Where it connects from.
+    pub address: SocketAddr,
+}
+
+/// How serving ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Drained {
+    /// Connections that were cut because they were still busy when time was up.
+    pub cut: usize,
+}
+
+/// Opens a listener; an error names the address.
+pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    })
+}
+
+/// Serves connections until `shutdown`, then finishes what is in flight.
+///
+/// Ends when the last connection has, at the latest `limits.drain` after the first trigger, and at
+/// once after the second.
+pub async fn serve(
+    listener: TcpListener,
+    tls: Option<Arc<Tls>>,
+    edge: Arc<Edge>,
+    shutdown: Shutdown,
+) -> Drained {
+    let mut connections = JoinSet::new();
+    accept_until(&shutdown, &listener, tls, &edge, &mut connections).await;
+    // From here on the kernel refuses newcomers.
+    drop(listener);
+    drain(&shutdown, edge.limits().drain, &mut connections).await
+}
+
+async fn accept_until(
+    shutdown: &Shutdown,
+    listener: &TcpListener,
+    tls: Option<Arc<Tls>>,
+    edge: &Arc<Edge>,
+    connections: &mut JoinSet<()>,
+) {
+    let mut door = Door {
+        places: Arc::new(Semaphore::new(edge.limits().connections)),
+        tls,
+        edge: Arc::clone(edge),
+        shutdown: shutdown.clone(),
+        rest: REST_AFTER_FAILURE,
+    };
+    let mut stop = std::pin::pin!(shutdown.triggered());
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => return,
+            Some(ended) = connections.join_next() => report(ended),
+            accepted = listener.accept() => match accepted {
+                Ok((stream, address)) => door.admit(stream, address, connections),
+                Err(error) => tokio::select! {
+                    () = &mut stop => return,
+                    () = door.rest_after(&error) => {}
+                },
+            },
+        }
+    }
+}
+
+/// Lets connections in, up to the limit.
+struct Door {
+    places: Arc<Semaphore>,
+    tls: Option<Arc<Tls>>,
+    edge: Arc<Edge>,
+    shutdown: Shutdown,
+    rest: Duration,
+}
+
+impl Door {
+    fn admit(&mut self, stream: TcpStream, address: SocketAddr, connections: &mut JoinSet<()>) {
+        self.rest = REST_AFTER_FAILURE;
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            return self.refuse(&stream);
+        };
+        let connection = Connection {
+            stream,
+            peer: Peer { address },
+            tls: self.tls.clone(),
+            edge: Arc::clone(&self.edge),
+            shutdown: self.shutdown.clone(),
+        };
+        let open = self.edge.metrics().connection();
+        connections.spawn(async move {
+            let _held: (OwnedSemaphorePermit, _) = (place, open);
+            connection.run().await;
+        });
+    }
+
+    fn refuse(&self, stream: &TcpStream) {
+        self.edge.metrics().connection_refused();
+        if self.tls.is_none() {
+            // A new connection's send buffer is empty, so this does not wait, and if it fails the
+            // peer sees a closed connection, which says the same.
+            let _ = stream.try_write(TOO_MANY_CONNECTIONS);
+        }
+    }
+
+    /// Rests when the system has nothing to give (EMFILE, ENOMEM): trying again at once would only
+    /// burn the processor. What went wrong with a single connection needs no rest.
+    async fn rest_after(&mut self, error: &io::Error) {
+        if matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionAborted
+                | io::ErrorKind::ConnectionReset
+                | io::ErrorKind::Interrupted
+        ) {
+            return;
+        }
+        if self.rest == REST_AFTER_FAILURE {
+            tracing::warn!(%error, "cannot accept connections");
+        }
+        tokio::time::sleep(self.rest).await;
+        self.rest = (self.rest * 2).min(LONGEST_REST);
+    }
+}
+
+async fn drain(shutdown: &Shutdown, limit: Duration, connections: &mut JoinSet<()>) -> Drained {
+    let all_ended = async {
+        while let Some(ended) = connections.join_next().await {
+            report(ended);
+        }
+    };
+    tokio::select! {
+        () = all_ended => {}
+        () = tokio::time::sleep(limit) => {}
+        () = shutdown.immediate() => {}
+    }
+    let cut = connections.len();
+    if cut > 0 {
+        tracing::warn!(connections = cut, "cut connections that were still busy");
+    }
+    connections.shutdown().await;
+    Drained { cut }
+}
+
+/// A task of a connection ends normally, or by a bug outside any handler.
+fn report(ended: Result<(), JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!("a connection ended in a panic");
+    }
+}

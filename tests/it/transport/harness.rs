@@ -1,0 +1,199 @@
+//! A server with a small router, and a client that sends exactly the bytes it is told to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::Router;
+use axum::body::Bytes;
+use axum::routing::get;
+use axum::routing::post;
+use ostler::clock::SystemClock;
+use ostler::http::address::ClientAddress;
+use ostler::http::address::TrustedProxies;
+use ostler::http::edge::Edge;
+use ostler::http::edge::EdgeSettings;
+use ostler::http::limits::Limits;
+use ostler::http::metrics::HttpMetrics;
+use ostler::http::metrics::Registry;
+use ostler::http::serve::Drained;
+use ostler::http::serve::bind;
+use ostler::http::serve::serve;
+use ostler::http::shutdown::Shutdown;
+use ostler::http::tls::Tls;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+/// A timeout that a test waits for.
+pub const SHORT: Duration = Duration::from_millis(60);
+
+/// Longer than anything should take: a test that gets here has failed.
+const HANGS: Duration = Duration::from_secs(20);
+
+pub struct Server {
+    pub address: SocketAddr,
+    pub shutdown: Shutdown,
+    pub registry: Registry,
+    pub gate: Arc<Gate>,
+    task: JoinHandle<Drained>,
+}
+
+/// Lets a test hold a request in its handler.
+#[derive(Default)]
+pub struct Gate {
+    pub entered: Notify,
+    pub leave: Notify,
+}
+
+impl Server {
+    pub async fn start(limits: Limits) -> Self {
+        Self::start_with(limits, None, &[]).await
+    }
+
+    pub async fn start_with(limits: Limits, tls: Option<Tls>, proxies: &[&str]) -> Self {
+        let registry = Registry::new();
+        let gate = Arc::new(Gate::default());
+        let proxies = proxies.iter().map(|net| net.parse().unwrap()).collect();
+        let edge = Edge::new(
+            router(&gate),
+            EdgeSettings {
+                limits,
+                proxies: TrustedProxies::new(proxies),
+                https: tls.is_some(),
+                clock: Arc::new(SystemClock),
+                metrics: HttpMetrics::new(&registry),
+            },
+        );
+        let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = Shutdown::new();
+        let served = serve(
+            listener,
+            tls.map(Arc::new),
+            Arc::new(edge),
+            shutdown.clone(),
+        );
+        Self {
+            address,
+            shutdown,
+            registry,
+            gate,
+            task: tokio::spawn(served),
+        }
+    }
+
+    pub async fn connect(&self) -> Client {
+        Client(TcpStream::connect(self.address).await.unwrap())
+    }
+
+    /// Sends `bytes` on a connection of its own and returns all that comes until it is closed.
+    pub async fn exchange(&self, bytes: impl AsRef<[u8]>) -> String {
+        let mut client = self.connect().await;
+        client.send(bytes).await;
+        client.rest().await
+    }
+
+    /// The end of the server, after somebody triggered it.
+    pub async fn ended(self) -> Drained {
+        within(self.task).await.unwrap()
+    }
+}
+
+fn router(gate: &Arc<Gate>) -> Router {
+    let gate = Arc::clone(gate);
+    let wait = || async move {
+        gate.entered.notify_one();
+        gate.leave.notified().await;
+        "done"
+    };
+    Router::new()
+        .route("/hello", get(|| async { "hello" }))
+        .route("/echo", post(|body: Bytes| async { body }))
+        .route("/admin/echo", post(|body: Bytes| async { body }))
+        .route("/unread", post(|| async { "did not look" }))
+        .route("/wait", get(wait))
+        .route("/never", get(std::future::pending::<()>))
+        .route("/panic", get(panics))
+        .route("/large", get(|| async { vec![b'x'; 64 * 1024 * 1024] }))
+        .route(
+            "/address",
+            get(|Extension(ClientAddress(address))| async move { address.to_string() }),
+        )
+}
+
+async fn panics() -> &'static str {
+    panic!("a secret that must not be told")
+}
+
+/// A connection that sends what it is told.
+pub struct Client(pub TcpStream);
+
+impl Client {
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        within(self.0.write_all(bytes.as_ref())).await.unwrap();
+    }
+
+    /// Sends as much as the server takes, which may be less than all.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = within(self.0.write_all(bytes.as_ref())).await;
+    }
+
+    /// One whole response, by its `content-length`.
+    pub async fn response(&mut self) -> String {
+        let mut text = Vec::new();
+        while !text.ends_with(b"\r\n\r\n") {
+            let byte = within(self.0.read_u8()).await;
+            text.push(byte.expect("a whole head"));
+        }
+        let head = String::from_utf8(text).unwrap();
+        let length = header(&head, "content-length").unwrap_or("0");
+        let mut body = vec![0; length.parse().unwrap()];
+        within(self.0.read_exact(&mut body)).await.unwrap();
+        head + &String::from_utf8(body).unwrap()
+    }
+
+    /// All that comes until the server closes the connection.
+    pub async fn rest(&mut self) -> String {
+        let mut text = Vec::new();
+        within(self.0.read_to_end(&mut text)).await.unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    /// Whether the server has closed the connection, cleanly or not, without a byte more.
+    pub async fn is_closed(&mut self) -> bool {
+        matches!(within(self.0.read(&mut [0])).await, Ok(0) | Err(_))
+    }
+}
+
+/// The value of a header field in a response.
+pub fn header<'a>(response: &'a str, name: &str) -> Option<&'a str> {
+    let head = response.split("\r\n\r\n").next()?;
+    head.lines().find_map(|line| {
+        let (field, value) = line.split_once(": ")?;
+        field.eq_ignore_ascii_case(name).then_some(value)
+    })
+}
+
+/// The status code of a response.
+pub fn status(response: &str) -> u16 {
+    let code = response.split(' ').nth(1);
+    code.unwrap_or_else(|| panic!("no response: {response:?}"))
+        .parse()
+        .unwrap()
+}
+
+/// The body of a response, as JSON.
+pub fn json(response: &str) -> serde_json::Value {
+    let (_, body) = response.split_once("\r\n\r\n").unwrap();
+    serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON: {response}"))
+}
+
+/// Fails the test when `future` hangs.
+pub async fn within<F: Future>(future: F) -> F::Output {
+    let bounded = tokio::time::timeout(HANGS, future).await;
+    bounded.expect("the server went on waiting")
+}

@@ -1,0 +1,247 @@
+//! Peers that are slow, greedy or many.
+
+use std::time::Duration;
+
+use ostler::http::limits::Limits;
+
+use super::harness::SHORT;
+use super::harness::Server;
+use super::harness::header;
+use super::harness::json;
+use super::harness::status;
+use super::harness::within;
+
+// Case 109: slowloris
+#[tokio::test]
+async fn a_head_that_does_not_end_is_closed() {
+    let server = Server::start(Limits {
+        header_read: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let mut client = server.connect().await;
+    client.send("GET /hello HTTP/1.1\r\nhost: a\r\nx: ").await;
+    assert!(client.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed() {
+    let server = Server::start(Limits {
+        header_read: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    assert!(server.connect().await.is_closed().await);
+}
+
+// Case 110; RFC 9110 §15.5.9
+#[tokio::test]
+async fn a_body_that_does_not_arrive_is_a_408() {
+    let server = Server::start(Limits {
+        body_read: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    for start in [
+        "content-length: 10\r\n\r\nabc",
+        "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n",
+    ] {
+        let response = server
+            .exchange(format!("POST /echo HTTP/1.1\r\nhost: a\r\n{start}"))
+            .await;
+        assert_eq!(status(&response), 408);
+        assert_eq!(json(&response)["error"], "invalid_request");
+        assert_eq!(header(&response, "connection"), Some("close"));
+        assert!(header(&response, "x-request-id").is_some());
+    }
+}
+
+#[tokio::test]
+async fn when_both_deadlines_pass_at_once_the_body_is_to_blame() {
+    let server = Server::start(Limits {
+        body_read: Duration::from_secs(3600),
+        request: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let response = server
+        .exchange("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\nabc")
+        .await;
+    assert_eq!(status(&response), 408);
+}
+
+// RFC 9110 §15.6.4
+#[tokio::test]
+async fn a_handler_that_does_not_answer_is_a_503() {
+    let server = Server::start(Limits {
+        request: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let mut client = server.connect().await;
+    client.send("GET /never HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let response = client.response().await;
+    assert_eq!(status(&response), 503);
+    assert_eq!(header(&response, "retry-after"), Some("1"));
+    assert_eq!(json(&response)["error"], "temporarily_unavailable");
+}
+
+// Case 107; RFC 9110 §15.5.14
+#[tokio::test]
+async fn a_body_that_says_it_is_too_large_is_a_413_before_it_is_read() {
+    let server = Server::start(Limits::default()).await;
+    for (path, most, kind) in [
+        ("/echo", 64 * 1024, "application/json"),
+        ("/admin/echo", 1024 * 1024, "application/problem+json"),
+    ] {
+        let head = |length: usize| {
+            format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n")
+        };
+        let response = server
+            .exchange(head(most + 1) + "expect: 100-continue\r\n\r\n")
+            .await;
+        assert_eq!(status(&response), 413, "{path}");
+        assert_eq!(header(&response, "content-type"), Some(kind));
+        assert_eq!(header(&response, "connection"), Some("close"));
+
+        let mut client = server.connect().await;
+        client.send(head(most) + "\r\n").await;
+        client.send(vec![b'x'; most]).await;
+        assert_eq!(status(&client.response().await), 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_reaches_a_client_that_is_still_sending() {
+    let server = Server::start(Limits::default()).await;
+    let most = 1024 * 1024;
+    for _ in 0..20 {
+        let mut client = server.connect().await;
+        client
+            .send(format!(
+                "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: {most}\r\n\r\n"
+            ))
+            .await;
+        client.send(vec![b'x'; most]).await;
+        assert_eq!(status(&client.rest().await), 413);
+    }
+}
+
+// Case 107
+#[tokio::test]
+async fn an_endless_chunked_body_is_a_413() {
+    let server = Server::start(Limits::default()).await;
+    let mut client = server.connect().await;
+    client
+        .send("POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")
+        .await;
+    let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
+    for _ in 0..17 {
+        client.try_send(&chunk).await;
+    }
+    assert_eq!(status(&client.rest().await), 413);
+}
+
+#[tokio::test]
+async fn a_handler_that_ignores_its_body_is_heard() {
+    let server = Server::start(Limits::default()).await;
+    let mut client = server.connect().await;
+    client
+        .send("POST /unread HTTP/1.1\r\nhost: a\r\ncontent-length: 60000\r\n\r\n")
+        .await;
+    client.try_send(vec![b'x'; 60_000]).await;
+    assert!(client.rest().await.ends_with("did not look"));
+}
+
+// Case 108; RFC 6585 §5
+#[tokio::test]
+async fn too_many_or_too_large_header_fields_are_a_431() {
+    let server = Server::start(Limits::default()).await;
+    let fields = |count: usize| -> String {
+        (1..count)
+            .map(|number| format!("x-{number}: y\r\n"))
+            .collect()
+    };
+    let head = |fields: &str| {
+        format!("GET /hello HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{fields}\r\n")
+    };
+
+    // `host` and `connection` are two of them.
+    assert_eq!(status(&server.exchange(head(&fields(99))).await), 200);
+    assert_eq!(status(&server.exchange(head(&fields(100))).await), 431);
+
+    for size in [16 * 1024, 64 * 1024, 1024 * 1024] {
+        let mut client = server.connect().await;
+        client
+            .try_send(head(&format!("x: {}\r\n", "y".repeat(size))))
+            .await;
+        assert_eq!(status(&client.rest().await), 431, "{size}");
+    }
+    let cookies = "cookie: a=b\r\n".repeat(10_000);
+    let mut client = server.connect().await;
+    client.try_send(head(&cookies)).await;
+    assert_eq!(status(&client.rest().await), 431);
+}
+
+// Case 119
+#[tokio::test]
+async fn the_newest_connection_is_refused_when_there_are_too_many() {
+    let server = Server::start(Limits {
+        connections: 2,
+        ..Limits::default()
+    })
+    .await;
+    let mut first = server.connect().await;
+    let mut second = server.connect().await;
+    for client in [&mut first, &mut second] {
+        client.send("GET /hello HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert_eq!(status(&client.response().await), 200);
+    }
+
+    let mut third = server.connect().await;
+    let refusal = third.rest().await;
+    assert_eq!(status(&refusal), 503);
+    assert_eq!(json(&refusal)["error"], "temporarily_unavailable");
+
+    // Those that are in are served as before, and a place that is given up is free again.
+    first
+        .send("GET /hello HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        .await;
+    assert_eq!(status(&first.rest().await), 200);
+    drop(first);
+    loop {
+        let mut fourth = server.connect().await;
+        fourth.send("GET /hello HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        // The server may not have noticed yet that the first is gone.
+        if status(&fourth.response().await) == 200 {
+            break;
+        }
+    }
+    let numbers = server.registry.render();
+    assert!(!numbers.contains("ostler_connections_refused_total 0"));
+}
+
+// Case 111
+#[tokio::test]
+async fn a_reader_that_does_not_read_is_closed() {
+    let server = Server::start(Limits {
+        write_stall: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let mut client = server.connect().await;
+    client.send("GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    // The server's gauge, not a guess of the time, says when it has given up.
+    within(async {
+        loop {
+            let numbers = server.registry.render();
+            if numbers.contains("ostler_http_request_seconds_count{route=\"other\"} 1")
+                && numbers.contains("ostler_connections 0")
+            {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
