@@ -2,7 +2,7 @@
 //!
 //! The way of a request, from the outside in:
 //!
-//! - [`serve`]: the accept loop; [`limits`] says what a peer may take, [`shutdown`] when it ends,
+//! - [`serve`]: the accept loop; [`limits`] says what a peer may take, [`shutdown`](crate::shutdown) when it ends,
 //!   [`tls`] what it speaks;
 //! - [`edge`]: what surrounds every request: its id, its bounds, its numbers ([`metrics`]), panics,
 //!   and answers that no handler gave; [`address`] says who is calling, [`body`] bounds what is read;
@@ -16,6 +16,5 @@ pub mod limits;
 pub mod metrics;
 mod refused;
 pub mod serve;
-pub mod shutdown;
 mod socket;
 pub mod tls;

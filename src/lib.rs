@@ -6,5 +6,6 @@ pub mod config;
 pub mod domain;
 pub mod http;
 pub mod live;
-pub mod request_id;
+pub mod shutdown;
 pub mod store;
+pub mod telemetry;

@@ -24,9 +24,9 @@ use tokio_rustls::server::TlsStream;
 use crate::http::edge::Edge;
 use crate::http::limits::Limits;
 use crate::http::serve::Peer;
-use crate::http::shutdown::Shutdown;
 use crate::http::socket::Socket;
 use crate::http::tls::Tls;
+use crate::shutdown::Shutdown;
 
 /// HTTP/1.1 heads are read into a buffer that hyper does not make smaller than this.
 const MIN_BUFFER_BYTES: usize = 8 * 1024;

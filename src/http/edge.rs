@@ -40,8 +40,8 @@ use crate::http::metrics::HttpMetrics;
 use crate::http::refused::Form;
 use crate::http::refused::Refused;
 use crate::http::serve::Peer;
-use crate::request_id::RequestId;
-use crate::request_id::RequestIds;
+use crate::telemetry::request_id::RequestId;
+use crate::telemetry::request_id::RequestIds;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 

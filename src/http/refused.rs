@@ -20,7 +20,7 @@ use axum::http::header;
 use serde_json::json;
 
 use crate::http::body::BodyFault;
-use crate::request_id::RequestId;
+use crate::telemetry::request_id::RequestId;
 
 /// How a refusal is written down.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -18,8 +18,8 @@ use tokio::task::JoinSet;
 
 use crate::http::connection::Connection;
 use crate::http::edge::Edge;
-use crate::http::shutdown::Shutdown;
 use crate::http::tls::Tls;
+use crate::shutdown::Shutdown;
 
 /// How long the loop rests after an accept that failed, at first and at most.
 const REST_AFTER_FAILURE: Duration = Duration::from_millis(10);

@@ -10,6 +10,8 @@ use std::path::Path;
 /// A module of the crate, and the modules that it may name.
 const ARROWS: &[(&str, &[&str])] = &[
     ("clock", &[]),
+    ("shutdown", &[]),
+    ("telemetry", &["clock", "shutdown"]),
     ("domain", &[]),
     ("oauth", &["domain"]),
     ("jwt", &["clock", "domain"]),
@@ -18,12 +20,42 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", &["domain"]),
     (
         "app",
-        &["clock", "config", "domain", "jwt", "live", "oauth", "store"],
+        &[
+            "clock",
+            "config",
+            "domain",
+            "jwt",
+            "live",
+            "oauth",
+            "shutdown",
+            "store",
+            "telemetry",
+        ],
     ),
-    ("http", &["app", "clock", "config", "domain", "oauth"]),
+    (
+        "http",
+        &[
+            "app",
+            "clock",
+            "config",
+            "domain",
+            "oauth",
+            "shutdown",
+            "telemetry",
+        ],
+    ),
     (
         "cli",
-        &["app", "clock", "config", "domain", "http", "oauth"],
+        &[
+            "app",
+            "clock",
+            "config",
+            "domain",
+            "http",
+            "oauth",
+            "shutdown",
+            "telemetry",
+        ],
     ),
 ];
 
