@@ -3,8 +3,14 @@
 //! A live state answers quickly and decides little. About revocation it may only say *dead*: when it
 //! says nothing (after a flush, an empty restart, an old dump, an eviction) the store decides. Each
 //! method says what losing its data means.
+//!
+//! - [`memory`]: inside the process, for one node
+//! - [`failures`]: what is counted against guessing, and in which window of time
 
-use std::net::IpAddr;
+mod expiring;
+pub mod failures;
+pub mod memory;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,6 +24,12 @@ use crate::domain::token::Generations;
 use crate::domain::token::TokenId;
 use crate::domain::usage::UsageStamp;
 use crate::domain::usage::UsageSubject;
+
+use failures::FailureCounter;
+
+/// How long a usage stamp stays after its last use. The store has it within seconds; here it stays
+/// for as long as an overlap of secrets may last, and a little more.
+pub const USAGE_KEPT: Duration = Duration::from_hours(35 * 24);
 
 /// The live state could not answer in time, or at all. Nothing follows from it but *ask the store*.
 #[derive(Debug, thiserror::Error)]
@@ -61,13 +73,27 @@ pub struct TokenNames {
     pub generations: Generations,
 }
 
-/// What is counted: failed authentications of one client id from one address.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct FailureCounter {
-    /// The client id as presented, bounded and folded by the caller; it need not exist.
-    pub client_id: String,
-    /// The address that the request came from.
-    pub address: IpAddr,
+/// What has a generation of its own.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum Generational {
+    Organization(OrganizationId),
+    Account(AccountId),
+    Credential(ClientId),
+}
+
+impl TokenNames {
+    /// What the token's life depends on, each with the generation that the token carries.
+    fn generations(&self) -> [(Generational, Generation); 3] {
+        let carried = &self.generations;
+        [
+            (
+                Generational::Organization(self.organization),
+                carried.organization,
+            ),
+            (Generational::Account(self.account), carried.account),
+            (Generational::Credential(self.client_id), carried.credential),
+        ]
+    }
 }
 
 /// The live state.

@@ -3,5 +3,6 @@
 
 mod architecture;
 mod compose;
+mod live_contract;
 mod services;
 mod transport;

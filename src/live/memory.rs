@@ -1,0 +1,166 @@
+//! The live state inside the process, for a server of one node. It always answers.
+//!
+//! Every map is bounded. What a bound drops is only slower to find again (the store has it) or, for
+//! a counter, lets an attacker start anew once; it is counted.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::RwLock;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::clock::Clock;
+use crate::domain::organization::Generation;
+use crate::domain::token::TokenId;
+use crate::domain::usage::UsageKind;
+use crate::domain::usage::UsageStamp;
+use crate::domain::usage::UsageSubject;
+
+use super::Dead;
+use super::Generational;
+use super::LiveError;
+use super::LiveState;
+use super::TokenNames;
+use super::USAGE_KEPT;
+use super::expiring::ExpiringMap;
+use super::failures::FailureCounter;
+use super::failures::FailureCounts;
+
+/// How much is kept at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Revoked tokens.
+    pub tokens: usize,
+    /// Raised generations.
+    pub generations: usize,
+    /// Usage stamps.
+    pub usage: usize,
+    /// Counters of failures.
+    pub failures: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            tokens: 1_000_000,
+            generations: 250_000,
+            usage: 250_000,
+            failures: 65_536,
+        }
+    }
+}
+
+/// The live state of one process.
+pub struct MemoryLive {
+    clock: Arc<dyn Clock>,
+    dead: RwLock<Graves>,
+    usage: Mutex<ExpiringMap<(UsageSubject, UsageKind), UsageStamp>>,
+    failures: FailureCounts,
+}
+
+struct Graves {
+    tokens: ExpiringMap<TokenId, ()>,
+    generations: ExpiringMap<Generational, Generation>,
+}
+
+impl MemoryLive {
+    /// An empty live state with the default bounds.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::bounded(clock, Bounds::default())
+    }
+
+    /// An empty live state with these bounds.
+    pub fn bounded(clock: Arc<dyn Clock>, bounds: Bounds) -> Self {
+        Self {
+            clock,
+            dead: RwLock::new(Graves {
+                tokens: ExpiringMap::new("tokens", bounds.tokens),
+                generations: ExpiringMap::new("generations", bounds.generations),
+            }),
+            usage: Mutex::new(ExpiringMap::new("usage", bounds.usage)),
+            failures: FailureCounts::new(bounds.failures),
+        }
+    }
+}
+
+impl Graves {
+    fn dig(&mut self, dead: Dead, until: Timestamp, now: Timestamp) {
+        let (whose, generation) = match dead {
+            Dead::Token(token) => return self.tokens.merge(token, (), until, now, |(), ()| {}),
+            Dead::Organization(id, generation) => (Generational::Organization(id), generation),
+            Dead::Account(id, generation) => (Generational::Account(id), generation),
+            Dead::Credential(id, generation) => (Generational::Credential(id), generation),
+        };
+        self.generations
+            .merge(whose, generation, until, now, |known, new| {
+                *known = (*known).max(new);
+            });
+    }
+
+    fn hold(&self, token: &TokenNames, now: Timestamp) -> bool {
+        self.tokens.get(&token.id, now).is_some()
+            || token.generations().iter().any(|(whose, carried)| {
+                self.generations
+                    .get(whose, now)
+                    .is_some_and(|current| carried < current)
+            })
+    }
+}
+
+#[async_trait]
+impl LiveState for MemoryLive {
+    async fn ping(&self) -> Result<(), LiveError> {
+        Ok(())
+    }
+
+    async fn mark_dead(&self, dead: &[Dead], until: Timestamp) -> Result<(), LiveError> {
+        let now = self.clock.now();
+        let mut graves = self.dead.write().unwrap_or_else(PoisonError::into_inner);
+        for one in dead {
+            graves.dig(*one, until, now);
+        }
+        Ok(())
+    }
+
+    async fn is_dead(&self, token: &TokenNames) -> Result<bool, LiveError> {
+        let graves = self.dead.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(graves.hold(token, self.clock.now()))
+    }
+
+    async fn touch(&self, stamps: &[UsageStamp]) -> Result<(), LiveError> {
+        let now = self.clock.now();
+        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        for stamp in stamps {
+            let until = stamp
+                .last_at
+                .saturating_add(USAGE_KEPT)
+                .unwrap_or(Timestamp::MAX);
+            let key = (stamp.subject, stamp.kind);
+            usage.merge(key, stamp.clone(), until, now, UsageStamp::merge);
+        }
+        Ok(())
+    }
+
+    async fn list_usage(&self, subjects: &[UsageSubject]) -> Result<Vec<UsageStamp>, LiveError> {
+        let now = self.clock.now();
+        let usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamps = subjects
+            .iter()
+            .flat_map(|subject| UsageKind::ALL.map(|kind| (*subject, kind)))
+            .filter_map(|key| usage.get(&key, now).cloned())
+            .collect();
+        Ok(stamps)
+    }
+
+    async fn count_failure(
+        &self,
+        counter: &FailureCounter,
+        window: Duration,
+        now: Timestamp,
+    ) -> Result<u32, LiveError> {
+        Ok(self.failures.count(counter, window, now))
+    }
+}
