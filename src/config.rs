@@ -1,7 +1,36 @@
 //! Configuration: file, environment and flags in, checked values out.
+//!
+//! [`Sources`] says where values come from, [`check`] answers with a [`Config`] or with every
+//! mistake at once. The precedence is flag > environment > file > default; [`KEYS`] is the one
+//! table of keys, bounds and defaults. Everything is strict: an unknown key, a value of another
+//! type or an unknown `OSTLER_` variable stops the start instead of being passed over, since a
+//! server without a protection that its operator wrote down is worse than none.
+//!
+//! Only the file and the files of secrets (`OSTLER_DATABASE__URL_FILE`) are read here; whether
+//! certificates, directories or databases exist is for those who open them. Relative paths mean
+//! the working directory, in the file too.
 
+mod assemble;
+mod bounded;
+mod environment;
+mod file;
+mod keys;
+mod problem;
+mod reader;
+mod rules;
 mod sections;
+mod sources;
+mod suggest;
+mod urls;
+mod value;
 
+pub use keys::KEYS;
+pub use keys::Key;
+pub use keys::Kind;
+pub use problem::Origin;
+pub use problem::Problem;
+pub use problem::Problems;
+pub use problem::Warning;
 pub use sections::AdminConfig;
 pub use sections::AuditConfig;
 pub use sections::Config;
@@ -17,3 +46,32 @@ pub use sections::ServerConfig;
 pub use sections::TlsConfig;
 pub use sections::TokensConfig;
 pub use sections::UsageConfig;
+pub use sources::Sources;
+
+use reader::Reader;
+
+/// Reads, understands and checks a configuration; what `ostler config check` and every start do.
+///
+/// Warnings are for the caller to log. It blocks while it reads files, which are small.
+///
+/// # Errors
+///
+/// All mistakes at once, each with its key, its origin and what to do. No secret is shown.
+pub fn check(sources: &Sources) -> Result<(Config, Vec<Warning>), Problems> {
+    let mut reader = Reader::new(sources.collect());
+    if reader.is_set("server.tls.cert_file") {
+        // Plain http cannot be right for a listener that speaks TLS.
+        reader.default_to("server.issuer", "https://<server.listen>");
+    }
+    let config = assemble::config(&mut reader);
+    if !reader.is_partial() {
+        rules::check(&mut reader);
+    }
+    match (config, reader.finish()) {
+        (Ok(config), (problems, warnings)) if problems.is_empty() => Ok((config, warnings)),
+        (_, (problems, _)) => Err(Problems(problems)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -140,9 +140,8 @@ fn check_text(text: &str) -> Result<(), InvalidIssuer> {
 }
 
 fn check_host(url: &Url) -> Result<(), InvalidIssuer> {
-    let host = match (url.scheme(), url.host()) {
-        ("http" | "https", Some(host)) => host,
-        _ => return Err(InvalidIssuer::NotAbsolute),
+    let ("http" | "https", Some(host)) = (url.scheme(), url.host()) else {
+        return Err(InvalidIssuer::NotAbsolute);
     };
     let (loopback, unspecified) = match host {
         Host::Domain(name) => (name == "localhost", false),
@@ -191,6 +190,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_an_issuer_is_refused_with_its_reason() {
+        // RFC 8414 §2: https, no query, no fragment; nothing that could split a header.
         use InvalidIssuer::*;
         let long = format!("https://a.example/{}", "a".repeat(MAX_BYTES));
         for (text, reason) in [
