@@ -107,7 +107,7 @@ impl<Id: fmt::Display> fmt::Display for Lookup<Id> {
 /// What part of a list to read: items are in the order of their ids.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<Id> {
-    /// The most items wanted, 1 to 200.
+    /// The most items wanted, 1 to 201: one more than is shown tells whether there are more.
     pub limit: u16,
     /// Only those after this one.
     pub after: Option<Id>,
@@ -157,6 +157,21 @@ pub enum Holder {
     Account(AccountId),
     /// What a credential is narrowed to.
     Credential(CredentialId),
+}
+
+/// An account with its own grants at one API.
+#[derive(Clone, Debug)]
+pub struct ApiHolder {
+    /// The account.
+    pub account: AccountId,
+    /// The organization that owns it, and its status.
+    pub organization: (OrganizationId, Status),
+    /// The account's status.
+    pub status: Status,
+    /// The account's end; `None` = never.
+    pub expires_at: Option<Timestamp>,
+    /// Its own grants at the API, and no others.
+    pub access: Access,
 }
 
 /// The durable store.
@@ -321,6 +336,10 @@ pub enum ResourceLookup {
 pub trait Change: Send {
     // --- Reads, under the lock
 
+    /// Locks the instance's row as well, for a change inside an organization whose rule is about
+    /// the whole instance. Such a change takes this lock after its organization's, never before.
+    async fn lock_instance(&mut self) -> Result<(), StoreError>;
+
     /// The instance's row.
     async fn find_instance(&mut self) -> Result<Option<Instance>, StoreError>;
 
@@ -385,9 +404,9 @@ pub trait Change: Send {
         keys: &[ResourceKey],
     ) -> Result<Vec<ResourceKey>, StoreError>;
 
-    /// Every account (on the instance) that has any own grant at this API with its grants there:
-    /// to see who would be left without, and whose generation a change of the API raises.
-    async fn list_holders(&mut self, api: ApiId) -> Result<Vec<(AccountId, Access)>, StoreError>;
+    /// Every account (on the instance) that has any own grant at this API: to see who would be left
+    /// without, and whose generation a change of the API raises.
+    async fn list_holders(&mut self, api: ApiId) -> Result<Vec<ApiHolder>, StoreError>;
 
     /// Every signing key that was ever recorded, the oldest first.
     async fn list_signing_keys(&mut self) -> Result<Vec<SigningKeyRecord>, StoreError>;

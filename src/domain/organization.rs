@@ -1,5 +1,7 @@
 //! Organizations: the tenants. Nothing crosses from one to another.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::id::OrganizationId;
@@ -49,6 +51,54 @@ impl Generation {
     }
 }
 
+/// What follows when somebody reports a secret as leaked.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum LeakReport {
+    /// It is revoked at once, with its tokens.
+    #[default]
+    Revoke,
+    /// A finding waits for a person.
+    Finding,
+}
+
+impl LeakReport {
+    /// The word in the API and the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoke => "revoke",
+            Self::Finding => "finding",
+        }
+    }
+
+    /// The policy of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Revoke, Self::Finding]
+            .into_iter()
+            .find(|policy| policy.as_str() == name)
+    }
+}
+
+/// What an organization allows its accounts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Policy {
+    /// What follows when somebody reports a secret as leaked.
+    pub leak_report: LeakReport,
+    /// Whether a secret may be made that never ends.
+    pub allow_never_expires: bool,
+    /// The longest lifetime of tokens; `None` = what the server allows.
+    pub max_token_lifetime: Option<Duration>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            leak_report: LeakReport::Revoke,
+            allow_never_expires: true,
+            max_token_lifetime: None,
+        }
+    }
+}
+
 /// A tenant.
 #[derive(Clone, Debug)]
 pub struct Organization {
@@ -62,6 +112,8 @@ pub struct Organization {
     pub generation: Generation,
     /// The most service accounts that it may have; `None` = no limit.
     pub max_service_accounts: Option<u32>,
+    /// What it allows its accounts.
+    pub policy: Policy,
     /// When it was made.
     pub created_at: Timestamp,
 }
