@@ -203,6 +203,11 @@ fn shown(path: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prop_assert;
+    use proptest::proptest;
+    use proptest::sample::select;
+
     use super::*;
 
     fn said(text: &str) -> Said {
@@ -326,4 +331,49 @@ mod tests {
         let text = "%%%\n".repeat(1000);
         assert_eq!(mistakes(&text).len(), MAX_SYNTAX_ERRORS);
     }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_reported(pieces in vec(select(PIECES), 0..24), rest in ".{0,16}") {
+            let text = pieces.concat() + &rest;
+            let said = said(&text);
+            prop_assert!(!said.is_partial || !said.problems.is_empty());
+            let shown = format!("{:?}", said.problems);
+            prop_assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+
+    const PIECES: &[&str] = &[
+        "\n",
+        "\r\n",
+        " ",
+        "[",
+        "]",
+        "[[",
+        "{",
+        "}",
+        "=",
+        ".",
+        ",",
+        "'",
+        "\"",
+        "\"\"\"",
+        "#",
+        "\\",
+        "-",
+        "1",
+        "0x",
+        "true",
+        "1979-05-27",
+        "é",
+        "\0",
+        "server",
+        "tls",
+        "listen",
+        "database",
+        "url",
+        "[server]\n",
+        "[database]\nurl = ",
+        "'postgres://u:hunter2@h'",
+    ];
 }
