@@ -1,0 +1,100 @@
+//! What the tests of this module share: public test keys, and a usual token.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::KeyPair;
+use super::KeyRing;
+use super::SigningKey;
+use crate::domain::id::AccountId;
+use crate::domain::id::ClientId;
+use crate::domain::id::OrganizationId;
+use crate::domain::organization::Generation;
+use crate::domain::resource::Identifiers;
+use crate::domain::resource::ResourceType;
+use crate::domain::scope::ScopeSet;
+use crate::domain::signing_key::Algorithm;
+use crate::domain::signing_key::KeyState;
+use crate::domain::signing_key::SigningKeyRecord;
+use crate::domain::token::AuthorizationDetail;
+use crate::domain::token::Claims;
+use crate::domain::token::Epoch;
+use crate::domain::token::Generations;
+use crate::domain::token::TokenId;
+use crate::keys::pem;
+
+pub(super) const ISSUER: &str = "https://auth.example.com";
+pub(super) const NOW: i64 = 1_800_000_000;
+
+pub(super) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+/// The committed test key of `algorithm`; `spare` is another one.
+pub(super) fn pair(algorithm: Algorithm, spare: bool) -> KeyPair {
+    let text: &[u8] = match (algorithm, spare) {
+        (Algorithm::Es256, false) => include_bytes!("../../tests/it/fixtures/keys/es256.pem"),
+        (Algorithm::Es256, true) => include_bytes!("../../tests/it/fixtures/keys/es256-spare.pem"),
+        (Algorithm::Rs256, false) => include_bytes!("../../tests/it/fixtures/keys/rs256.pem"),
+        (Algorithm::Rs256, true) => include_bytes!("../../tests/it/fixtures/keys/rs256-spare.pem"),
+        (Algorithm::EdDsa, false) => include_bytes!("../../tests/it/fixtures/keys/eddsa.pem"),
+        (Algorithm::EdDsa, true) => include_bytes!("../../tests/it/fixtures/keys/eddsa-spare.pem"),
+    };
+    KeyPair::from_pkcs8(algorithm, &pem::decode(text).unwrap()).unwrap()
+}
+
+pub(super) fn record(pair: &KeyPair, state: KeyState) -> SigningKeyRecord {
+    SigningKeyRecord {
+        kid: pair.public_key().unwrap().kid().to_owned(),
+        algorithm: pair.algorithm(),
+        state,
+        created_at: at(NOW),
+        published_at: at(NOW),
+        active_from: None,
+        last_signed_at: None,
+        leaves_jwks_at: None,
+    }
+}
+
+pub(super) fn key(pair: KeyPair, state: KeyState) -> SigningKey {
+    SigningKey {
+        record: record(&pair, state),
+        pair: Some(pair),
+    }
+}
+
+/// One active key for each algorithm.
+pub(super) fn ring() -> KeyRing {
+    let keys = Algorithm::ALL.map(|algorithm| key(pair(algorithm, false), KeyState::Active));
+    KeyRing::new(keys.into()).unwrap()
+}
+
+/// What a usual token says: issued now, for 15 minutes.
+pub(super) fn claims() -> Claims {
+    let detail = |resource_type, identifiers| AuthorizationDetail {
+        resource_type: ResourceType::parse(resource_type).unwrap(),
+        identifiers,
+    };
+    Claims {
+        issuer: ISSUER.into(),
+        account: AccountId::generate(1, 1),
+        client_id: ClientId::generate(1, 2),
+        audience: Arc::from("https://api.example.com/v1"),
+        issued_at: NOW,
+        expires_at: NOW + 900,
+        id: TokenId::from_bytes([7; 16]),
+        scopes: ScopeSet::parse("write read").unwrap(),
+        details: vec![
+            detail("project", Identifiers::listed(["SECRET", "DEMO"]).unwrap()),
+            detail("space", Identifiers::All),
+        ],
+        organization: OrganizationId::generate(1, 3),
+        generations: Generations {
+            epoch: Epoch::from_random([1; 8]),
+            organization: Generation(1),
+            account: Generation(2),
+            credential: Generation(3),
+        },
+    }
+}

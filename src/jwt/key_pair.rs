@@ -1,0 +1,273 @@
+//! Key pairs and public keys of the three algorithms.
+
+use std::fmt;
+
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::encoding::Pkcs8V1Der;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::rsa::PublicKeyComponents;
+use aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED;
+use aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+use aws_lc_rs::signature::ED25519;
+use aws_lc_rs::signature::EcdsaKeyPair;
+use aws_lc_rs::signature::Ed25519KeyPair;
+use aws_lc_rs::signature::KeyPair as _;
+use aws_lc_rs::signature::ParsedPublicKey;
+use aws_lc_rs::signature::RSA_PKCS1_2048_8192_SHA256;
+use aws_lc_rs::signature::RSA_PKCS1_SHA256;
+use aws_lc_rs::signature::RsaKeyPair;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::AlgorithmParameters;
+use jsonwebtoken::jwk::CommonParameters;
+use jsonwebtoken::jwk::EllipticCurve;
+use jsonwebtoken::jwk::EllipticCurveKeyParameters;
+use jsonwebtoken::jwk::EllipticCurveKeyType;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::jwk::KeyAlgorithm;
+use jsonwebtoken::jwk::OctetKeyPairParameters;
+use jsonwebtoken::jwk::OctetKeyPairType;
+use jsonwebtoken::jwk::PublicKeyUse;
+use jsonwebtoken::jwk::RSAKeyParameters;
+use jsonwebtoken::jwk::RSAKeyType;
+use jsonwebtoken::jwk::ThumbprintHash;
+use zeroize::Zeroizing;
+
+use super::provider;
+use crate::domain::signing_key::Algorithm;
+
+/// The public exponent of every RSA key that we make or accept: 65537.
+const RSA_EXPONENT: [u8; 3] = [1, 0, 1];
+
+/// A key that cannot be made or used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum KeyFault {
+    /// Not a private key for this algorithm, or a weak one.
+    #[error(
+        "not an acceptable private key for {0} (RSA keys have at least 2048 bits and the exponent 65537)"
+    )]
+    Unacceptable(Algorithm),
+    /// The cryptographic library refused.
+    #[error("the cryptographic library failed")]
+    Failed,
+}
+
+/// A parsed private key with its public half.
+pub enum KeyPair {
+    /// P-256.
+    Es256(EcdsaKeyPair),
+    /// RSA of at least 2048 bits.
+    Rs256(Box<RsaKeyPair>),
+    /// Ed25519.
+    EdDsa(Ed25519KeyPair),
+}
+
+impl KeyPair {
+    /// Makes a key pair; RSA has 2048 bits and takes some 100 ms of work.
+    pub fn generate(algorithm: Algorithm) -> Result<Self, KeyFault> {
+        match algorithm {
+            Algorithm::Es256 => {
+                EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map(Self::Es256)
+            }
+            Algorithm::Rs256 => {
+                RsaKeyPair::generate(KeySize::Rsa2048).map(|pair| Self::Rs256(Box::new(pair)))
+            }
+            Algorithm::EdDsa => Ed25519KeyPair::generate().map(Self::EdDsa),
+        }
+        .map_err(|_| KeyFault::Failed)
+    }
+
+    /// Reads an unencrypted PKCS#8 document (RFC 5958).
+    pub fn from_pkcs8(algorithm: Algorithm, der: &[u8]) -> Result<Self, KeyFault> {
+        match algorithm {
+            Algorithm::Es256 => {
+                EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der).map(Self::Es256)
+            }
+            Algorithm::Rs256 => RsaKeyPair::from_pkcs8(der).map(|pair| Self::Rs256(Box::new(pair))),
+            Algorithm::EdDsa => Ed25519KeyPair::from_pkcs8(der).map(Self::EdDsa),
+        }
+        .ok()
+        .filter(Self::has_the_usual_exponent)
+        .ok_or(KeyFault::Unacceptable(algorithm))
+    }
+
+    /// The library checks an RSA key's size and consistency, but takes any exponent.
+    fn has_the_usual_exponent(&self) -> bool {
+        match self {
+            Self::Rs256(pair) => rsa_components(pair).e == RSA_EXPONENT,
+            Self::Es256(_) | Self::EdDsa(_) => true,
+        }
+    }
+
+    /// The PKCS#8 document, in version 1, which every tool reads.
+    pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>, KeyFault> {
+        let copy = |der: &[u8]| Zeroizing::new(der.to_vec());
+        match self {
+            Self::Es256(pair) => pair.to_pkcs8v1().map(|der| copy(der.as_ref())),
+            Self::Rs256(pair) => {
+                AsDer::<Pkcs8V1Der<'_>>::as_der(&**pair).map(|der| copy(der.as_ref()))
+            }
+            Self::EdDsa(pair) => pair.to_pkcs8v1().map(|der| copy(der.as_ref())),
+        }
+        .map_err(|_| KeyFault::Failed)
+    }
+
+    /// What it signs with.
+    pub fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Es256(_) => Algorithm::Es256,
+            Self::Rs256(_) => Algorithm::Rs256,
+            Self::EdDsa(_) => Algorithm::EdDsa,
+        }
+    }
+
+    /// The length of its signatures, in bytes.
+    pub fn signature_len(&self) -> usize {
+        match self {
+            Self::Es256(_) | Self::EdDsa(_) => 64,
+            Self::Rs256(pair) => pair.public_modulus_len(),
+        }
+    }
+
+    /// Signs in the form that JOSE wants: an ECDSA signature is R and S, not DER (RFC 7518
+    /// section 3.4).
+    pub(super) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, aws_lc_rs::error::Unspecified> {
+        // aws-lc-rs draws its own random bits and ignores this one.
+        let random = SystemRandom::new();
+        match self {
+            Self::Es256(pair) => pair.sign(&random, message).map(|s| s.as_ref().to_vec()),
+            Self::Rs256(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature)?;
+                Ok(signature)
+            }
+            Self::EdDsa(pair) => pair.try_sign(message).map(|s| s.as_ref().to_vec()),
+        }
+    }
+
+    /// Its public half.
+    pub fn public_key(&self) -> Result<PublicKey, KeyFault> {
+        match self {
+            Self::Es256(pair) => PublicKey::p256(pair.public_key().as_ref()),
+            Self::Rs256(pair) => PublicKey::rsa(&rsa_components(pair)),
+            Self::EdDsa(pair) => PublicKey::ed25519(pair.public_key().as_ref()),
+        }
+    }
+}
+
+fn rsa_components(pair: &RsaKeyPair) -> PublicKeyComponents<Vec<u8>> {
+    PublicKeyComponents::from(pair.public_key())
+}
+
+impl fmt::Debug for KeyPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyPair({})", self.algorithm())
+    }
+}
+
+/// A public key: to verify with, and to publish.
+#[derive(Clone, Debug)]
+pub struct PublicKey {
+    algorithm: Algorithm,
+    kid: String,
+    jwk: Jwk,
+    parsed: ParsedPublicKey,
+}
+
+impl PublicKey {
+    /// From an uncompressed point: 4, X, Y.
+    fn p256(point: &[u8]) -> Result<Self, KeyFault> {
+        let unacceptable = KeyFault::Unacceptable(Algorithm::Es256);
+        let (x, y) = match point {
+            [4, coordinates @ ..] if coordinates.len() == 64 => coordinates.split_at(32),
+            _ => return Err(unacceptable),
+        };
+        let parameters = AlgorithmParameters::EllipticCurve(EllipticCurveKeyParameters {
+            key_type: EllipticCurveKeyType::EC,
+            curve: EllipticCurve::P256,
+            x: URL_SAFE_NO_PAD.encode(x),
+            y: URL_SAFE_NO_PAD.encode(y),
+        });
+        let parsed = ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point);
+        Self::new(
+            Algorithm::Es256,
+            parameters,
+            parsed.map_err(|_| unacceptable)?,
+        )
+    }
+
+    fn rsa(components: &PublicKeyComponents<Vec<u8>>) -> Result<Self, KeyFault> {
+        let parameters = AlgorithmParameters::RSA(RSAKeyParameters {
+            key_type: RSAKeyType::RSA,
+            n: URL_SAFE_NO_PAD.encode(&components.n),
+            e: URL_SAFE_NO_PAD.encode(&components.e),
+        });
+        let parsed = components
+            .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+            .map_err(|_| KeyFault::Unacceptable(Algorithm::Rs256))?;
+        Self::new(Algorithm::Rs256, parameters, parsed)
+    }
+
+    fn ed25519(bytes: &[u8]) -> Result<Self, KeyFault> {
+        let parameters = AlgorithmParameters::OctetKeyPair(OctetKeyPairParameters {
+            key_type: OctetKeyPairType::OctetKeyPair,
+            curve: EllipticCurve::Ed25519,
+            x: URL_SAFE_NO_PAD.encode(bytes),
+        });
+        let parsed = ParsedPublicKey::new(&ED25519, bytes)
+            .map_err(|_| KeyFault::Unacceptable(Algorithm::EdDsa))?;
+        Self::new(Algorithm::EdDsa, parameters, parsed)
+    }
+
+    fn new(
+        algorithm: Algorithm,
+        parameters: AlgorithmParameters,
+        parsed: ParsedPublicKey,
+    ) -> Result<Self, KeyFault> {
+        provider::install();
+        let mut jwk = Jwk {
+            common: CommonParameters::default(),
+            algorithm: parameters,
+        };
+        let kid = jwk
+            .thumbprint(ThumbprintHash::SHA256)
+            .map_err(|_| KeyFault::Failed)?;
+        jwk.common = CommonParameters {
+            public_key_use: Some(PublicKeyUse::Signature),
+            key_algorithm: Some(match algorithm {
+                Algorithm::Es256 => KeyAlgorithm::ES256,
+                Algorithm::Rs256 => KeyAlgorithm::RS256,
+                Algorithm::EdDsa => KeyAlgorithm::EdDSA,
+            }),
+            key_id: Some(kid.clone()),
+            ..CommonParameters::default()
+        };
+        Ok(Self {
+            algorithm,
+            kid,
+            jwk,
+            parsed,
+        })
+    }
+
+    /// What its private half signs with.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Its RFC 7638 thumbprint.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// Its JWK. The type has no room for private members.
+    pub(super) fn jwk(&self) -> &Jwk {
+        &self.jwk
+    }
+
+    /// Whether its private half made `signature` over `message`.
+    pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.parsed.verify_sig(message, signature).is_ok()
+    }
+}

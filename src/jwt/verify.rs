@@ -1,0 +1,262 @@
+//! What must be true of a token that comes back ([RFC 9068 §4], [RFC 8725]).
+//!
+//! Two steps. That we signed a text is a fact, [`SignedToken`]: it never changes, so it may be
+//! remembered for as long as one likes. Whether the token counts is a state, and is asked anew
+//! every time: the key that signed it may have been taken back since, and time goes on. Only a
+//! [`VerifiedToken`] is good for anything, and only [`KeyRing::check`] makes one.
+//!
+//! The signature comes before the claims: a forged token that has also expired is a forged token,
+//! and nobody learns from the answer what its claims would have been worth.
+//!
+//! [RFC 9068 §4]: https://www.rfc-editor.org/rfc/rfc9068#section-4
+//! [RFC 8725]: https://www.rfc-editor.org/rfc/rfc8725
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+
+use super::provider::VerifyingHandle;
+use super::read;
+use super::ring::KeyRing;
+use super::ring::Keys;
+use crate::domain::signing_key::KeyState;
+use crate::domain::token::Claims;
+use crate::domain::token::TokenTyp;
+
+/// The longest text that is looked at, in bytes.
+pub const MAX_TOKEN_LEN: usize = 8 * 1024;
+
+/// How far `iat` may be ahead of our clock, in seconds: another node's clock, or our own before a
+/// correction.
+const MAX_AHEAD_SECS: i64 = 60;
+
+/// Why a text is not a good token. For logs, and for administrators who ask about a token of
+/// theirs; the bearer learns only that it is not.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidToken {
+    /// Longer than [`MAX_TOKEN_LEN`].
+    #[error("the token is too long")]
+    TooLong,
+    /// Not three parts, or the first of them not base64url of a header with `alg`, `typ` and `kid`.
+    #[error("the token is not a signed JWT")]
+    Malformed,
+    /// The header asks for extensions, and we know none.
+    #[error("the token's header has `crit` or `b64`")]
+    Extension,
+    /// Not an access token.
+    #[error("the token's `typ` is not that of an access token")]
+    Typ,
+    /// We have no such key.
+    #[error("the token's `kid` is not one of our keys")]
+    UnknownKey,
+    /// The key exists, but what it signed does not count.
+    #[error("the token's signing key is {}", .0.as_str())]
+    KeyState(KeyState),
+    /// Not the algorithm of the key.
+    #[error("the token's `alg` is not that of its key")]
+    Algorithm,
+    /// The key did not sign this.
+    #[error("the token's signature is wrong")]
+    Signature,
+    /// Signed by us, but a claim is missing or of a wrong type.
+    #[error("the token's claims are not those of an access token")]
+    Claims,
+    /// From another issuer.
+    #[error("the token's `iss` is not this server")]
+    Issuer,
+    /// `exp` has come.
+    #[error("the token has expired")]
+    Expired,
+    /// `iat` is further ahead than clocks differ.
+    #[error("the token was issued in the future")]
+    IssuedInTheFuture,
+    /// `nbf` has not come.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+}
+
+/// Proof that a key of ours signed a text with well-formed claims. It says nothing about *now*:
+/// [`KeyRing::check`] does. Only [`KeyRing::verify_signature`] makes one; a copy is cheap.
+#[derive(Clone, Debug)]
+pub struct SignedToken(Arc<Contents>);
+
+/// Proof that a token was signed by a key of ours that still verifies, for this issuer, and that it
+/// is within its time. Only [`KeyRing::check`] makes one.
+///
+/// Still to be asked, of the store: whether its `aud` is an API that exists, whether its
+/// generations are current, and whether it was revoked.
+#[derive(Clone, Debug)]
+pub struct VerifiedToken(SignedToken);
+
+#[derive(Debug)]
+struct Contents {
+    kid: String,
+    typ: TokenTyp,
+    claims: Claims,
+    not_before: Option<i64>,
+}
+
+impl SignedToken {
+    /// Which key signed it.
+    pub fn kid(&self) -> &str {
+        &self.0.kid
+    }
+}
+
+impl VerifiedToken {
+    /// What it says.
+    pub fn claims(&self) -> &Claims {
+        &self.0.0.claims
+    }
+
+    /// Which key signed it.
+    pub fn kid(&self) -> &str {
+        &self.0.0.kid
+    }
+
+    /// The `typ` of its header.
+    pub fn typ(&self) -> TokenTyp {
+        self.0.0.typ
+    }
+}
+
+impl KeyRing {
+    /// Whether `token` is a token of `issuer` (this server) that is good at `now`.
+    pub fn verify(
+        &self,
+        token: &str,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<VerifiedToken, InvalidToken> {
+        self.check(&self.verify_signature(token)?, issuer, now)
+    }
+
+    /// Whether a key of ours that verifies signed `token`, and its claims are well-formed.
+    pub fn verify_signature(&self, token: &str) -> Result<SignedToken, InvalidToken> {
+        let parts = Parts::split(token)?;
+        let header = decode(parts.header)?;
+        let header = read::header(&header).ok_or(InvalidToken::Malformed)?;
+        if header.crit || header.b64 {
+            return Err(InvalidToken::Extension);
+        }
+        let typ = TokenTyp::parse(&header.typ).ok_or(InvalidToken::Typ)?;
+        let keys = self.keys();
+        let key = verifying_key(&keys, &header.kid)?;
+        if header.alg != key.algorithm().as_str() {
+            return Err(InvalidToken::Algorithm);
+        }
+        if !key.verifies(parts.signed.as_bytes(), parts.signature) {
+            return Err(InvalidToken::Signature);
+        }
+        let claims = decode(parts.claims).map_err(|_| InvalidToken::Claims)?;
+        let (claims, not_before) = read::claims(&claims).ok_or(InvalidToken::Claims)?;
+        Ok(SignedToken(Arc::new(Contents {
+            kid: header.kid.into_owned(),
+            typ,
+            claims,
+            not_before,
+        })))
+    }
+
+    /// Whether a token that we signed counts at `now`: its key still verifies, it is of `issuer`,
+    /// and it is within its time, to the second.
+    pub fn check(
+        &self,
+        token: &SignedToken,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<VerifiedToken, InvalidToken> {
+        let contents = &token.0;
+        verifying_key(&self.keys(), &contents.kid)?;
+        if *contents.claims.issuer != *issuer {
+            return Err(InvalidToken::Issuer);
+        }
+        let now = now.as_second();
+        if now >= contents.claims.expires_at {
+            return Err(InvalidToken::Expired);
+        }
+        if contents.claims.issued_at > now.saturating_add(MAX_AHEAD_SECS) {
+            return Err(InvalidToken::IssuedInTheFuture);
+        }
+        if contents.not_before.is_some_and(|start| start > now) {
+            return Err(InvalidToken::NotYetValid);
+        }
+        Ok(VerifiedToken(token.clone()))
+    }
+}
+
+/// The key of this `kid`, if what it signed may count.
+fn verifying_key<'a>(keys: &'a Keys, kid: &str) -> Result<&'a VerifyingHandle, InvalidToken> {
+    let known = keys.find(kid).ok_or(InvalidToken::UnknownKey)?;
+    match &known.public {
+        Some(public) if known.state.verifies() => Ok(public),
+        _ => Err(InvalidToken::KeyState(known.state)),
+    }
+}
+
+/// The three parts of a JWS in its compact form (RFC 7515 section 7.1).
+struct Parts<'a> {
+    header: &'a str,
+    claims: &'a str,
+    signature: &'a str,
+    /// Header, dot and claims: what is signed.
+    signed: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    /// Splits at the dots; the length is checked before anything is decoded.
+    fn split(token: &'a str) -> Result<Self, InvalidToken> {
+        if token.len() > MAX_TOKEN_LEN {
+            return Err(InvalidToken::TooLong);
+        }
+        let (signed, signature) = token.rsplit_once('.').ok_or(InvalidToken::Malformed)?;
+        let (header, claims) = signed.split_once('.').ok_or(InvalidToken::Malformed)?;
+        if claims.contains('.') {
+            // Five parts are an encrypted token (RFC 7516), of which we know nothing.
+            return Err(InvalidToken::Malformed);
+        }
+        Ok(Self {
+            header,
+            claims,
+            signature,
+            signed,
+        })
+    }
+}
+
+/// Base64url without padding and without second spellings.
+fn decode(part: &str) -> Result<Vec<u8>, InvalidToken> {
+    URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| InvalidToken::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::signing_key::Algorithm;
+    use crate::jwt::fixtures::ISSUER;
+    use crate::jwt::fixtures::NOW;
+    use crate::jwt::fixtures::at;
+    use crate::jwt::fixtures::claims;
+    use crate::jwt::fixtures::ring;
+
+    #[tokio::test]
+    async fn what_we_sign_we_verify_and_it_says_the_same() {
+        let ring = ring();
+        for algorithm in Algorithm::ALL {
+            for typ in [TokenTyp::AtJwt, TokenTyp::Jwt] {
+                let unsigned = ring.prepare(typ, algorithm, &claims()).unwrap();
+                let len = unsigned.len();
+                let token = unsigned.sign().await.unwrap();
+                assert_eq!(token.as_str().len(), len);
+                let verified = ring.verify(token.as_str(), ISSUER, at(NOW)).unwrap();
+                assert_eq!(*verified.claims(), claims());
+                assert_eq!(verified.typ(), typ);
+            }
+        }
+    }
+}

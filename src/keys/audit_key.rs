@@ -1,0 +1,70 @@
+//! The audit key: signs the heads of the audit chains, and nothing else.
+//!
+//! It is not a signing key of tokens, so it is not in the JWKS: one key, one purpose.
+
+use std::fmt;
+
+use aws_lc_rs::signature::Ed25519KeyPair;
+use aws_lc_rs::signature::KeyPair;
+use zeroize::Zeroizing;
+
+use super::KeysDir;
+use super::file::KeyFileError;
+use super::pem;
+
+/// An Ed25519 key pair.
+pub struct AuditKey(Ed25519KeyPair);
+
+impl AuditKey {
+    /// Its name in the keys directory.
+    pub const FILE: &'static str = "audit.pem";
+
+    /// Reads the key.
+    pub fn load(dir: &KeysDir) -> Result<Self, KeyFileError> {
+        Self::of(dir, &dir.read(Self::FILE)?)
+    }
+
+    /// Reads the key; makes one when there is none.
+    pub fn load_or_create(dir: &KeysDir) -> Result<Self, KeyFileError> {
+        Self::of(dir, &dir.read_or_add(Self::FILE, || Self::generate(dir))?)
+    }
+
+    fn generate(dir: &KeysDir) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+        let der = Ed25519KeyPair::generate()
+            .and_then(|pair| pair.to_pkcs8v1())
+            .map_err(|_| {
+                KeyFileError::io("make a key for", &dir.path_of(Self::FILE))(std::io::Error::other(
+                    "the cryptographic library refused",
+                ))
+            })?;
+        Ok(Zeroizing::new(
+            pem::encode(der.as_ref()).as_bytes().to_vec(),
+        ))
+    }
+
+    fn of(dir: &KeysDir, contents: &[u8]) -> Result<Self, KeyFileError> {
+        pem::decode(contents)
+            .and_then(|der| Ed25519KeyPair::from_pkcs8(&der).ok())
+            .map(Self)
+            .ok_or_else(|| {
+                let expected = "an Ed25519 private key, as one unencrypted PKCS#8 block in PEM";
+                KeyFileError::contents(&dir.path_of(Self::FILE), expected)
+            })
+    }
+
+    /// The Ed25519 signature over `message`, 64 bytes.
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.0.sign(message).as_ref().to_vec()
+    }
+
+    /// The public half, 32 bytes.
+    pub fn public_key(&self) -> &[u8] {
+        self.0.public_key().as_ref()
+    }
+}
+
+impl fmt::Debug for AuditKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuditKey(redacted)")
+    }
+}
