@@ -1,10 +1,17 @@
-//! `docker-compose.yml`, without a Docker engine: what it says holds together.
+//! `docker-compose.yml`, without a Docker engine: what it says holds together, and the server
+//! accepts the configuration that it passes on.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use ostler::config::Config;
+use ostler::config::DatabaseEngine;
+use ostler::config::Problems;
+use ostler::config::Sources;
+use ostler::config::Warning;
+use ostler::config::check;
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -20,6 +27,7 @@ struct Compose {
 struct Service {
     image: String,
     build: Option<Build>,
+    environment: BTreeMap<String, String>,
     secrets: Vec<String>,
     volumes: Vec<String>,
     ports: Vec<String>,
@@ -45,6 +53,24 @@ struct Dependency {
 #[derive(Deserialize)]
 struct SecretFile {
     file: String,
+}
+
+#[test]
+fn the_server_accepts_the_environment_it_is_given() {
+    let (config, warnings) = Machine::with_secrets().check().unwrap();
+    assert_eq!(config.database.engine, DatabaseEngine::Postgres);
+    assert!(config.redis.url.is_some());
+    assert!(config.server.behind_tls_proxy);
+    assert!(warnings.is_empty(), "{warnings:?}");
+}
+
+#[test]
+fn the_server_misses_a_secret_that_was_not_made() {
+    let machine = Machine::with_secrets();
+    fs::remove_file(machine.path().join("secrets/redis_url")).unwrap();
+
+    let problems = machine.check().unwrap_err().to_string();
+    assert!(problems.contains("OSTLER_REDIS__URL_FILE"), "{problems}");
 }
 
 #[test]
@@ -125,6 +151,27 @@ impl Machine {
     fn path(&self) -> &Path {
         self.directory.path()
     }
+
+    /// What the server makes of the environment of its service.
+    fn check(&self) -> Result<(Config, Vec<Warning>), Problems> {
+        let environment = &self.compose.services["ostler"].environment;
+        let values = environment
+            .iter()
+            .map(|(key, value)| (key, self.here(&with_default(value))));
+        check(&Sources::new().environment(values))
+    }
+
+    /// A path of the container, as one of this machine.
+    fn here(&self, value: &str) -> String {
+        let root = self.path().display();
+        if let Some(secret) = value.strip_prefix("/run/secrets/") {
+            return format!("{root}/{}", self.compose.secrets[secret].file);
+        }
+        match value.strip_prefix("/var/lib/ostler/") {
+            Some(volume) => format!("{root}/{volume}"),
+            None => value.to_owned(),
+        }
+    }
 }
 
 /// The commands that the file's head gives for the secrets, but for the change of owner.
@@ -135,6 +182,17 @@ fn secret_instructions() -> String {
     let commands: Vec<&str> = commands.collect();
     assert!(commands.len() > 1, "the instructions are gone");
     commands.join("\n").replace("sudo chown 10001", ":")
+}
+
+/// `${NAME:-default}` as Compose reads it where `NAME` is not set.
+fn with_default(value: &str) -> String {
+    let variable = value
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'));
+    match variable.and_then(|variable| variable.split_once(":-")) {
+        Some((_, default)) => default.to_owned(),
+        None => value.to_owned(),
+    }
 }
 
 fn compose() -> Compose {
