@@ -6,13 +6,14 @@
 //!   [`tls`] what it speaks;
 //! - [`edge`]: what surrounds every request: its id, its bounds, its numbers ([`metrics`]), panics,
 //!   and answers that no handler gave; [`address`] says who is calling, [`body`] bounds what is read;
-//! - the handlers.
+//! - the handlers; [`management`] has those of the management listener.
 
 pub mod address;
 pub mod body;
 mod connection;
 pub mod edge;
 pub mod limits;
+pub mod management;
 pub mod metrics;
 mod refused;
 pub mod serve;

@@ -126,10 +126,10 @@ impl Served {
             .keep_alive_interval(limits.header_read)
             .keep_alive_timeout(limits.header_read);
 
-        let heard = Arc::new(AtomicBool::new(false));
-        let (edge, peer, hears) = (Arc::clone(&self.edge), self.peer, Arc::clone(&heard));
+        let has_spoken = Arc::new(AtomicBool::new(false));
+        let (edge, peer, spoken) = (Arc::clone(&self.edge), self.peer, Arc::clone(&has_spoken));
         let service = service_fn(move |request: Request<Incoming>| {
-            hears.store(true, Ordering::Relaxed);
+            spoken.store(true, Ordering::Relaxed);
             let edge = Arc::clone(&edge);
             async move { Ok::<_, Infallible>(edge.answer(peer, request).await) }
         });
@@ -138,7 +138,7 @@ impl Served {
         let (header_read, age) = (limits.header_read, limits.http2_age);
         let ripe = async move {
             tokio::time::sleep(header_read).await;
-            if heard.load(Ordering::Relaxed) {
+            if has_spoken.load(Ordering::Relaxed) {
                 tokio::time::sleep(age).await;
             }
         };

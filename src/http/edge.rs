@@ -45,6 +45,11 @@ use crate::telemetry::request_id::RequestIds;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// Marks an error answer whose plain text is meant, as an extension of the response: the edge then
+/// does not take it for a library's remark and leaves it as it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AsItIs;
+
 /// A router, and what surrounds every request to it.
 pub struct Edge {
     router: Router,
@@ -227,7 +232,7 @@ fn fill_bare(response: &mut Response<Body>, form: Form, id: RequestId) {
         .headers()
         .get(header::CONTENT_TYPE)
         .is_none_or(|kind| kind.as_bytes().starts_with(b"text/plain"));
-    if is_bare {
+    if is_bare && response.extensions().get::<AsItIs>().is_none() {
         Refused::bare(status).write_to(response, form, id);
     }
 }

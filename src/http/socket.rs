@@ -84,7 +84,7 @@ impl Stall {
                 }
                 Poll::Ready(Ok(bytes))
             }
-            ready => ready,
+            ready @ Poll::Ready(_) => ready,
         }
     }
 

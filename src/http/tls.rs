@@ -1,17 +1,26 @@
 //! TLS for the main listener: versions 1.2 and 1.3, HTTP/2 or HTTP/1.1 by ALPN.
 
+mod validity;
+
+use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem;
 use rustls::pki_types::pem::PemObject;
 use tokio_rustls::TlsAcceptor;
+
+use crate::clock::Clock;
+
+use validity::Validity;
 
 /// Why TLS cannot be had from the configured files.
 #[derive(Debug, thiserror::Error)]
@@ -42,29 +51,45 @@ pub enum TlsError {
         /// What rustls says.
         source: rustls::Error,
     },
+    /// The certificate would be refused by every client.
+    #[error("the certificate in {} is valid from {not_before} to {not_after} only", path.display())]
+    NotValidNow {
+        /// The certificate file.
+        path: PathBuf,
+        /// The first instant at which it is valid.
+        not_before: Timestamp,
+        /// The last instant at which it is valid.
+        not_after: Timestamp,
+    },
 }
 
 /// A certificate with its key, ready to accept connections; it can be loaded again while in use.
 pub struct Tls {
     certificate: PathBuf,
     key: PathBuf,
+    clock: Arc<dyn Clock>,
     config: ArcSwap<ServerConfig>,
 }
 
 impl Tls {
     /// Loads a certificate chain (leaf first) and its private key from PEM files.
-    pub fn load(certificate: PathBuf, key: PathBuf) -> Result<Self, TlsError> {
-        let config = ArcSwap::from_pointee(load(&certificate, &key)?);
+    pub fn load(
+        certificate: PathBuf,
+        key: PathBuf,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, TlsError> {
+        let config = ArcSwap::from_pointee(load(&certificate, &key, clock.now())?);
         Ok(Self {
             certificate,
             key,
+            clock,
             config,
         })
     }
 
     /// Loads the same files again for connections from now on; on an error nothing changes.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let config = load(&self.certificate, &self.key)?;
+        let config = load(&self.certificate, &self.key, self.clock.now())?;
         self.config.store(Arc::new(config));
         Ok(())
     }
@@ -74,8 +99,10 @@ impl Tls {
     }
 }
 
-fn load(certificate: &Path, key: &Path) -> Result<ServerConfig, TlsError> {
+fn load(certificate: &Path, key: &Path, now: Timestamp) -> Result<ServerConfig, TlsError> {
     let chain = read_chain(certificate)?;
+    check_validity(certificate, &chain, now)?;
+    warn_of_readers(key);
     let private = PrivateKeyDer::from_pem_file(key).map_err(not_pem(key, "private key"))?;
 
     // The provider is named, so that no other crate in the process can choose it for us.
@@ -103,6 +130,28 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         return Err(not_pem(path, "certificate")(pem::Error::NoItemsFound));
     }
     Ok(chain)
+}
+
+fn check_validity(path: &Path, chain: &[CertificateDer], now: Timestamp) -> Result<(), TlsError> {
+    match chain.first().and_then(|leaf| Validity::of(leaf)) {
+        Some(validity) if now < validity.not_before || validity.not_after < now => {
+            Err(TlsError::NotValidNow {
+                path: path.to_owned(),
+                not_before: validity.not_before,
+                not_after: validity.not_after,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The file may be a secret mounted by somebody else, whose mode we cannot choose: so no more than a
+/// warning.
+fn warn_of_readers(key: &Path) {
+    if fs::metadata(key).is_ok_and(|file| file.permissions().mode() & 0o077 != 0) {
+        let file = key.display();
+        tracing::warn!(%file, "the private key of TLS can be read by other users");
+    }
 }
 
 fn not_pem(path: &Path, wanted: &'static str) -> impl Fn(pem::Error) -> TlsError {

@@ -3,4 +3,6 @@
 mod harness;
 mod http1;
 mod limits;
+mod management;
 mod shutdown;
+mod tls;

@@ -7,8 +7,7 @@ use std::time::Duration;
 use axum::Extension;
 use axum::Router;
 use axum::body::Bytes;
-use axum::routing::get;
-use axum::routing::post;
+use axum::routing;
 use ostler::clock::SystemClock;
 use ostler::http::address::ClientAddress;
 use ostler::http::address::TrustedProxies;
@@ -39,6 +38,7 @@ pub struct Server {
     pub shutdown: Shutdown,
     pub registry: Registry,
     pub gate: Arc<Gate>,
+    pub tls: Option<Arc<Tls>>,
     task: JoinHandle<Drained>,
 }
 
@@ -68,20 +68,26 @@ impl Server {
                 metrics: HttpMetrics::new(&registry),
             },
         );
+        let server = Self::around(edge, tls).await;
+        Self {
+            registry,
+            gate,
+            ..server
+        }
+    }
+
+    pub async fn around(edge: Edge, tls: Option<Tls>) -> Self {
         let listener = bind(([127, 0, 0, 1], 0).into()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = Shutdown::new();
-        let served = serve(
-            listener,
-            tls.map(Arc::new),
-            Arc::new(edge),
-            shutdown.clone(),
-        );
+        let tls = tls.map(Arc::new);
+        let served = serve(listener, tls.clone(), Arc::new(edge), shutdown.clone());
         Self {
             address,
             shutdown,
-            registry,
-            gate,
+            registry: Registry::new(),
+            gate: Arc::default(),
+            tls,
             task: tokio::spawn(served),
         }
     }
@@ -111,17 +117,20 @@ fn router(gate: &Arc<Gate>) -> Router {
         "done"
     };
     Router::new()
-        .route("/hello", get(|| async { "hello" }))
-        .route("/echo", post(|body: Bytes| async { body }))
-        .route("/admin/echo", post(|body: Bytes| async { body }))
-        .route("/unread", post(|| async { "did not look" }))
-        .route("/wait", get(wait))
-        .route("/never", get(std::future::pending::<()>))
-        .route("/panic", get(panics))
-        .route("/large", get(|| async { vec![b'x'; 64 * 1024 * 1024] }))
+        .route("/hello", routing::get(|| async { "hello" }))
+        .route("/echo", routing::post(|body: Bytes| async { body }))
+        .route("/admin/echo", routing::post(|body: Bytes| async { body }))
+        .route("/unread", routing::post(|| async { "did not look" }))
+        .route("/wait", routing::get(wait))
+        .route("/never", routing::get(std::future::pending::<()>))
+        .route("/panic", routing::get(panics))
+        .route(
+            "/large",
+            routing::get(|| async { vec![b'x'; 64 * 1024 * 1024] }),
+        )
         .route(
             "/address",
-            get(|Extension(ClientAddress(address))| async move { address.to_string() }),
+            routing::get(|Extension(ClientAddress(address))| async move { address.to_string() }),
         )
 }
 
@@ -167,6 +176,11 @@ impl Client {
     pub async fn is_closed(&mut self) -> bool {
         matches!(within(self.0.read(&mut [0])).await, Ok(0) | Err(_))
     }
+}
+
+/// A request for `path` that is the only one on its connection.
+pub fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nhost: ostler.test\r\nconnection: close\r\n\r\n")
 }
 
 /// The value of a header field in a response.

@@ -1,18 +1,16 @@
 //! Requests and answers over HTTP/1.1.
 
 use ostler::http::limits::Limits;
+use tokio::io::AsyncWriteExt;
 
 use super::harness::Server;
+use super::harness::get;
 use super::harness::header;
 use super::harness::json;
 use super::harness::status;
 
 async fn server() -> Server {
     Server::start(Limits::default()).await
-}
-
-fn get(path: &str) -> String {
-    format!("GET {path} HTTP/1.1\r\nhost: ostler.test\r\nconnection: close\r\n\r\n")
 }
 
 // RFC 9110 §15.5.5
@@ -174,14 +172,13 @@ async fn a_malformed_head_is_a_bare_400_and_the_end() {
 async fn pipelined_requests_are_answered_in_order() {
     let server = server().await;
     let mut client = server.connect().await;
-    let requests: String = (0..1000)
-        .map(|number| {
-            let path = if number % 3 == 0 { "/echo" } else { "/nowhere" };
-            let body = number.to_string();
-            let length = body.len();
-            format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n{body}")
-        })
-        .collect();
+    let mut requests = String::new();
+    for number in 0..1000 {
+        let path = if number % 3 == 0 { "/echo" } else { "/nowhere" };
+        let length = number.to_string().len();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n");
+        requests += &format!("{head}{number}");
+    }
 
     client.send(requests).await;
 
@@ -228,8 +225,6 @@ async fn a_chunked_body_arrives_whole() {
 // Case 34
 #[tokio::test]
 async fn a_body_that_ends_early_frees_the_connection() {
-    use tokio::io::AsyncWriteExt;
-
     let server = server().await;
     let mut client = server.connect().await;
     client
@@ -237,8 +232,23 @@ async fn a_body_that_ends_early_frees_the_connection() {
         .await;
     client.0.shutdown().await.unwrap();
 
-    let answer = client.rest().await;
-    assert!(answer.is_empty() || status(&answer) == 400, "{answer}");
+    let response = client.rest().await;
+    assert_eq!(status(&response), 400);
+    assert_eq!(json(&response)["error"], "invalid_request");
+}
+
+// RFC 9112 §9.6
+#[tokio::test]
+async fn a_client_that_has_nothing_more_to_say_is_answered() {
+    let server = server().await;
+    for _ in 0..50 {
+        let mut client = server.connect().await;
+        client
+            .send("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc")
+            .await;
+        client.0.shutdown().await.unwrap();
+        assert!(client.rest().await.ends_with("\r\n\r\nabc"));
+    }
 }
 
 #[tokio::test]

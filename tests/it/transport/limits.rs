@@ -59,7 +59,7 @@ async fn a_body_that_does_not_arrive_is_a_408() {
 #[tokio::test]
 async fn when_both_deadlines_pass_at_once_the_body_is_to_blame() {
     let server = Server::start(Limits {
-        body_read: Duration::from_secs(3600),
+        body_read: Duration::from_hours(1),
         request: SHORT,
         ..Limits::default()
     })
@@ -157,18 +157,14 @@ async fn a_handler_that_ignores_its_body_is_heard() {
 #[tokio::test]
 async fn too_many_or_too_large_header_fields_are_a_431() {
     let server = Server::start(Limits::default()).await;
-    let fields = |count: usize| -> String {
-        (1..count)
-            .map(|number| format!("x-{number}: y\r\n"))
-            .collect()
-    };
+    let fields = |count: usize| "x: y\r\n".repeat(count);
     let head = |fields: &str| {
         format!("GET /hello HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{fields}\r\n")
     };
 
-    // `host` and `connection` are two of them.
-    assert_eq!(status(&server.exchange(head(&fields(99))).await), 200);
-    assert_eq!(status(&server.exchange(head(&fields(100))).await), 431);
+    // `host` and `connection` are two more.
+    assert_eq!(status(&server.exchange(head(&fields(98))).await), 200);
+    assert_eq!(status(&server.exchange(head(&fields(99))).await), 431);
 
     for size in [16 * 1024, 64 * 1024, 1024 * 1024] {
         let mut client = server.connect().await;
