@@ -14,6 +14,7 @@ pub use redis_server::RedisServer;
 
 use std::env;
 use std::fmt::Write;
+use std::thread;
 
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
@@ -22,18 +23,50 @@ use sqlx::Executor;
 use sqlx::postgres::PgConnection;
 use url::Url;
 
-/// The URL of a new, empty PostgreSQL database. It goes when `./test` stops its server.
-pub async fn postgres_database() -> String {
-    let server = setting("OSTLER_TEST_POSTGRES_URL");
-    let mut connection = PgConnection::connect(&server).await.unwrap();
-    let name = format!("ostler_test_{}", random_hex());
-    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
-    connection.execute(create).await.unwrap();
-    connection.close().await.unwrap();
+/// A PostgreSQL database of one test's own. It goes with this value.
+pub struct PostgresDatabase {
+    server: Url,
+    name: String,
+    url: Url,
+}
 
-    let mut database = Url::parse(&server).unwrap();
-    database.set_path(&name);
-    database.into()
+/// Makes a new, empty PostgreSQL database.
+pub async fn postgres_database() -> PostgresDatabase {
+    let server = Url::parse(&setting("OSTLER_TEST_POSTGRES_URL")).unwrap();
+    let name = format!("ostler_test_{}", random_hex());
+    let create = format!("CREATE DATABASE {name}");
+    administer(&server, create).await.unwrap();
+    let mut url = server.clone();
+    url.set_path(&name);
+    PostgresDatabase { server, name, url }
+}
+
+impl PostgresDatabase {
+    /// Its URL, of a superuser with the password.
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+}
+
+impl Drop for PostgresDatabase {
+    fn drop(&mut self) {
+        // Some hundred tests would leave gigabytes. On a thread, since a test's runtime may have
+        // ended; where the process ends first, `./test` throws the whole server away.
+        let server = self.server.clone();
+        let drop = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(administer(&server, drop))
+        });
+    }
+}
+
+async fn administer(server: &Url, statement: String) -> Result<(), sqlx::Error> {
+    let mut connection = PgConnection::connect(server.as_str()).await?;
+    connection.execute(sqlx::AssertSqlSafe(statement)).await?;
+    connection.close().await
 }
 
 /// The URL of the Redis that all tests share.
@@ -57,21 +90,38 @@ fn random_hex() -> String {
     })
 }
 
-#[tokio::test]
-async fn each_postgres_database_is_new_and_commits_synchronously() {
-    let mut first = PgConnection::connect(&postgres_database().await)
-        .await
-        .unwrap();
-    first.execute("CREATE TABLE mine (id INT)").await.unwrap();
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    let mut second = PgConnection::connect(&postgres_database().await)
-        .await
-        .unwrap();
-    assert!(second.execute("SELECT id FROM mine").await.is_err());
+    async fn connect(database: &PostgresDatabase) -> PgConnection {
+        PgConnection::connect(database.url()).await.unwrap()
+    }
 
-    let synchronous: String = sqlx::query_scalar("SHOW synchronous_commit")
-        .fetch_one(&mut second)
-        .await
-        .unwrap();
-    assert_eq!(synchronous, "on");
+    #[tokio::test]
+    async fn each_postgres_database_is_new_and_commits_synchronously() {
+        let (first, second) = (postgres_database().await, postgres_database().await);
+        let mut connection = connect(&first).await;
+        let create = "CREATE TABLE mine (id INT)";
+        connection.execute(create).await.unwrap();
+
+        let mut other = connect(&second).await;
+        assert!(other.execute("SELECT id FROM mine").await.is_err());
+        let synchronous: String = sqlx::query_scalar("SHOW synchronous_commit")
+            .fetch_one(&mut other)
+            .await
+            .unwrap();
+        assert_eq!(synchronous, "on");
+    }
+
+    #[tokio::test]
+    async fn a_postgres_database_goes_with_its_value_although_it_is_in_use() {
+        let database = postgres_database().await;
+        let mut connection = connect(&database).await;
+        drop(database);
+
+        // The server ends our session when the database goes: then even waiting for it fails.
+        let until_it_ends = "SELECT pg_sleep(30)";
+        assert!(connection.execute(until_it_ends).await.is_err());
+    }
 }
