@@ -5,11 +5,13 @@
 //! method says what losing its data means.
 //!
 //! - [`memory`]: inside the process, for one node
+//! - [`redis`]: in Redis, for several nodes
 //! - [`failures`]: what is counted against guessing, and in which window of time
 
 mod expiring;
 pub mod failures;
 pub mod memory;
+pub mod redis;
 
 use std::time::Duration;
 

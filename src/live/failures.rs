@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn windows_are_aligned_and_end_before_the_next_begins() {
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         let at = |millis| Timestamp::from_millisecond(millis).unwrap();
         for (now, number, end) in [
             (0, 0, 60_000),

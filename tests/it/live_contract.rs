@@ -25,6 +25,11 @@ use ostler::live::TokenNames;
 use ostler::live::failures::FailureCounter;
 use ostler::live::memory::Bounds;
 use ostler::live::memory::MemoryLive;
+use ostler::live::redis::Namespace;
+use ostler::live::redis::RedisLive;
+
+use crate::services::redis_url;
+use crate::services::unheard_of_issuer;
 
 /// A live state that nobody else uses, and the time it goes by.
 struct Fresh {
@@ -38,6 +43,13 @@ macro_rules! cases {
             $(#[tokio::test]
             async fn $case() {
                 super::$case(super::memory()).await;
+            })*
+        }
+
+        mod in_redis {
+            $(#[tokio::test]
+            async fn $case() {
+                super::$case(super::redis().await).await;
             })*
         }
     };
@@ -64,6 +76,20 @@ fn memory() -> Fresh {
     let clock = Arc::new(ManualClock::at(at(0)));
     Fresh {
         live: Arc::new(MemoryLive::new(clock.clone())),
+        clock,
+    }
+}
+
+/// Part of the Redis that all tests share, under a name that only this test has.
+async fn redis() -> Fresh {
+    let clock = Arc::new(ManualClock::at(at(0)));
+    let names = Namespace::new(&unheard_of_issuer(), Epoch::from_random([1; 8]));
+    // On a busy machine an answer may take its time; deadlines have tests of their own.
+    let deadline = Duration::from_secs(10);
+    let url = redis_url().into();
+    let live = RedisLive::connect(&url, names, deadline, clock.clone()).await;
+    Fresh {
+        live: Arc::new(live.unwrap()),
         clock,
     }
 }
@@ -336,7 +362,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 async fn count(live: &Arc<dyn LiveState>, counter: &FailureCounter, now: Timestamp) -> u32 {
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     live.count_failure(counter, minute, now).await.unwrap()
 }
 

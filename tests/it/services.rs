@@ -16,6 +16,7 @@ use std::env;
 use std::fmt::Write;
 use std::thread;
 
+use ostler::domain::issuer::Issuer;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
 use sqlx::Connection;
@@ -72,6 +73,11 @@ async fn administer(server: &Url, statement: String) -> Result<(), sqlx::Error> 
 /// The URL of the Redis that all tests share.
 pub fn redis_url() -> String {
     setting("OSTLER_TEST_REDIS_URL")
+}
+
+/// An issuer that no other test has: a part of the shared Redis for one test alone.
+pub fn unheard_of_issuer() -> Issuer {
+    Issuer::parse(&format!("https://{}.example", random_hex())).unwrap()
 }
 
 fn setting(name: &str) -> String {
