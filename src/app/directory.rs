@@ -5,7 +5,7 @@
 //! On a shared store other nodes write too, and every question goes to the store.
 //!
 //! A question that is being answered while a change commits may still see what was before; one that
-//! begins after the acknowledgement never does. That is what [`Directory::fill`] is for: an answer
+//! begins after the acknowledgement never does. That is what [`Memory::fill`] is for: an answer
 //! read before a change is never remembered after it.
 
 use std::collections::HashMap;

@@ -6,6 +6,8 @@
 //!
 //! Nothing waits for a log line. Lines go through a bounded queue to a thread of their own; when
 //! whoever reads standard error does not keep up, lines are dropped and the gap is counted.
+//!
+//! [`RequestId::current`]: super::request_id::RequestId::current
 
 mod line;
 mod queue;
