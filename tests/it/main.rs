@@ -4,5 +4,6 @@
 mod architecture;
 mod compose;
 mod live_contract;
+mod redis_faults;
 mod services;
 mod transport;

@@ -115,15 +115,15 @@ impl Link {
     }
 }
 
-async fn dial_until_it_answers(link: Weak<Link>, mut wait: Duration) {
+async fn dial_until_it_answers(dialler: Weak<Link>, mut wait: Duration) {
     loop {
         sleep(wait).await;
-        let Some(link) = link.upgrade() else {
+        let Some(link) = dialler.upgrade() else {
             return;
         };
         match timeout(DIAL_LIMIT, link.dial()).await {
-            Ok(Ok(line)) => {
-                link.line.store(Some(Arc::new(line)));
+            Ok(Ok(answering)) => {
+                link.line.store(Some(Arc::new(answering)));
                 tracing::info!("Redis answers");
                 return;
             }

@@ -145,7 +145,7 @@ fn instant(score: f64) -> Option<Timestamp> {
     reason = "a whole number in the range that is exact"
 )]
 fn whole(score: f64) -> Option<i64> {
-    (score.trunc() == score && score.abs() <= EXACT).then_some(score as i64)
+    (score.fract() == 0.0 && score.abs() <= EXACT).then_some(score as i64)
 }
 
 #[cfg(test)]
