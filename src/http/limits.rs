@@ -55,7 +55,7 @@ impl Default for Limits {
             body_read: Duration::from_secs(10),
             request: Duration::from_secs(10),
             write_stall: Duration::from_secs(10),
-            linger: Duration::from_secs(1),
+            linger: Duration::from_secs(2),
             http2_age: Duration::from_mins(5),
             // Less than the ten seconds of the contract: usage is flushed after it.
             drain: Duration::from_secs(8),

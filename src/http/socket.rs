@@ -114,6 +114,10 @@ struct Linger {
 }
 
 impl Linger {
+    fn began(&self) -> bool {
+        self.timer.is_some()
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>, stream: &mut TcpStream) -> Poll<()> {
         let mut waste = [0_u8; 4096];
         loop {
@@ -180,7 +184,9 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+        if !this.linger.began() {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+        }
         this.linger.poll(cx, &mut this.stream).map(Ok)
     }
 }

@@ -177,7 +177,8 @@ async fn pipelined_requests_are_answered_in_order() {
         let path = if number % 3 == 0 { "/echo" } else { "/nowhere" };
         let length = number.to_string().len();
         let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n");
-        requests += &format!("{head}{number}");
+        requests.push_str(&head);
+        requests.push_str(&number.to_string());
     }
 
     client.send(requests).await;
