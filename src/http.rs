@@ -15,6 +15,7 @@ pub mod edge;
 pub mod limits;
 pub mod management;
 pub mod metrics;
+mod open_files;
 mod refused;
 pub mod serve;
 mod socket;

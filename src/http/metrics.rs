@@ -85,6 +85,7 @@ struct Handles {
     in_flight: Gauge,
     connections: Gauge,
     refused_connections: Counter,
+    failed_accepts: Counter,
     failed_handshakes: Counter,
     panics: Counter,
 }
@@ -122,6 +123,11 @@ impl HttpMetrics {
                 "Connections refused because there were too many.",
                 &[],
             ),
+            failed_accepts: registry.counter(
+                "ostler_accepts_failed_total",
+                "Connections that could not be accepted, for lack of files or memory.",
+                &[],
+            ),
             failed_handshakes: registry.counter(
                 "ostler_tls_handshakes_failed_total",
                 "TLS handshakes that failed or took too long.",
@@ -154,6 +160,10 @@ impl HttpMetrics {
 
     pub(crate) fn connection_refused(&self) {
         self.0.refused_connections.increment(1);
+    }
+
+    pub(crate) fn accept_failed(&self) {
+        self.0.failed_accepts.increment(1);
     }
 
     pub(crate) fn handshake_failed(&self) {

@@ -18,11 +18,12 @@ use tokio::task::JoinSet;
 
 use crate::http::connection::Connection;
 use crate::http::edge::Edge;
+use crate::http::open_files;
 use crate::http::tls::Tls;
 use crate::shutdown::Shutdown;
 
 /// How long the loop rests after an accept that failed, at first and at most.
-const REST_AFTER_FAILURE: Duration = Duration::from_millis(10);
+const SHORTEST_REST: Duration = Duration::from_millis(10);
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// What a refused connection is told; only in clear text, before any request is read.
@@ -79,13 +80,15 @@ async fn accept_until(
     edge: &Arc<Edge>,
     connections: &mut JoinSet<()>,
 ) {
-    let mut door = Door {
-        places: Arc::new(Semaphore::new(edge.limits().connections)),
+    let door = Door {
+        places: Arc::new(Semaphore::new(open_files::places(
+            edge.limits().connections,
+        ))),
         tls,
         edge: Arc::clone(edge),
         shutdown: shutdown.clone(),
-        rest: REST_AFTER_FAILURE,
     };
+    let mut rest = Rest::default();
     let mut stop = std::pin::pin!(shutdown.triggered());
     loop {
         tokio::select! {
@@ -93,11 +96,17 @@ async fn accept_until(
             () = &mut stop => return,
             Some(ended) = connections.join_next() => report(ended),
             accepted = listener.accept() => match accepted {
-                Ok((stream, address)) => door.admit(stream, address, connections),
-                Err(error) => tokio::select! {
-                    () = &mut stop => return,
-                    () = door.rest_after(&error) => {}
-                },
+                Ok((stream, address)) => {
+                    rest.reset();
+                    door.admit(stream, address, connections);
+                }
+                Err(error) => {
+                    edge.metrics().accept_failed();
+                    tokio::select! {
+                        () = &mut stop => return,
+                        () = tokio::time::sleep(rest.after(&error)) => {}
+                    }
+                }
             },
         }
     }
@@ -109,12 +118,10 @@ struct Door {
     tls: Option<Arc<Tls>>,
     edge: Arc<Edge>,
     shutdown: Shutdown,
-    rest: Duration,
 }
 
 impl Door {
-    fn admit(&mut self, stream: TcpStream, address: SocketAddr, connections: &mut JoinSet<()>) {
-        self.rest = REST_AFTER_FAILURE;
+    fn admit(&self, stream: TcpStream, address: SocketAddr, connections: &mut JoinSet<()>) {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             return self.refuse(&stream);
         };
@@ -140,23 +147,36 @@ impl Door {
             let _ = stream.try_write(TOO_MANY_CONNECTIONS);
         }
     }
+}
 
-    /// Rests when the system has nothing to give (EMFILE, ENOMEM): trying again at once would only
-    /// burn the processor. What went wrong with a single connection needs no rest.
-    async fn rest_after(&mut self, error: &io::Error) {
+/// How long the loop rests after accepts that failed.
+#[derive(Default)]
+struct Rest {
+    failures: u32,
+}
+
+impl Rest {
+    /// How long to rest now: not at all when a single connection went wrong, but when the system has
+    /// nothing to give (EMFILE, ENOMEM), trying again at once would only burn the processor.
+    fn after(&mut self, error: &io::Error) -> Duration {
         if matches!(
             error.kind(),
             io::ErrorKind::ConnectionAborted
                 | io::ErrorKind::ConnectionReset
                 | io::ErrorKind::Interrupted
         ) {
-            return;
+            return Duration::ZERO;
         }
-        if self.rest == REST_AFTER_FAILURE {
+        if self.failures == 0 {
             tracing::warn!(%error, "cannot accept connections");
         }
-        tokio::time::sleep(self.rest).await;
-        self.rest = (self.rest * 2).min(LONGEST_REST);
+        let rest = SHORTEST_REST * 2_u32.saturating_pow(self.failures.min(16));
+        self.failures += 1;
+        rest.min(LONGEST_REST)
+    }
+
+    fn reset(&mut self) {
+        self.failures = 0;
     }
 }
 
@@ -185,5 +205,24 @@ fn report(ended: Result<(), JoinError>) {
         && error.is_panic()
     {
         tracing::error!("a connection ended in a panic");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loop_rests_longer_and_longer_and_only_when_the_system_has_nothing_to_give() {
+        let emfile = io::Error::from_raw_os_error(24);
+        let mut rest = Rest::default();
+        let rests: Vec<_> = (0..9).map(|_| rest.after(&emfile)).collect();
+        assert_eq!(rests[..3], [10, 20, 40].map(Duration::from_millis));
+        assert_eq!(rests[8], Duration::from_secs(1));
+
+        let aborted = io::Error::from(io::ErrorKind::ConnectionAborted);
+        assert_eq!(rest.after(&aborted), Duration::ZERO);
+        rest.reset();
+        assert_eq!(rest.after(&emfile), Duration::from_millis(10));
     }
 }

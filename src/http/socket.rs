@@ -190,3 +190,48 @@ impl AsyncWrite for Socket {
         this.linger.poll(cx, &mut this.stream).map(Ok)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    fn stall(limit: Duration) -> Stall {
+        Stall {
+            limit,
+            timer: None,
+            waiting: false,
+            progress: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_byte_now_and_then_does_not_stop_the_clock() {
+        let mut stall = stall(Duration::from_millis(20));
+        let mut writes = 0;
+        let error = poll_fn(|cx| {
+            // The socket takes a byte, and then has to wait again.
+            writes += 1;
+            let _ = stall.observe(cx, Poll::Ready(Ok(1)));
+            stall.observe(cx, Poll::Pending)
+        })
+        .await
+        .unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(writes > 1);
+    }
+
+    #[tokio::test]
+    async fn real_progress_stops_the_clock() {
+        let mut stall = stall(Duration::from_hours(1));
+        poll_fn(|cx| {
+            assert!(stall.observe(cx, Poll::Pending).is_pending());
+            assert!(stall.waiting);
+            let _ = stall.observe(cx, Poll::Ready(Ok(PROGRESS_BYTES)));
+            assert!(!stall.waiting);
+            Poll::Ready(())
+        })
+        .await;
+    }
+}

@@ -1,9 +1,12 @@
 //! Peers that are slow, greedy or many.
 
+use std::process::Command;
+use std::process::Stdio;
 use std::time::Duration;
 
 use ostler::http::limits::Limits;
 use tokio::net::TcpSocket;
+use tokio::net::TcpStream;
 
 use super::harness::Client;
 use super::harness::SHORT;
@@ -250,4 +253,52 @@ async fn a_reader_that_does_not_read_is_closed() {
         }
     })
     .await;
+}
+
+/// Set for the process that may open few files.
+const FEW_FILES: &str = "OSTLER_TEST_FEW_FILES";
+
+// Case 119
+#[test]
+fn a_server_that_runs_out_of_files_accepts_again_when_there_are_some() {
+    if std::env::var_os(FEW_FILES).is_none() {
+        let name =
+            "transport::limits::a_server_that_runs_out_of_files_accepts_again_when_there_are_some";
+        let status = Command::new("sh")
+            .args(["-c", r#"ulimit -n 48 && exec "$0" --exact "$1""#])
+            .arg(std::env::current_exe().unwrap())
+            .arg(name)
+            .env(FEW_FILES, "yes")
+            .stdout(Stdio::null())
+            .status();
+        assert!(status.unwrap().success());
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(async {
+        let server = Server::start(Limits::default()).await;
+        // Without an await, so that the server does not run: all of them wait in the kernel's queue,
+        // and there is no file left to accept the first one with.
+        let mut clients: Vec<_> =
+            std::iter::from_fn(|| std::net::TcpStream::connect(server.address).ok()).collect();
+        within(async {
+            while server
+                .registry
+                .render()
+                .contains("ostler_accepts_failed_total 0")
+            {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+
+        let last = clients.pop().unwrap();
+        last.set_nonblocking(true).unwrap();
+        drop(clients);
+        let mut last = Client(TcpStream::from_std(last).unwrap());
+        last.send("GET /hello HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert_eq!(status(&last.response().await), 200);
+    });
 }
