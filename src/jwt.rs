@@ -18,6 +18,8 @@
 
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod forgeries;
 mod key_pair;
 mod provider;
 mod read;

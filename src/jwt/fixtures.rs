@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 
 use super::KeyPair;
@@ -97,4 +99,37 @@ pub(super) fn claims() -> Claims {
             credential: Generation(3),
         },
     }
+}
+
+/// A JWS of any header and claims, with the signature that `sign` makes of it.
+pub(super) fn jws(header: &str, claims: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
+    let encode = |part: &[u8]| URL_SAFE_NO_PAD.encode(part);
+    let signed = format!(
+        "{}.{}",
+        encode(header.as_bytes()),
+        encode(claims.as_bytes())
+    );
+    let signature = encode(&sign(signed.as_bytes()));
+    format!("{signed}.{signature}")
+}
+
+/// A JWS that `pair` really signed.
+pub(super) fn signed_by(pair: &KeyPair, header: &str, claims: &str) -> String {
+    jws(header, claims, |signed| pair.sign(signed).unwrap())
+}
+
+/// The `kid` of a key.
+pub(super) fn kid(pair: &KeyPair) -> String {
+    pair.public_key().unwrap().kid().to_owned()
+}
+
+/// The header that `pair` signs with.
+pub(super) fn header(pair: &KeyPair) -> String {
+    let (alg, kid) = (pair.algorithm(), kid(pair));
+    format!(r#"{{"typ":"at+jwt","alg":"{alg}","kid":"{kid}"}}"#)
+}
+
+/// The JSON of [`claims`].
+pub(super) fn claims_json() -> String {
+    String::from_utf8(super::write::claims(&claims()).unwrap()).unwrap()
 }

@@ -182,3 +182,191 @@ fn is_pem(path: &Path) -> bool {
 fn file_name(kid: &str) -> String {
     format!("{kid}.pem")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::symlink;
+    use std::slice::from_ref;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::domain::token::TokenTyp;
+    use crate::jwt::KeyRing;
+    use crate::jwt::fixtures::ISSUER;
+    use crate::jwt::fixtures::NOW;
+    use crate::jwt::fixtures::at;
+    use crate::jwt::fixtures::claims;
+    use crate::jwt::fixtures::pair;
+    use crate::jwt::fixtures::record;
+
+    fn empty() -> (TempDir, KeysDir) {
+        let root = tempfile::tempdir().unwrap();
+        let dir = KeysDir::create(&root.path().join("keys")).unwrap();
+        (root, dir)
+    }
+
+    /// A directory with the test key of `algorithm`, and the record of it.
+    fn with_key(algorithm: Algorithm, state: KeyState) -> (TempDir, KeysDir, SigningKeyRecord) {
+        let (root, dir) = empty();
+        let record = put(&dir, algorithm, state);
+        (root, dir, record)
+    }
+
+    fn put(dir: &KeysDir, algorithm: Algorithm, state: KeyState) -> SigningKeyRecord {
+        let pair = pair(algorithm, false);
+        let record = record(&pair, state);
+        let text = pem::encode(&pair.to_pkcs8().unwrap());
+        dir.add(&file_name(&record.kid), text.as_bytes()).unwrap();
+        record
+    }
+
+    fn chmod(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn refusal(dir: &KeysDir, records: &[SigningKeyRecord]) -> String {
+        load(dir, records).unwrap_err().to_string()
+    }
+
+    #[tokio::test]
+    async fn a_made_key_is_private_and_signs_after_a_restart() {
+        let (_root, dir) = empty();
+        for algorithm in [Algorithm::Es256, Algorithm::EdDsa] {
+            let kid = generate(&dir, algorithm).unwrap();
+            let path = dir.path_of(&file_name(&kid));
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+
+            let mut record = record(&pair(algorithm, false), KeyState::Active);
+            record.kid = kid;
+            let rings = [0, 1].map(|_| KeyRing::load(&dir, from_ref(&record)).unwrap());
+            let token = rings[0].sign(TokenTyp::AtJwt, algorithm, &claims()).await;
+            let token = token.unwrap();
+            assert!(rings[1].verify(token.as_str(), ISSUER, at(NOW)).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_record_never_signs() {
+        let (_root, dir, _) = with_key(Algorithm::EdDsa, KeyState::Active);
+        let known = put(&dir, Algorithm::Es256, KeyState::Active);
+        dir.add("notes.pem", b"not a key at all").unwrap();
+        dir.add("README.md", b"").unwrap();
+        AuditKey::load_or_create(&dir).unwrap();
+        let records = [known];
+
+        let unrecorded = strays(&dir, &records).unwrap();
+        assert_eq!(unrecorded.len(), 2, "{unrecorded:?}");
+        let ring = KeyRing::load(&dir, &records).unwrap();
+        assert!(ring.can_sign(Algorithm::Es256) && !ring.can_sign(Algorithm::EdDsa));
+    }
+
+    #[test]
+    fn a_record_that_needs_its_file_is_refused_without_it() {
+        let (_root, dir) = empty();
+        for state in [
+            KeyState::Pending,
+            KeyState::Active,
+            KeyState::Retiring,
+            KeyState::Retired,
+            KeyState::Revoked,
+        ] {
+            let record = record(&pair(Algorithm::EdDsa, false), state);
+            let loaded = load(&dir, from_ref(&record));
+            match loaded {
+                Ok(keys) => assert!(!state.is_published() && keys[0].pair.is_none()),
+                Err(error) => {
+                    assert!(state.is_published());
+                    let sentence = error.to_string();
+                    assert!(sentence.contains(&record.kid) && sentence.contains(state.as_str()));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_can_open_stops_the_start_with_the_remedy() {
+        let (_root, dir, record) = with_key(Algorithm::EdDsa, KeyState::Active);
+        let path = dir.path_of(&file_name(&record.kid));
+        for mode in [0o640, 0o604, 0o644, 0o660, 0o602, 0o610] {
+            chmod(&path, mode);
+            for records in [from_ref(&record), &[]] {
+                let sentence = refusal(&dir, records);
+                assert!(
+                    sentence.contains(&format!("chmod 600 {}", path.display())),
+                    "{sentence}"
+                );
+            }
+        }
+        for mode in [0o600, 0o400] {
+            chmod(&path, mode);
+            assert!(load(&dir, from_ref(&record)).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_link_is_refused_even_to_a_good_key() {
+        let (_root, dir, record) = with_key(Algorithm::EdDsa, KeyState::Active);
+        let path = dir.path_of(&file_name(&record.kid));
+        let elsewhere = dir.path().parent().unwrap().join("elsewhere");
+        fs::rename(&path, &elsewhere).unwrap();
+        symlink(&elsewhere, &path).unwrap();
+        let sentence = refusal(&dir, &[record]);
+        assert!(sentence.contains("symbolic link") && sentence.contains(path.to_str().unwrap()));
+    }
+
+    #[test]
+    fn a_directory_or_a_pipe_in_place_of_a_key_is_refused_without_waiting() {
+        let (_root, dir, record) = with_key(Algorithm::EdDsa, KeyState::Active);
+        let path = dir.path_of(&file_name(&record.kid));
+        fs::remove_file(&path).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        assert!(refusal(&dir, from_ref(&record)).contains("regular file"));
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        assert!(refusal(&dir, &[record]).contains("regular file"));
+    }
+
+    #[test]
+    fn a_key_under_another_name_is_refused() {
+        let (_root, dir, record) = with_key(Algorithm::EdDsa, KeyState::Active);
+        let spare = pair(Algorithm::EdDsa, true).to_pkcs8().unwrap();
+        let path = dir.path_of(&file_name(&record.kid));
+        fs::write(&path, pem::encode(&spare).as_bytes()).unwrap();
+        let sentence = refusal(&dir, &[record]);
+        assert!(sentence.contains("not the one in its name"), "{sentence}");
+    }
+
+    #[test]
+    fn what_is_no_key_or_a_weak_one_is_refused() {
+        let weak = include_bytes!("../../tests/it/fixtures/keys/rs256-weak.pem");
+        let other = include_bytes!("../../tests/it/fixtures/keys/es256.pem");
+        let (_root, dir, record) = with_key(Algorithm::Rs256, KeyState::Active);
+        let path = dir.path_of(&file_name(&record.kid));
+        let large = "x".repeat(16_385);
+        for contents in [&weak[..], other, b"", b"garbage", large.as_bytes()] {
+            fs::write(&path, contents).unwrap();
+            let sentence = refusal(&dir, from_ref(&record));
+            assert!(sentence.contains(path.to_str().unwrap()), "{sentence}");
+            assert!(!sentence.contains("MIIC"), "nothing of the file is shown");
+        }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let (_root, dir, open) = with_key(Algorithm::EdDsa, KeyState::Active);
+        chmod(&dir.path_of(&file_name(&open.kid)), 0o644);
+        let lost = record(&pair(Algorithm::Es256, false), KeyState::Active);
+        let sentences = refusal(&dir, &[open.clone(), lost.clone()]);
+        assert!(sentences.contains(&open.kid) && sentences.contains(&lost.kid));
+    }
+}

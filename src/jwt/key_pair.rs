@@ -251,6 +251,25 @@ impl PublicKey {
         })
     }
 
+    /// The key of a JWK, if it is of a kind that signs our tokens.
+    pub(super) fn from_jwk(jwk: &Jwk) -> Option<Self> {
+        let decode = |text: &str| URL_SAFE_NO_PAD.decode(text).ok();
+        match &jwk.algorithm {
+            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
+                Self::p256(&[&[4], &*decode(&key.x)?, &*decode(&key.y)?].concat())
+            }
+            AlgorithmParameters::RSA(key) => Self::rsa(&PublicKeyComponents {
+                n: decode(&key.n)?,
+                e: decode(&key.e)?,
+            }),
+            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
+                Self::ed25519(&decode(&key.x)?)
+            }
+            _ => return None,
+        }
+        .ok()
+    }
+
     /// What its private half signs with.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
@@ -269,5 +288,95 @@ impl PublicKey {
     /// Whether its private half made `signature` over `message`.
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.parsed.verify_sig(message, signature).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jwt::fixtures::pair;
+    use crate::keys::pem;
+
+    fn jwk(json: &str) -> PublicKey {
+        PublicKey::from_jwk(&serde_json::from_str(json).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_kid_is_the_thumbprint_of_the_specifications() {
+        // RFC 7638 §3.1.
+        let rsa = jwk(
+            r#"{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}"#,
+        );
+        assert_eq!(rsa.kid(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
+        // RFC 8037 §A.3.
+        let ed = jwk(
+            r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#,
+        );
+        assert_eq!(ed.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    #[test]
+    fn a_key_survives_its_file_and_its_jwk() {
+        for algorithm in Algorithm::ALL {
+            let generated = KeyPair::generate(algorithm).unwrap();
+            let der = generated.to_pkcs8().unwrap();
+            let read = KeyPair::from_pkcs8(algorithm, &der).unwrap();
+            let (public, same) = (generated.public_key().unwrap(), read.public_key().unwrap());
+            assert_eq!(public.kid(), same.kid());
+            assert_eq!(read.algorithm(), algorithm);
+
+            let published = PublicKey::from_jwk(public.jwk()).unwrap();
+            assert_eq!(published.kid(), public.kid());
+            let signature = read.sign(b"message").unwrap();
+            assert_eq!(signature.len(), generated.signature_len());
+            assert!(published.verifies(b"message", &signature));
+            assert!(!published.verifies(b"massage", &signature));
+        }
+    }
+
+    #[test]
+    fn weak_and_unusual_keys_are_refused() {
+        // RFC 7518 §3.3: at least 2048 bits.
+        let weak = include_bytes!("../../tests/it/fixtures/keys/rs256-weak.pem");
+        let exponent = include_bytes!("../../tests/it/fixtures/keys/rs256-exponent-3.pem");
+        for pem in [&weak[..], exponent] {
+            let der = pem::decode(pem).unwrap();
+            let refused = KeyPair::from_pkcs8(Algorithm::Rs256, &der).unwrap_err();
+            assert_eq!(refused, KeyFault::Unacceptable(Algorithm::Rs256));
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_algorithm_is_refused() {
+        for own in Algorithm::ALL {
+            let der = pair(own, false).to_pkcs8().unwrap();
+            for other in Algorithm::ALL {
+                let read = KeyPair::from_pkcs8(other, &der);
+                assert_eq!(read.is_ok(), own == other);
+            }
+            assert!(KeyPair::from_pkcs8(own, &der[..der.len() - 1]).is_err());
+            assert!(KeyPair::from_pkcs8(own, b"").is_err());
+        }
+    }
+
+    #[test]
+    fn a_jwk_of_another_kind_is_none_of_ours() {
+        for json in [
+            r#"{"kty":"oct","k":"AAAA"}"#,
+            r#"{"kty":"EC","crv":"P-384","x":"AAAA","y":"AAAA"}"#,
+            r#"{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}"#,
+            r#"{"kty":"OKP","crv":"Ed25519","x":"AAAA"}"#,
+            r#"{"kty":"RSA","n":"AAAA","e":"AQAB"}"#,
+            r#"{"kty":"AKP","pub":"AAAA"}"#,
+        ] {
+            let jwk = serde_json::from_str(json).unwrap();
+            assert!(PublicKey::from_jwk(&jwk).is_none(), "{json}");
+        }
+    }
+
+    #[test]
+    fn nothing_prints_a_private_key() {
+        let pair = pair(Algorithm::EdDsa, false);
+        assert_eq!(format!("{pair:?}"), "KeyPair(EdDSA)");
     }
 }

@@ -250,3 +250,65 @@ impl JwtVerifier for ParsedVerifier {
         jose(self.0.algorithm())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jwt::fixtures::pair;
+
+    #[test]
+    fn a_handle_signs_and_verifies_for_its_owner() {
+        for algorithm in Algorithm::ALL {
+            let pair = pair(algorithm, false);
+            let verifying = VerifyingHandle::new(pair.public_key().unwrap());
+            let signature = SigningHandle::new(pair).sign(b"message").unwrap();
+            assert!(verifying.verifies(b"message", &signature));
+            assert!(!verifying.verifies(b"massage", &signature));
+            assert!(!verifying.verifies(b"message", "not base64url!"));
+        }
+    }
+
+    #[test]
+    fn a_key_leaves_the_table_with_its_owner() {
+        let signing = SigningHandle::new(pair(Algorithm::EdDsa, false));
+        let verifying = VerifyingHandle::new(pair(Algorithm::EdDsa, false).public_key().unwrap());
+        let handles = (signing.handle, verifying.handle);
+        assert!(SIGNING.find(&handles.0.to_le_bytes()).is_ok());
+        assert!(VERIFYING.find(&handles.1.to_le_bytes()).is_ok());
+        drop((signing, verifying));
+        assert!(SIGNING.find(&handles.0.to_le_bytes()).is_err());
+        assert!(VERIFYING.find(&handles.1.to_le_bytes()).is_err());
+    }
+
+    #[test]
+    fn handles_are_never_used_twice() {
+        let key = || SigningHandle::new(pair(Algorithm::EdDsa, false));
+        let first = key().handle;
+        assert_ne!(first, key().handle);
+    }
+
+    #[test]
+    fn real_keys_handles_of_others_and_other_algorithms_are_refused() {
+        let owner = SigningHandle::new(pair(Algorithm::Es256, false));
+        let der = pair(Algorithm::Es256, false).to_pkcs8().unwrap();
+        let of_other_algorithm = EncodingKey::from_rsa_der(&owner.handle.to_le_bytes());
+        let verifying = DecodingKey::from_ec_der(&owner.handle.to_le_bytes());
+        let unknown = EncodingKey::from_ec_der(&u64::MAX.to_le_bytes());
+        for (key, algorithm) in [
+            (EncodingKey::from_ec_der(&der), Algorithm::Es256),
+            (unknown, Algorithm::Es256),
+            (of_other_algorithm, Algorithm::Rs256),
+            (EncodingKey::from_secret(b"secret"), Algorithm::EdDsa),
+        ] {
+            assert!(crypto::sign(b"message", &key, jose(algorithm)).is_err());
+        }
+        let hmac = crypto::sign(b"message", &owner.key, jsonwebtoken::Algorithm::HS256);
+        assert!(hmac.is_err());
+        let signature = owner.sign(b"message").unwrap();
+        let verified = crypto::verify(&signature, b"message", &verifying, jose(Algorithm::Es256));
+        assert!(
+            verified.is_err(),
+            "a private key's handle is not one of a public key"
+        );
+    }
+}

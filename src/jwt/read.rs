@@ -172,3 +172,242 @@ fn parse<T: FromStr>(text: &str) -> Option<T> {
 fn generation(counter: u64) -> Option<Generation> {
     counter.try_into().ok().map(Generation)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+    use serde_json::json;
+
+    use super::*;
+    use crate::jwt::fixtures;
+    use crate::jwt::fixtures::claims_json;
+
+    fn good() -> Value {
+        serde_json::from_str(&claims_json()).unwrap()
+    }
+
+    fn reads(value: &Value) -> bool {
+        claims(value.to_string().as_bytes()).is_some()
+    }
+
+    /// A value of every JSON type, and numbers of every kind.
+    fn values() -> Vec<Value> {
+        vec![
+            json!(null),
+            json!(true),
+            json!(0),
+            json!(1),
+            json!(-1),
+            json!(1.5),
+            json!(1e300),
+            json!(u64::MAX),
+            json!(""),
+            json!("*"),
+            json!("x"),
+            json!("1800000000"),
+            json!([]),
+            json!([1]),
+            json!(["x"]),
+            json!({}),
+            json!({"x": 1}),
+        ]
+    }
+
+    /// The values of other types that a claim may take all the same.
+    fn may_be(claim: &str, value: &Value) -> bool {
+        match claim {
+            // Any text: they are compared later, byte by byte.
+            "iss" => value.is_string(),
+            "scope" => {
+                *value == json!("x") || *value == json!("*") || *value == json!("1800000000")
+            }
+            "iat" | "exp" | "org_gen" | "account_gen" | "credential_gen" => {
+                *value == json!(0) || *value == json!(1)
+            }
+            "authorization_details" => *value == json!([]),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        assert_eq!(
+            claims(claims_json().as_bytes()),
+            Some((fixtures::claims(), None))
+        );
+        let mut least = fixtures::claims();
+        least.scopes = ScopeSet::default();
+        least.details.clear();
+        let json = super::super::write::claims(&least).unwrap();
+        assert_eq!(claims(&json), Some((least, None)));
+    }
+
+    #[test]
+    fn every_claim_has_exactly_its_type() {
+        for (claim, own) in good().as_object().unwrap() {
+            for value in values().iter().filter(|value| *value != own) {
+                let mut changed = good();
+                changed[claim] = value.clone();
+                assert_eq!(reads(&changed), may_be(claim, value), "{claim}: {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_claim_may_be_missing_but_scope_and_details() {
+        for claim in good().as_object().unwrap().keys() {
+            let mut without = good();
+            without.as_object_mut().unwrap().remove(claim);
+            let optional = ["scope", "authorization_details"].contains(&claim.as_str());
+            assert_eq!(reads(&without), optional, "{claim}");
+        }
+    }
+
+    #[test]
+    fn no_claim_may_be_there_twice() {
+        let json = claims_json();
+        for (claim, value) in good().as_object().unwrap() {
+            // Spelled with an escape, it is still the same member.
+            let escaped = format!("\\u{:04x}{}", claim.as_bytes()[0], &claim[1..]);
+            for name in [claim, &escaped] {
+                let twice = format!(r#"{{"{name}":{value},{}"#, &json[1..]);
+                assert!(serde_json::from_str::<Value>(&twice).is_ok(), "{twice}");
+                assert!(claims(twice.as_bytes()).is_none(), "{twice}");
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_are_integers_within_64_bits() {
+        for number in [
+            "1800000900.0",
+            "18e8",
+            "-1",
+            "9223372036854775808",
+            "18446744073709551616",
+            "1e400",
+            "\"1800000900\"",
+            "0x10",
+            "01",
+            "NaN",
+        ] {
+            let changed = claims_json().replace("1800000900", number);
+            assert!(claims(changed.as_bytes()).is_none(), "{number}");
+        }
+        let latest = claims_json().replace("1800000900", "9223372036854775807");
+        assert!(claims(latest.as_bytes()).is_some());
+    }
+
+    #[test]
+    fn not_before_is_read_when_it_is_an_integer() {
+        let with = |nbf: &str| format!(r#"{{"nbf":{nbf},{}"#, &claims_json()[1..]);
+        assert_eq!(claims(with("7").as_bytes()).unwrap().1, Some(7));
+        for wrong in ["null", "\"7\"", "7.5", "-7", "[7]"] {
+            assert!(claims(with(wrong).as_bytes()).is_none(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_we_do_not_know_is_ignored() {
+        let more = format!(r#"{{"cnf":{{"jkt":null}},{}"#, &claims_json()[1..]);
+        assert!(claims(more.as_bytes()).is_some());
+    }
+
+    #[test]
+    fn a_detail_is_exactly_what_we_write() {
+        let good = json!({"type": "project", "locations": ["https://api.example.com/v1"], "identifiers": ["A"]});
+        let change = |member: &str, value: Value| {
+            let mut changed = good.clone();
+            changed[member] = value;
+            json!([changed])
+        };
+        let mut wrong = vec![
+            json!(good),
+            json!({"project": good}),
+            json!([good, good]),
+            json!([["project", ["https://api.example.com/v1"], ["A"]]]),
+            change("type", json!("Project")),
+            change("type", json!(["project"])),
+            change("locations", json!([])),
+            change("locations", json!("https://api.example.com/v1")),
+            change(
+                "locations",
+                json!(["https://api.example.com/v1", "https://other"]),
+            ),
+            change("locations", json!(["https://other"])),
+            change("identifiers", json!("A")),
+            change("identifiers", json!(["*"])),
+            change("identifiers", json!([1])),
+            change("identifiers", json!(null)),
+            change("identifiers", json!({"A": true})),
+            change("actions", json!(["read"])),
+        ];
+        for member in ["type", "locations", "identifiers"] {
+            let mut without = good.clone();
+            without.as_object_mut().unwrap().remove(member);
+            wrong.push(json!([without]));
+        }
+        for details in wrong {
+            let mut changed = super::tests::good();
+            changed["authorization_details"] = details;
+            assert!(!reads(&changed), "{changed}");
+        }
+        let mut right = super::tests::good();
+        right["authorization_details"] = json!([good]);
+        assert!(reads(&right));
+    }
+
+    #[test]
+    fn a_header_has_exactly_its_types_too() {
+        let read = |json: &str| header(json.as_bytes()).is_some();
+        assert!(read(
+            r#"{"alg":"ES256","typ":"JWT","kid":"k","jwk":{},"x5c":1}"#
+        ));
+        for wrong in [
+            "",
+            "null",
+            "{}",
+            "[]",
+            r#"["ES256","JWT","k"]"#,
+            r#"{"alg":"ES256","typ":"JWT"}"#,
+            r#"{"alg":"ES256","kid":"k"}"#,
+            r#"{"typ":"JWT","kid":"k"}"#,
+            r#"{"alg":"ES256","typ":"JWT","kid":["k"]}"#,
+            r#"{"alg":"ES256","typ":null,"kid":"k"}"#,
+            r#"{"alg":1,"typ":"JWT","kid":"k"}"#,
+            r#"{"alg":"ES256","alg":"none","typ":"JWT","kid":"k"}"#,
+            r#"{"alg":"ES256","typ":"JWT","kid":"k","kid":"k"}"#,
+            r#"{"alg":"ES256","typ":"JWT","kid":"k"} "x""#,
+            r#"{"alg":"ES256","typ":"JWT","kid":"k",}"#,
+            "\u{feff}{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"k\"}",
+        ] {
+            assert!(!read(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn nesting_without_end_is_an_error_and_not_a_crash() {
+        let deep = "[".repeat(100_000);
+        assert!(claims(deep.as_bytes()).is_none());
+        assert!(claims(format!(r#"{{"x":{deep}"#).as_bytes()).is_none());
+        assert!(header(format!(r#"{{"crit":{deep}"#).as_bytes()).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes: Vec<u8>) {
+            let _ = (header(&bytes), claims(&bytes));
+        }
+
+        #[test]
+        fn one_changed_byte_never_reads_as_the_same_claims(at: prop::sample::Index, byte: u8) {
+            let json = claims_json().into_bytes();
+            let mut changed = json.clone();
+            changed[at.index(json.len())] = byte;
+            if changed != json {
+                prop_assert_ne!(claims(&changed), Some((fixtures::claims(), None)));
+            }
+        }
+    }
+}

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use jsonwebtoken::jwk::JwkSet;
 
 use super::jwks::Jwks;
 use super::key_files;
 use super::key_files::KeyFilesError;
 use super::key_files::SigningKey;
 use super::key_pair::KeyFault;
+use super::key_pair::PublicKey;
 use super::provider::VerifyingHandle;
 use super::rsa_lane::RsaLane;
 use super::sign::AccessToken;
@@ -66,6 +68,37 @@ impl KeyRing {
         Ok(Self {
             current: ArcSwap::from_pointee(keys),
             rsa,
+        })
+    }
+
+    /// A ring that only verifies, of the keys that a server of this kind publishes. Keys that are
+    /// not of our kinds, or are not named by their thumbprint, are left out (RFC 7517 section 5);
+    /// `None` when the text is not a JWK set.
+    pub fn from_jwks(json: &[u8]) -> Option<Self> {
+        let set: JwkSet = serde_json::from_slice(json).ok()?;
+        let published: Vec<PublicKey> = set
+            .keys
+            .iter()
+            .filter_map(|jwk| {
+                let key = PublicKey::from_jwk(jwk)?;
+                (jwk.common.key_id.as_deref() == Some(key.kid())).then_some(key)
+            })
+            .collect();
+        let known = |key: &PublicKey| KnownKey {
+            state: KeyState::Retiring,
+            public: Some(VerifyingHandle::new(key.clone())),
+        };
+        let keys = Keys {
+            signers: [const { None }; Algorithm::ALL.len()],
+            by_kid: published
+                .iter()
+                .map(|key| (key.kid().to_owned(), known(key)))
+                .collect(),
+            jwks: Arc::new(Jwks::of(&published)),
+        };
+        Some(Self {
+            current: ArcSwap::from_pointee(keys),
+            rsa: Arc::new(RsaLane::new()),
         })
     }
 
@@ -184,5 +217,66 @@ impl Keys {
     /// The key of this `kid`, whatever its state.
     pub(super) fn find(&self, kid: &str) -> Option<&KnownKey> {
         self.by_kid.get(kid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jwt::fixtures::ISSUER;
+    use crate::jwt::fixtures::NOW;
+    use crate::jwt::fixtures::at;
+    use crate::jwt::fixtures::claims;
+    use crate::jwt::fixtures::key;
+    use crate::jwt::fixtures::kid;
+    use crate::jwt::fixtures::pair;
+
+    #[tokio::test]
+    async fn a_rotation_changes_the_signer_and_kills_no_token() {
+        let (old, new) = (Algorithm::Es256, true);
+        let ring = KeyRing::new(vec![key(pair(old, false), KeyState::Active)]).unwrap();
+        let before = ring.sign(TokenTyp::AtJwt, old, &claims()).await.unwrap();
+
+        let rotated = vec![
+            key(pair(old, false), KeyState::Retiring),
+            key(pair(old, new), KeyState::Active),
+        ];
+        ring.replace(rotated).unwrap();
+
+        let after = ring.sign(TokenTyp::AtJwt, old, &claims()).await.unwrap();
+        for (token, spare) in [(before, false), (after, new)] {
+            let verified = ring.verify(token.as_str(), ISSUER, at(NOW)).unwrap();
+            assert_eq!(verified.kid(), kid(&pair(old, spare)));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_begun_with_a_key_ends_with_it() {
+        let ring =
+            KeyRing::new(vec![key(pair(Algorithm::Rs256, false), KeyState::Active)]).unwrap();
+        let begun = ring.prepare(TokenTyp::AtJwt, Algorithm::Rs256, &claims());
+        ring.replace(Vec::new()).unwrap();
+        assert!(begun.unwrap().sign().await.is_ok());
+        assert!(!ring.can_sign(Algorithm::Rs256));
+    }
+
+    #[test]
+    fn two_active_keys_of_one_algorithm_make_no_ring() {
+        let ring = KeyRing::new(Vec::new()).unwrap();
+        let two = || {
+            vec![
+                key(pair(Algorithm::Es256, false), KeyState::Active),
+                key(pair(Algorithm::Es256, true), KeyState::Active),
+            ]
+        };
+        assert!(matches!(
+            KeyRing::new(two()),
+            Err(KeyRingError::TwoActive(Algorithm::Es256))
+        ));
+        assert!(ring.replace(two()).is_err());
+        assert!(
+            !ring.can_sign(Algorithm::Es256),
+            "a failed exchange changes nothing"
+        );
     }
 }

@@ -152,3 +152,105 @@ impl fmt::Debug for AccessToken {
         f.write_str("AccessToken(redacted)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ring::signature::ECDSA_P256_SHA256_FIXED;
+    use ring::signature::ED25519;
+    use ring::signature::RSA_PKCS1_2048_8192_SHA256;
+    use ring::signature::RsaPublicKeyComponents;
+    use ring::signature::UnparsedPublicKey;
+    use serde_json::Value;
+
+    use super::*;
+    use crate::domain::signing_key::KeyState;
+    use crate::jwt::KeyRing;
+    use crate::jwt::fixtures::claims;
+    use crate::jwt::fixtures::key;
+    use crate::jwt::fixtures::pair;
+    use crate::jwt::fixtures::ring;
+
+    fn decode(part: &str) -> Vec<u8> {
+        URL_SAFE_NO_PAD.decode(part).unwrap()
+    }
+
+    /// What a resource server does, with another cryptographic library: finds the key of the token
+    /// in the JWKS and checks the signature with nothing but what it finds there.
+    fn verifies_elsewhere(jwks: &Value, token: &str) -> bool {
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let header: Value =
+            serde_json::from_slice(&decode(signed.split_once('.').unwrap().0)).unwrap();
+        let jwk = jwks["keys"].as_array().unwrap();
+        let jwk = jwk.iter().find(|jwk| jwk["kid"] == header["kid"]).unwrap();
+        assert_eq!(jwk["alg"], header["alg"]);
+        let part = |name: &str| decode(jwk[name].as_str().unwrap());
+        let (message, signature) = (signed.as_bytes(), decode(signature));
+        match jwk["alg"].as_str().unwrap() {
+            "ES256" => {
+                assert_eq!(
+                    signature.len(),
+                    64,
+                    "R and S, not DER (RFC 7518 section 3.4)"
+                );
+                let point = [vec![4], part("x"), part("y")].concat();
+                UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
+                    .verify(message, &signature)
+                    .is_ok()
+            }
+            "RS256" => RsaPublicKeyComponents {
+                n: part("n"),
+                e: part("e"),
+            }
+            .verify(&RSA_PKCS1_2048_8192_SHA256, message, &signature)
+            .is_ok(),
+            "EdDSA" => UnparsedPublicKey::new(&ED25519, part("x"))
+                .verify(message, &signature)
+                .is_ok(),
+            other => panic!("{other}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn another_library_verifies_what_we_sign_with_our_jwks() {
+        let ring = ring();
+        let jwks = serde_json::from_slice(&ring.jwks().body).unwrap();
+        for algorithm in Algorithm::ALL {
+            let token = ring.sign(TokenTyp::AtJwt, algorithm, &claims()).await;
+            let token = token.unwrap();
+            assert!(verifies_elsewhere(&jwks, token.as_str()), "{algorithm}");
+            let changed = token.as_str().replacen(".ey", ".ez", 1);
+            assert!(!verifies_elsewhere(&jwks, &changed), "{changed}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_length_is_known_before_the_signature_is_made() {
+        let ring = ring();
+        for (algorithm, scopes) in Algorithm::ALL.into_iter().zip(["a", "a bc", "a bc def"]) {
+            let mut claims = claims();
+            claims.scopes = crate::domain::scope::ScopeSet::parse(scopes).unwrap();
+            let unsigned = ring.prepare(TokenTyp::Jwt, algorithm, &claims).unwrap();
+            let len = unsigned.len();
+            assert_eq!(unsigned.sign().await.unwrap().as_str().len(), len);
+        }
+    }
+
+    #[tokio::test]
+    async fn no_active_key_is_an_error_of_ours() {
+        let pending = key(pair(Algorithm::EdDsa, false), KeyState::Pending);
+        let ring = KeyRing::new(vec![pending]).unwrap();
+        for algorithm in Algorithm::ALL {
+            let refused = ring.sign(TokenTyp::AtJwt, algorithm, &claims()).await;
+            assert_eq!(refused.unwrap_err(), SignError::NoActiveKey(algorithm));
+            assert!(!ring.can_sign(algorithm));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_hides_from_logs() {
+        let token = ring()
+            .sign(TokenTyp::AtJwt, Algorithm::EdDsa, &claims())
+            .await;
+        assert_eq!(format!("{:?}", token.unwrap()), "AccessToken(redacted)");
+    }
+}

@@ -242,21 +242,145 @@ mod tests {
     use crate::jwt::fixtures::NOW;
     use crate::jwt::fixtures::at;
     use crate::jwt::fixtures::claims;
+    use crate::jwt::fixtures::claims_json;
+    use crate::jwt::fixtures::header;
+    use crate::jwt::fixtures::key;
+    use crate::jwt::fixtures::pair;
     use crate::jwt::fixtures::ring;
+    use crate::jwt::fixtures::signed_by;
+
+    /// A token of ours with `changed` claims.
+    fn token(changed: impl FnOnce(String) -> String) -> String {
+        let pair = pair(Algorithm::EdDsa, false);
+        signed_by(&pair, &header(&pair), &changed(claims_json()))
+    }
 
     #[tokio::test]
     async fn what_we_sign_we_verify_and_it_says_the_same() {
         let ring = ring();
         for algorithm in Algorithm::ALL {
             for typ in [TokenTyp::AtJwt, TokenTyp::Jwt] {
-                let unsigned = ring.prepare(typ, algorithm, &claims()).unwrap();
-                let len = unsigned.len();
-                let token = unsigned.sign().await.unwrap();
-                assert_eq!(token.as_str().len(), len);
+                let token = ring.sign(typ, algorithm, &claims()).await.unwrap();
                 let verified = ring.verify(token.as_str(), ISSUER, at(NOW)).unwrap();
                 assert_eq!(*verified.claims(), claims());
                 assert_eq!(verified.typ(), typ);
+                assert_eq!(
+                    verified.kid(),
+                    pair(algorithm, false).public_key().unwrap().kid()
+                );
             }
         }
+    }
+
+    #[test]
+    fn a_token_lives_from_a_minute_before_its_beginning_to_the_second_of_its_end() {
+        let ring = ring();
+        let token = token(|claims| claims);
+        let good_at = |now: Timestamp| ring.verify(&token, ISSUER, now).map(|_| ());
+        let last = at(NOW + 900).checked_sub(jiff::SignedDuration::from_nanos(1));
+        for (now, expected) in [
+            // RFC 7519 §4.1.6: `iat` may be up to 60 s ahead of our clock.
+            (at(NOW - 61), Err(InvalidToken::IssuedInTheFuture)),
+            (at(NOW - 60), Ok(())),
+            (at(NOW), Ok(())),
+            // RFC 7519 §4.1.4: on or after `exp` it is not accepted, and we give no leeway.
+            (last.unwrap(), Ok(())),
+            (at(NOW + 900), Err(InvalidToken::Expired)),
+            (at(NOW + 901), Err(InvalidToken::Expired)),
+            (at(0), Err(InvalidToken::IssuedInTheFuture)),
+            (Timestamp::MAX, Err(InvalidToken::Expired)),
+            (Timestamp::MIN, Err(InvalidToken::IssuedInTheFuture)),
+        ] {
+            assert_eq!(good_at(now), expected, "{now}");
+        }
+    }
+
+    #[test]
+    fn an_end_beyond_all_time_is_no_overflow() {
+        let ring = ring();
+        let claims = |claims: String| {
+            let end = i64::MAX.to_string();
+            claims
+                .replace("1800000900", &end)
+                .replace("1800000000", &end)
+        };
+        let refused = ring.verify(&token(claims), ISSUER, Timestamp::MAX);
+        assert_eq!(refused.unwrap_err(), InvalidToken::IssuedInTheFuture);
+    }
+
+    #[test]
+    fn not_before_counts_when_it_is_there() {
+        let ring = ring();
+        let token = token(|claims| format!(r#"{{"nbf":{},{}"#, NOW + 10, &claims[1..]));
+        let early = ring.verify(&token, ISSUER, at(NOW + 9));
+        assert_eq!(early.unwrap_err(), InvalidToken::NotYetValid);
+        assert!(ring.verify(&token, ISSUER, at(NOW + 10)).is_ok());
+    }
+
+    #[test]
+    fn the_issuer_is_compared_byte_by_byte() {
+        let ring = ring();
+        let token = token(|claims| claims);
+        for other in [
+            "",
+            "https://auth.example.com/",
+            "https://AUTH.example.com",
+            "https://auth.example.com:443",
+            "https://auth.example.co",
+            "auth.example.com",
+        ] {
+            let refused = ring.verify(&token, other, at(NOW));
+            assert_eq!(refused.unwrap_err(), InvalidToken::Issuer, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_key_counts_only_while_it_is_active_or_retiring() {
+        let token = token(|claims| claims);
+        for state in [
+            KeyState::Pending,
+            KeyState::Active,
+            KeyState::Retiring,
+            KeyState::Retired,
+            KeyState::Revoked,
+        ] {
+            let ring = KeyRing::new(vec![key(pair(Algorithm::EdDsa, false), state)]).unwrap();
+            let verified = ring.verify(&token, ISSUER, at(NOW)).map(|_| ());
+            let expected = match state {
+                KeyState::Active | KeyState::Retiring => Ok(()),
+                other => Err(InvalidToken::KeyState(other)),
+            };
+            assert_eq!(verified, expected);
+        }
+    }
+
+    #[test]
+    fn a_remembered_signature_is_worth_nothing_once_its_key_is_taken_back() {
+        let ring = ring();
+        let signed = ring.verify_signature(&token(|claims| claims)).unwrap();
+        assert!(ring.check(&signed, ISSUER, at(NOW)).is_ok());
+
+        for state in [KeyState::Retired, KeyState::Revoked] {
+            let taken_back = key(pair(Algorithm::EdDsa, false), state);
+            ring.replace(vec![taken_back]).unwrap();
+            let refused = ring.check(&signed, ISSUER, at(NOW));
+            assert_eq!(refused.unwrap_err(), InvalidToken::KeyState(state));
+        }
+        ring.replace(Vec::new()).unwrap();
+        let refused = ring.check(&signed, ISSUER, at(NOW));
+        assert_eq!(refused.unwrap_err(), InvalidToken::UnknownKey);
+    }
+
+    #[test]
+    fn a_ring_of_published_keys_verifies_and_does_not_sign() {
+        let published = ring().jwks();
+        let ring = KeyRing::from_jwks(&published.body).unwrap();
+        assert!(
+            ring.verify(&token(|claims| claims), ISSUER, at(NOW))
+                .is_ok()
+        );
+        assert!(Algorithm::ALL.into_iter().all(|alg| !ring.can_sign(alg)));
+        assert_eq!(ring.jwks().body, published.body);
+        assert!(KeyRing::from_jwks(b"{}").is_none());
     }
 }

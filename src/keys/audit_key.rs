@@ -68,3 +68,36 @@ impl fmt::Debug for AuditKey {
         f.write_str("AuditKey(redacted)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::signature::ED25519;
+    use aws_lc_rs::signature::UnparsedPublicKey;
+
+    use super::*;
+
+    #[test]
+    fn it_is_made_once_and_signs_after_a_restart() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = KeysDir::create(&root.path().join("keys")).unwrap();
+        assert!(AuditKey::load(&dir).is_err());
+        let made = AuditKey::load_or_create(&dir).unwrap();
+        let again = AuditKey::load_or_create(&dir).unwrap();
+        let public = UnparsedPublicKey::new(&ED25519, made.public_key());
+        assert!(public.verify(b"head", &again.sign(b"head")).is_ok());
+        assert!(public.verify(b"head", &again.sign(b"tail")).is_err());
+    }
+
+    #[test]
+    fn another_kind_of_key_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = KeysDir::create(&root.path().join("keys")).unwrap();
+        let other = include_bytes!("../../tests/it/fixtures/keys/es256.pem");
+        dir.add(AuditKey::FILE, other).unwrap();
+        let error = AuditKey::load_or_create(&dir).unwrap_err().to_string();
+        assert!(
+            error.contains("audit.pem") && error.contains("Ed25519"),
+            "{error}"
+        );
+    }
+}

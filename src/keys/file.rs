@@ -254,3 +254,37 @@ pub(super) fn sync_directory(path: &Path) -> Result<(), KeyFileError> {
         .and_then(|directory| directory.sync_all())
         .map_err(KeyFileError::io("sync", path))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_belongs_to_somebody_else_is_refused() {
+        let us = rustix::process::geteuid().as_raw();
+        assert!(check_owner(Path::new("pepper"), us).is_ok());
+        let error = check_owner(Path::new("pepper"), us + 1).unwrap_err();
+        let sentence = error.to_string();
+        assert!(
+            sentence.contains(&format!("chown {us} pepper")),
+            "{sentence}"
+        );
+    }
+
+    #[test]
+    fn files_of_a_secret_store_raise_concerns() {
+        let path = Path::new("no link");
+        let us = rustix::process::geteuid().as_raw();
+        assert!(concerns(path, 0o100_600, us).is_empty());
+        assert!(concerns(path, 0o100_400, 0).is_empty());
+        assert_eq!(concerns(path, 0o100_640, us), ["its group can open"]);
+        assert_eq!(
+            concerns(path, 0o100_600, us + 1),
+            ["belongs to another user"]
+        );
+        let root = tempfile::tempdir().unwrap();
+        let link = root.path().join("link");
+        std::os::unix::fs::symlink("/", &link).unwrap();
+        assert_eq!(concerns(&link, 0o100_600, us), ["is a symbolic link"]);
+    }
+}

@@ -93,3 +93,49 @@ impl fmt::Debug for ServerKey {
         f.write_str("ServerKey(redacted)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_vouches_for_what_it_signed_and_nothing_else() {
+        let (key, other) = (
+            ServerKey::from_bytes(&[1; 32]),
+            ServerKey::from_bytes(&[2; 32]),
+        );
+        let signature = key.sign(Purpose::Cursor, b"page 2");
+        assert!(key.verify(Purpose::Cursor, b"page 2", &signature));
+        assert!(!key.verify(Purpose::Cursor, b"page 3", &signature));
+        assert!(!key.verify(Purpose::Cursor, b"page 2", &signature[..16]));
+        assert!(!key.verify(Purpose::Cursor, b"page 2", b""));
+        assert!(!other.verify(Purpose::Cursor, b"page 2", &signature));
+    }
+
+    #[test]
+    fn a_purpose_has_a_key_of_its_own() {
+        let root = hmac::Key::new(hmac::HMAC_SHA256, &[1; 32]);
+        let signature = ServerKey::from_bytes(&[1; 32]).sign(Purpose::Cursor, b"page 2");
+        assert!(hmac::verify(&root, b"page 2", &signature).is_err());
+    }
+
+    #[test]
+    fn it_is_made_once_and_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = KeysDir::create(&root.path().join("keys")).unwrap();
+        assert!(ServerKey::load(&dir).is_err());
+        let signature = ServerKey::load_or_create(&dir)
+            .unwrap()
+            .sign(Purpose::Cursor, b"x");
+        let again = [ServerKey::load(&dir), ServerKey::load_or_create(&dir)];
+        for key in again {
+            assert!(key.unwrap().verify(Purpose::Cursor, b"x", &signature));
+        }
+        std::fs::write(dir.path_of(ServerKey::FILE), b"short").unwrap();
+        let error = ServerKey::load(&dir).unwrap_err().to_string();
+        assert!(
+            error.contains("server.key") && error.contains("32 bytes"),
+            "{error}"
+        );
+    }
+}

@@ -3,7 +3,9 @@
 
 mod architecture;
 mod compose;
+mod key_ring;
 mod live_contract;
 mod redis_faults;
 mod services;
+mod test_keys;
 mod transport;
