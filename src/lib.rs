@@ -8,6 +8,7 @@ pub mod http;
 pub mod jwt;
 pub mod keys;
 pub mod live;
+pub mod oauth;
 pub mod random;
 pub mod shutdown;
 pub mod store;
