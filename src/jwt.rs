@@ -7,6 +7,7 @@
 //! - [`KeyRing::verify_signature`] proves that we signed a text, a fact that never changes;
 //!   [`KeyRing::check`] decides whether it still counts now. [`KeyRing::verify`] is both. What
 //!   needs a store (generations, revocation, a deleted API) is decided by the caller.
+//! - [`RemoteKeys`] verifies by the same rules with what a server publishes.
 //! - [`key_files`] keeps the private halves in `keys/`.
 //!
 //! jsonwebtoken's own validation accepts a missing issuer, any `typ`, an unknown `crit` and a token
@@ -23,6 +24,7 @@ mod forgeries;
 mod key_pair;
 mod provider;
 mod read;
+mod remote;
 mod ring;
 mod rsa_lane;
 mod sign;
@@ -37,6 +39,7 @@ pub use jwks::Jwks;
 pub use key_files::SigningKey;
 pub use key_pair::KeyPair;
 pub use key_pair::PublicKey;
+pub use remote::RemoteKeys;
 pub use ring::KeyRing;
 pub use ring::KeyRingError;
 pub use sign::AccessToken;

@@ -177,7 +177,7 @@ pub struct PublicKey {
 
 impl PublicKey {
     /// From an uncompressed point: 4, X, Y.
-    fn p256(point: &[u8]) -> Result<Self, KeyFault> {
+    pub(super) fn p256(point: &[u8]) -> Result<Self, KeyFault> {
         let unacceptable = KeyFault::Unacceptable(Algorithm::Es256);
         let (x, y) = match point {
             [4, coordinates @ ..] if coordinates.len() == 64 => coordinates.split_at(32),
@@ -197,7 +197,8 @@ impl PublicKey {
         )
     }
 
-    fn rsa(components: &PublicKeyComponents<Vec<u8>>) -> Result<Self, KeyFault> {
+    /// From modulus and exponent, big-endian without leading zeros.
+    pub(super) fn rsa(components: &PublicKeyComponents<Vec<u8>>) -> Result<Self, KeyFault> {
         let parameters = AlgorithmParameters::RSA(RSAKeyParameters {
             key_type: RSAKeyType::RSA,
             n: URL_SAFE_NO_PAD.encode(&components.n),
@@ -209,7 +210,8 @@ impl PublicKey {
         Self::new(Algorithm::Rs256, parameters, parsed)
     }
 
-    fn ed25519(bytes: &[u8]) -> Result<Self, KeyFault> {
+    /// From the 32 bytes of the point.
+    pub(super) fn ed25519(bytes: &[u8]) -> Result<Self, KeyFault> {
         let parameters = AlgorithmParameters::OctetKeyPair(OctetKeyPairParameters {
             key_type: OctetKeyPairType::OctetKeyPair,
             curve: EllipticCurve::Ed25519,

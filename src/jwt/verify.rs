@@ -136,29 +136,8 @@ impl KeyRing {
 
     /// Whether a key of ours that verifies signed `token`, and its claims are well-formed.
     pub fn verify_signature(&self, token: &str) -> Result<SignedToken, InvalidToken> {
-        let parts = Parts::split(token)?;
-        let header = decode(parts.header)?;
-        let header = read::header(&header).ok_or(InvalidToken::Malformed)?;
-        if header.crit || header.b64 {
-            return Err(InvalidToken::Extension);
-        }
-        let typ = TokenTyp::parse(&header.typ).ok_or(InvalidToken::Typ)?;
         let keys = self.keys();
-        let key = verifying_key(&keys, &header.kid)?;
-        if header.alg != key.algorithm().as_str() {
-            return Err(InvalidToken::Algorithm);
-        }
-        if !key.verifies(parts.signed.as_bytes(), parts.signature) {
-            return Err(InvalidToken::Signature);
-        }
-        let claims = decode(parts.claims).map_err(|_| InvalidToken::Claims)?;
-        let (claims, not_before) = read::claims(&claims).ok_or(InvalidToken::Claims)?;
-        Ok(SignedToken(Arc::new(Contents {
-            kid: header.kid.into_owned(),
-            typ,
-            claims,
-            not_before,
-        })))
+        SignedToken::verify(token, |kid| verifying_key(&keys, kid))
     }
 
     /// Whether a token that we signed counts at `now`: its key still verifies, it is of `issuer`,
@@ -169,8 +148,48 @@ impl KeyRing {
         issuer: &str,
         now: Timestamp,
     ) -> Result<VerifiedToken, InvalidToken> {
-        let contents = &token.0;
-        verifying_key(&self.keys(), &contents.kid)?;
+        verifying_key(&self.keys(), token.kid())?;
+        token.check(issuer, now)
+    }
+}
+
+impl SignedToken {
+    /// Verifies the signature with the key that `find` knows by the `kid`.
+    pub(super) fn verify<'k>(
+        token: &str,
+        find: impl FnOnce(&str) -> Result<&'k VerifyingHandle, InvalidToken>,
+    ) -> Result<Self, InvalidToken> {
+        let parts = Parts::split(token)?;
+        let header = decode(parts.header)?;
+        let header = read::header(&header).ok_or(InvalidToken::Malformed)?;
+        if header.crit || header.b64 {
+            return Err(InvalidToken::Extension);
+        }
+        let typ = TokenTyp::parse(&header.typ).ok_or(InvalidToken::Typ)?;
+        let key = find(&header.kid)?;
+        if header.alg != key.algorithm().as_str() {
+            return Err(InvalidToken::Algorithm);
+        }
+        if !key.verifies(parts.signed.as_bytes(), parts.signature) {
+            return Err(InvalidToken::Signature);
+        }
+        let claims = decode(parts.claims).map_err(|_| InvalidToken::Claims)?;
+        let (claims, not_before) = read::claims(&claims).ok_or(InvalidToken::Claims)?;
+        Ok(Self(Arc::new(Contents {
+            kid: header.kid.into_owned(),
+            typ,
+            claims,
+            not_before,
+        })))
+    }
+
+    /// Whether it is of `issuer` and within its time at `now`.
+    pub(super) fn check(
+        &self,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<VerifiedToken, InvalidToken> {
+        let contents = &self.0;
         if *contents.claims.issuer != *issuer {
             return Err(InvalidToken::Issuer);
         }
@@ -184,7 +203,7 @@ impl KeyRing {
         if contents.not_before.is_some_and(|start| start > now) {
             return Err(InvalidToken::NotYetValid);
         }
-        Ok(VerifiedToken(token.clone()))
+        Ok(VerifiedToken(self.clone()))
     }
 }
 
