@@ -32,9 +32,9 @@ use crate::services::redis_url;
 use crate::services::unheard_of_issuer;
 
 /// A live state that nobody else uses, and the time it goes by.
-struct Fresh {
-    live: Arc<dyn LiveState>,
-    clock: Arc<ManualClock>,
+pub struct Fresh {
+    pub live: Arc<dyn LiveState>,
+    pub clock: Arc<ManualClock>,
 }
 
 macro_rules! cases {
@@ -72,7 +72,8 @@ cases! {
     no_failure_is_lost_among_many_at_once
 }
 
-fn memory() -> Fresh {
+/// The live state of one process.
+pub fn memory() -> Fresh {
     let clock = Arc::new(ManualClock::at(at(0)));
     Fresh {
         live: Arc::new(MemoryLive::new(clock.clone())),
@@ -81,7 +82,7 @@ fn memory() -> Fresh {
 }
 
 /// Part of the Redis that all tests share, under a name that only this test has.
-async fn redis() -> Fresh {
+pub async fn redis() -> Fresh {
     let clock = Arc::new(ManualClock::at(at(0)));
     let names = Namespace::new(&unheard_of_issuer(), Epoch::from_random([1; 8]));
     // On a busy machine an answer may take its time; deadlines have tests of their own.

@@ -9,3 +9,4 @@ mod redis_faults;
 mod services;
 mod test_keys;
 mod transport;
+mod usage_recorder;

@@ -1,0 +1,249 @@
+//! Usage on its way: noted in memory, told to the live state, written behind to the store.
+//!
+//! A request only calls [`UsageRecorder::note`], which merges the use into an entry of its credential
+//! and waits for nothing. Two flows carry the entries on, each at its own pace and past the other's
+//! trouble: to the live state (at once for a secret's first use), where every node sees them, and to
+//! the store, where they stay. What could not be delivered is kept, bounded, and tried again; both ends
+//! merge, so a stamp may arrive twice.
+//!
+//! Usage is evidence, so nothing may be invisible on its way: an entry leaves the memory only when the
+//! store has it, and [`UsageRecorder::read`] looks into the memory first. A reading that may lack
+//! something says so.
+
+mod buffer;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use crate::domain::id::AccountId;
+use crate::domain::id::CredentialId;
+use crate::domain::id::SecretId;
+use crate::domain::usage::UsageKind;
+use crate::domain::usage::UsageReading;
+use crate::domain::usage::UsageStamp;
+use crate::domain::usage::UsageSubject;
+use crate::live::LiveError;
+use crate::live::LiveState;
+use crate::store::Store;
+use crate::store::StoreError;
+
+use super::to_completion;
+use buffer::Buffer;
+use buffer::Destination;
+
+/// How many stamps one write carries.
+const BATCH: usize = 500;
+
+/// One use of a credential: of its account too, and of the secret that proved it.
+#[derive(Clone, Copy, Debug)]
+pub struct Use<'a> {
+    /// What happened.
+    pub kind: UsageKind,
+    /// The account.
+    pub account: AccountId,
+    /// The credential.
+    pub credential: CredentialId,
+    /// The secret, where one was presented.
+    pub secret: Option<SecretId>,
+    /// When.
+    pub at: Timestamp,
+    /// Where from.
+    pub address: Option<IpAddr>,
+    /// With what: the `User-Agent` as it came.
+    pub user_agent: Option<&'a str>,
+}
+
+/// The part of the store that usage needs.
+#[async_trait]
+pub trait Archive: Send + Sync + 'static {
+    /// [`Store::record_usage`].
+    async fn record_usage(&self, stamps: &[UsageStamp]) -> Result<(), StoreError>;
+
+    /// [`Store::list_usage`].
+    async fn list_usage(&self, subjects: &[UsageSubject]) -> Result<Vec<UsageStamp>, StoreError>;
+}
+
+#[async_trait]
+impl Archive for Arc<dyn Store> {
+    async fn record_usage(&self, stamps: &[UsageStamp]) -> Result<(), StoreError> {
+        self.as_ref().record_usage(stamps).await
+    }
+
+    async fn list_usage(&self, subjects: &[UsageSubject]) -> Result<Vec<UsageStamp>, StoreError> {
+        self.as_ref().list_usage(subjects).await
+    }
+}
+
+/// How often each flow runs. A use is on its way for at most this long and the time of a write.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// To the live state: every node sees a use within a second.
+    pub live: Duration,
+    /// To the store: a use survives a restart after five seconds.
+    pub store: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            live: Duration::from_millis(500),
+            store: Duration::from_secs(3),
+        }
+    }
+}
+
+/// Notes, delivers and reads usage.
+pub struct UsageRecorder {
+    archive: Arc<dyn Archive>,
+    live: Arc<dyn LiveState>,
+    buffer: Buffer,
+    /// A secret was used for the first time that this process knows of.
+    first_use: Notify,
+}
+
+impl UsageRecorder {
+    /// A recorder that delivers to these two; [`UsageRecorder::run`] does it in the background.
+    pub fn new(archive: impl Archive, live: Arc<dyn LiveState>) -> Self {
+        Self::bounded(archive, live, buffer::CAPACITY)
+    }
+
+    /// A recorder that keeps about `capacity` undelivered uses at most.
+    pub fn bounded(archive: impl Archive, live: Arc<dyn LiveState>, capacity: usize) -> Self {
+        Self {
+            archive: Arc::new(archive),
+            live,
+            buffer: Buffer::new(capacity),
+            first_use: Notify::new(),
+        }
+    }
+
+    /// Notes a use. Waits for nothing but other notes of the same few credentials.
+    pub fn note(&self, usage: &Use<'_>) {
+        if self.buffer.note(usage) {
+            self.first_use.notify_one();
+        }
+    }
+
+    /// How many uses or stamps were dropped because too many were undelivered.
+    pub fn dropped(&self) -> u64 {
+        self.buffer.dropped()
+    }
+
+    /// What is known of the use of these things, from the memory, the live state and the store. It is
+    /// not complete when the live state did not answer, or when this process had to drop something.
+    pub async fn read(&self, subjects: &[UsageSubject]) -> Result<UsageReading, StoreError> {
+        // The memory first: what leaves it after this look is found further on its way.
+        let pending = self.buffer.stamps_of(subjects);
+        let (live, stored) = tokio::join!(
+            self.live.list_usage(subjects),
+            self.archive.list_usage(subjects)
+        );
+        let complete = live.is_ok() && self.buffer.dropped() == 0;
+        let stamps = pending
+            .into_iter()
+            .chain(live.unwrap_or_default())
+            .chain(stored?);
+        Ok(UsageReading {
+            stamps: merged(stamps),
+            complete,
+        })
+    }
+
+    /// Delivers what is pending to the live state. What could not be delivered stays.
+    pub async fn flush_to_live(&self) -> Result<(), LiveError> {
+        let pending = self.buffer.pending(Destination::Live);
+        for batch in pending.chunks(BATCH) {
+            self.live.touch(batch).await?;
+            self.buffer.forget(Destination::Live, batch);
+        }
+        Ok(())
+    }
+
+    /// Writes what is pending to the store. What could not be written stays.
+    pub async fn flush_to_store(&self) -> Result<(), StoreError> {
+        let pending = self.buffer.pending(Destination::Store);
+        for batch in pending.chunks(BATCH) {
+            let (archive, stamps) = (self.archive.clone(), batch.to_vec());
+            to_completion(async move { archive.record_usage(&stamps).await }).await?;
+            self.buffer.forget(Destination::Store, batch);
+        }
+        Ok(())
+    }
+
+    /// Delivers in the background until `stop`, then once more.
+    pub async fn run(&self, pace: Pace, stop: impl Future<Output = ()>) {
+        tokio::select! {
+            () = stop => {}
+            () = self.keep_live_current(pace.live) => {}
+            () = self.keep_store_current(pace.store) => {}
+        }
+        let (live, store) = tokio::join!(self.flush_to_live(), self.flush_to_store());
+        if let Err(error) = live {
+            tracing::info!(
+                error = &error as &dyn std::error::Error,
+                "the live state has not all usage"
+            );
+        }
+        if let Err(error) = store {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the last usage could not be stored"
+            );
+        }
+    }
+
+    async fn keep_live_current(&self, every: Duration) {
+        loop {
+            tokio::select! {
+                () = sleep(every) => {}
+                () = self.first_use.notified() => {}
+            }
+            // The live state says itself when it goes and when it comes back.
+            if let Err(error) = self.flush_to_live().await {
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "usage waits for the live state"
+                );
+            }
+        }
+    }
+
+    async fn keep_store_current(&self, every: Duration) {
+        let mut is_behind = false;
+        loop {
+            sleep(every).await;
+            match self.flush_to_store().await {
+                Ok(()) => is_behind = false,
+                Err(error) if !is_behind => {
+                    is_behind = true;
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "usage cannot be stored now; it is kept and tried again"
+                    );
+                }
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+fn merged(stamps: impl Iterator<Item = UsageStamp>) -> Vec<UsageStamp> {
+    let mut merged: BTreeMap<(UsageSubject, UsageKind), UsageStamp> = BTreeMap::new();
+    for stamp in stamps {
+        let key = (stamp.subject, stamp.kind);
+        if let Some(known) = merged.get_mut(&key) {
+            known.merge(stamp);
+        } else {
+            merged.insert(key, stamp);
+        }
+    }
+    merged.into_values().collect()
+}
