@@ -6,10 +6,12 @@
 //! - [`directory`]: what the OAuth endpoints know of clients and tokens; the only way from a request
 //!   to those facts
 //! - [`change`]: how a durable change is made, to its end, with its audit event and its effects
+//! - [`throttle`]: how many guesses are too many
 //! - [`usage`]: what was used, on its way from the request to the store
 
 pub mod change;
 pub mod directory;
+pub mod throttle;
 pub mod usage;
 
 use std::future::Future;

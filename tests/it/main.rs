@@ -8,5 +8,6 @@ mod live_contract;
 mod redis_faults;
 mod services;
 mod test_keys;
+mod throttle;
 mod transport;
 mod usage_recorder;

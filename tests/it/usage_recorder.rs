@@ -563,10 +563,10 @@ impl Database {
     }
 
     fn answers(&self) -> Result<(), StoreError> {
-        match *self.0.away.lock().unwrap() {
-            true => Err(StoreError::Deadline),
-            false => Ok(()),
+        if *self.0.away.lock().unwrap() {
+            return Err(StoreError::Deadline);
         }
+        Ok(())
     }
 }
 

@@ -90,13 +90,12 @@ impl Buffer {
         let capacity = self.capacity.div_ceil(SHARDS);
         let mut shard = lock(self.shard_of(usage.credential));
         let key = (usage.credential, usage.secret, usage.kind);
-        match shard.uses.get_mut(&key) {
-            Some(noted) => noted.merge(usage),
-            None => {
-                let dropped = make_room(&mut shard.uses, capacity, |noted| noted.last_at);
-                self.note_dropped(dropped);
-                shard.uses.insert(key, Noted::new(usage));
-            }
+        if let Some(noted) = shard.uses.get_mut(&key) {
+            noted.merge(usage);
+        } else {
+            let dropped = make_room(&mut shard.uses, capacity, |noted| noted.last_at);
+            self.note_dropped(dropped);
+            shard.uses.insert(key, Noted::new(usage));
         }
         match usage.secret {
             Some(secret) if usage.kind == UsageKind::Authenticated => {
@@ -159,14 +158,14 @@ impl Buffer {
             let uses = std::mem::take(&mut lock(shard).uses);
             for ((credential, secret, kind), noted) in uses {
                 for stamp in noted.stamps(credential, secret, kind) {
-                    self.add(&mut pending, stamp);
+                    self.add(&mut pending, &stamp);
                 }
             }
         }
         pending
     }
 
-    fn add(&self, pending: &mut [Stamps; 2], stamp: UsageStamp) {
+    fn add(&self, pending: &mut [Stamps; 2], stamp: &UsageStamp) {
         let key = (stamp.subject, stamp.kind);
         for stamps in pending {
             if let Some(known) = stamps.get_mut(&key) {
