@@ -13,6 +13,7 @@ pub mod credential;
 pub mod id;
 pub mod issuer;
 pub mod liveness;
+pub mod located;
 pub mod name;
 pub mod organization;
 pub mod resource;

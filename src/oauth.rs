@@ -20,3 +20,6 @@ pub mod form;
 
 pub mod authorization;
 pub mod client_auth;
+pub mod introspection;
+pub mod metadata;
+pub mod revocation;

@@ -8,6 +8,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use serde::Serialize;
+use serde::Serializer;
+
 /// The longest scope, in bytes.
 pub const MAX_SCOPE_LEN: usize = 128;
 
@@ -154,6 +157,13 @@ impl fmt::Display for ScopeSet {
             f.write_str(scope.as_str())?;
         }
         Ok(())
+    }
+}
+
+/// Like its text form: RFC 8693 section 4.2 wants one string.
+impl Serialize for ScopeSet {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -87,6 +87,29 @@ pub fn generate(dir: &KeysDir, algorithm: Algorithm) -> Result<String, KeyFilesF
     Ok(public.kid().to_owned())
 }
 
+/// The keys in `dir` that an `init` which was cut short has made: good keys under their right names.
+/// Other files are passed over; [`load`] says what they are.
+pub fn list_unrecorded(dir: &KeysDir) -> Result<Vec<(String, Algorithm)>, KeyFilesFault> {
+    let mut found = Vec::new();
+    for path in strays(dir, &[])? {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
+            continue;
+        };
+        let Ok(der) = decode(&path, &dir.read(name)?) else {
+            continue;
+        };
+        let key = Algorithm::ALL
+            .into_iter()
+            .find_map(|algorithm| KeyPair::from_pkcs8(algorithm, &der).ok());
+        if let Some(public) = key.and_then(|pair| pair.public_key().ok())
+            && file_name(public.kid()) == name
+        {
+            found.push((public.kid().to_owned(), public.algorithm()));
+        }
+    }
+    Ok(found)
+}
+
 /// Reads the keys that these records need, and looks at every other private key in `dir`.
 pub fn load(dir: &KeysDir, records: &[SigningKeyRecord]) -> Result<Vec<SigningKey>, KeyFilesError> {
     let mut keys = Vec::with_capacity(records.len());

@@ -1,16 +1,13 @@
 //! The JSON of a token: its header, and its claims in one pass and a fixed order.
 
 use serde::Serialize;
-use serde::Serializer;
-use serde::ser::SerializeSeq;
 
 use crate::domain::id::AccountId;
 use crate::domain::id::ClientId;
 use crate::domain::id::OrganizationId;
-use crate::domain::resource::Identifiers;
+use crate::domain::located::LocatedDetails;
 use crate::domain::scope::ScopeSet;
 use crate::domain::signing_key::Algorithm;
-use crate::domain::token::AuthorizationDetail;
 use crate::domain::token::Claims;
 use crate::domain::token::TokenId;
 use crate::domain::token::TokenTyp;
@@ -53,12 +50,11 @@ struct Written<'a> {
     aud: &'a str,
     iat: i64,
     exp: i64,
-    #[serde(serialize_with = "token_id")]
     jti: TokenId,
-    #[serde(serialize_with = "scopes", skip_serializing_if = "ScopeSet::is_empty")]
+    #[serde(skip_serializing_if = "ScopeSet::is_empty")]
     scope: &'a ScopeSet,
-    #[serde(skip_serializing_if = "Details::is_empty")]
-    authorization_details: Details<'a>,
+    #[serde(skip_serializing_if = "LocatedDetails::is_empty")]
+    authorization_details: LocatedDetails<'a>,
     org: OrganizationId,
     epoch: &'a str,
     org_gen: i64,
@@ -78,7 +74,7 @@ impl<'a> From<&'a Claims> for Written<'a> {
             exp: claims.expires_at,
             jti: claims.id,
             scope: &claims.scopes,
-            authorization_details: Details {
+            authorization_details: LocatedDetails {
                 details: &claims.details,
                 audience: &claims.audience,
             },
@@ -91,64 +87,10 @@ impl<'a> From<&'a Claims> for Written<'a> {
     }
 }
 
-fn token_id<S: Serializer>(id: &TokenId, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(id)
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference to the field"
-)]
-fn scopes<S: Serializer>(scopes: &&ScopeSet, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(scopes)
-}
-
-/// `authorization_details`; the audience is the only location of each (RFC 9396 section 2.2).
-struct Details<'a> {
-    details: &'a [AuthorizationDetail],
-    audience: &'a str,
-}
-
-impl Details<'_> {
-    fn is_empty(&self) -> bool {
-        self.details.is_empty()
-    }
-}
-
-impl Serialize for Details<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Written<'a> {
-            r#type: &'a str,
-            locations: [&'a str; 1],
-            #[serde(serialize_with = "identifiers")]
-            identifiers: &'a Identifiers,
-        }
-        serializer.collect_seq(self.details.iter().map(|detail| Written {
-            r#type: detail.resource_type.as_str(),
-            locations: [self.audience],
-            identifiers: &detail.identifiers,
-        }))
-    }
-}
-
-/// `"*"` for all, a list otherwise.
-fn identifiers<S: Serializer>(identifiers: &Identifiers, serializer: S) -> Result<S::Ok, S::Error> {
-    match identifiers {
-        Identifiers::All => serializer.serialize_str("*"),
-        Identifiers::Listed(keys) => {
-            let mut list = serializer.serialize_seq(Some(keys.len()))?;
-            for key in keys {
-                list.serialize_element(key.as_str())?;
-            }
-            list.end()
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::resource::Identifiers;
     use crate::jwt::fixtures;
 
     fn written(claims: &Claims) -> String {
