@@ -16,6 +16,7 @@ pub mod liveness;
 pub mod located;
 pub mod name;
 pub mod organization;
+pub mod region;
 pub mod resource;
 pub mod role;
 pub mod scope;

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use super::id::ApiId;
 use super::resource::Identifiers;
 use super::resource::ResourceType;
+use super::role::AdminScope;
+use super::role::OSTLER_API;
+use super::scope::Scope;
 use super::scope::ScopeSet;
 
 /// Per resource type of an API, the resources that a grant reaches. A type that is not mentioned
@@ -20,6 +23,16 @@ impl Restrictions {
     pub fn of(&self, resource_type: &ResourceType) -> &Identifiers {
         static NONE: Identifiers = Identifiers::NONE;
         self.0.get(resource_type).unwrap_or(&NONE)
+    }
+
+    /// The resources of this type, if it is mentioned.
+    pub fn mentioned(&self, resource_type: &ResourceType) -> Option<&Identifiers> {
+        self.0.get(resource_type)
+    }
+
+    /// Whether no type is mentioned.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The types that are mentioned, in order.
@@ -95,6 +108,17 @@ impl Access {
 }
 
 impl Grant {
+    /// Whether it opens what `scope` opens: it holds the scope, or, at `ostler`, one that implies
+    /// it.
+    pub fn opens(&self, scope: &Scope) -> bool {
+        let implied = || {
+            self.api == OSTLER_API
+                && AdminScope::parse(scope.as_str())
+                    .is_some_and(|scope| scope.is_held_in(&self.scopes))
+        };
+        self.scopes.contains(scope) || implied()
+    }
+
     fn shared_with(&self, limit: &Self) -> Self {
         Self {
             api: self.api,

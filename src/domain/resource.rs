@@ -142,6 +142,18 @@ impl Identifiers {
         }
     }
 
+    /// What is in either, when neither is needed any more.
+    #[must_use]
+    pub fn joined(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Listed(mut own), Self::Listed(others)) => {
+                own.extend(others);
+                Self::Listed(own)
+            }
+            _ => Self::All,
+        }
+    }
+
     /// A list of these keys.
     pub fn listed<'a>(keys: impl IntoIterator<Item = &'a str>) -> Result<Self, InvalidResource> {
         keys.into_iter()

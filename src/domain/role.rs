@@ -99,6 +99,11 @@ impl AdminScope {
         }
     }
 
+    /// The scope of this text.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text)
+    }
+
     /// Whether a token with `scopes` opens what this scope opens: `x:write` implies `x:read`.
     pub fn is_held_in(self, scopes: &ScopeSet) -> bool {
         let implied_by_write = || {

@@ -185,7 +185,7 @@ pub fn authenticate(
         .map_or(&NOBODYS[..], |client| &client.secrets);
     let mut used = None;
     for (position, secret) in secrets.iter().enumerate() {
-        if secret.hash.matches(&hash) & (secret.pepper == pepper) {
+        if secret.hash.matches(&hash) && secret.pepper == pepper {
             used = Some(position);
         }
     }
@@ -440,6 +440,7 @@ mod tests {
 
     #[test]
     fn each_cause_of_failure_is_enough() {
+        use ClientAuthFailure as Why;
         let good = client([]);
         let id = good.client_id;
         let dead = |change: fn(&mut Client)| {
@@ -447,7 +448,6 @@ mod tests {
             change(&mut client);
             Some(client)
         };
-        use ClientAuthFailure as Why;
         for (known, n, why) in [
             (None, 1, Why::UnknownClient),
             (Some(good), 2, Why::WrongSecret),
