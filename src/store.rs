@@ -12,6 +12,16 @@
 //!
 //! Every call can fail with [`StoreError`], which means *the store could not answer* and can only
 //! become a 503: never an *unknown client*, an *inactive* or a *revoked*.
+//!
+//! [`SqlStore`] is the store over SQLite and PostgreSQL.
+
+mod sql;
+
+pub use sql::DataDirLock;
+pub use sql::FileError;
+pub use sql::OpenError;
+pub use sql::SqlOptions;
+pub use sql::SqlStore;
 
 use std::fmt;
 
@@ -177,6 +187,15 @@ pub struct ApiHolder {
 /// The durable store.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
+    // --- Whether it answers
+
+    /// Whether the store answered the last time it was asked. While it is `false`, every method
+    /// fails at once, and whoever answers from memory must answer 503 too.
+    fn is_open(&self) -> bool;
+
+    /// Closes every connection, after what is under way. Every later call fails.
+    async fn close(&self);
+
     // --- The instance
 
     /// Whether the store answers: reads one row.
@@ -331,7 +350,11 @@ pub enum ResourceLookup {
 }
 
 /// A transaction. Reads inside it see its own writes, and no other change of the same organization
-/// runs at the same time. Dropped without [`Change::commit`], nothing has happened.
+/// runs at the same time. Dropped without [`Change::commit`], nothing has happened. After an error
+/// (also [`WriteError::Taken`]) nothing more can be done with it but to drop it.
+///
+/// A write to something that the organization does not have is an error: look it up first, here,
+/// under the lock.
 #[async_trait]
 pub trait Change: Send {
     // --- Reads, under the lock

@@ -63,7 +63,7 @@ impl fmt::Display for Audience {
 }
 
 /// How an API wants its tokens.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct TokenSettings {
     /// How long its tokens live; `None` = the server's default.
     pub lifetime: Option<Duration>,
@@ -84,7 +84,7 @@ impl Default for TokenSettings {
 }
 
 /// What decisions need to know of an API.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Api {
     /// Its id.
     pub id: ApiId,

@@ -7,6 +7,7 @@ mod key_ring;
 mod live_contract;
 mod redis_faults;
 mod services;
+mod store_contract;
 mod test_keys;
 mod throttle;
 mod transport;

@@ -1,0 +1,255 @@
+-- The nouns. One text for SQLite and PostgreSQL:
+--
+-- * ids are TEXT as they are shown, instants BIGINT unix milliseconds, flags SMALLINT 0 or 1,
+--   structured values TEXT JSON, hashes TEXT base64url;
+-- * every key says NOT NULL, since SQLite allows NULL in a primary key that is not an integer;
+-- * row_version is raised by every change and never by use: it will be the ETag;
+-- * the rules are in the code. Constraints here are the second line of defence.
+
+-- What `init` wrote. No row: nothing has begun.
+CREATE TABLE instance (
+    id SMALLINT NOT NULL PRIMARY KEY CHECK (id = 1),
+    epoch TEXT NOT NULL CHECK (length(epoch) = 8),
+    pepper TEXT NOT NULL,
+    initialized_at BIGINT
+);
+
+-- The row that changes of the instance lock. It always exists, so the first `init` is alone too.
+CREATE TABLE instance_lock (
+    id SMALLINT NOT NULL PRIMARY KEY CHECK (id = 1)
+);
+INSERT INTO instance_lock (id) VALUES (1);
+
+CREATE TABLE organization (
+    id TEXT NOT NULL PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    status TEXT NOT NULL CHECK (status IN ('active', 'disabled')),
+    generation BIGINT NOT NULL CHECK (generation >= 1),
+    max_service_accounts BIGINT CHECK (max_service_accounts >= 0),
+    leak_report TEXT NOT NULL DEFAULT 'revoke' CHECK (leak_report IN ('revoke', 'finding')),
+    allow_never_expires SMALLINT NOT NULL DEFAULT 1 CHECK (allow_never_expires IN (0, 1)),
+    max_token_lifetime_seconds BIGINT CHECK (max_token_lifetime_seconds >= 1),
+    created_at BIGINT NOT NULL,
+    row_version BIGINT NOT NULL DEFAULT 1
+);
+
+-- A deleted account stays as a tombstone, so that audit and usage can name it and neither its id
+-- nor its e-mail is ever given out again.
+CREATE TABLE service_account (
+    id TEXT NOT NULL PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organization (id),
+    name TEXT NOT NULL,
+    folded_name TEXT NOT NULL,
+    email TEXT NOT NULL UNIQUE,
+    description TEXT,
+    owner TEXT,
+    labels TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('active', 'disabled')),
+    generation BIGINT NOT NULL CHECK (generation >= 1),
+    expires_at BIGINT,
+    max_token_lifetime_seconds BIGINT CHECK (max_token_lifetime_seconds >= 1),
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    deleted_at BIGINT,
+    row_version BIGINT NOT NULL DEFAULT 1,
+    UNIQUE (organization_id, id)
+);
+CREATE UNIQUE INDEX service_account_name ON service_account (organization_id, folded_name)
+    WHERE deleted_at IS NULL;
+
+CREATE TABLE account_role (
+    account_id TEXT NOT NULL REFERENCES service_account (id),
+    role TEXT NOT NULL CHECK (role IN ('owner', 'operator', 'auditor')),
+    PRIMARY KEY (account_id, role)
+);
+
+CREATE TABLE credential (
+    id TEXT NOT NULL PRIMARY KEY,
+    organization_id TEXT NOT NULL,
+    account_id TEXT NOT NULL,
+    client_id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL CHECK (kind IN ('client_secret')),
+    name TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('active', 'disabled', 'revoked')),
+    generation BIGINT NOT NULL CHECK (generation >= 1),
+    allowed_networks TEXT NOT NULL,
+    is_narrowed SMALLINT NOT NULL CHECK (is_narrowed IN (0, 1)),
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    row_version BIGINT NOT NULL DEFAULT 1,
+    UNIQUE (account_id, name),
+    FOREIGN KEY (organization_id, account_id) REFERENCES service_account (organization_id, id)
+);
+CREATE INDEX credential_of_organization ON credential (organization_id, id);
+
+-- position is the order in which the secrets of a credential were made: two may have one instant.
+CREATE TABLE secret (
+    id TEXT NOT NULL PRIMARY KEY,
+    credential_id TEXT NOT NULL REFERENCES credential (id) ON DELETE CASCADE,
+    position BIGINT NOT NULL,
+    hmac TEXT NOT NULL CHECK (length(hmac) = 43),
+    pepper TEXT NOT NULL,
+    hint TEXT NOT NULL CHECK (length(hint) <= 8),
+    created_at BIGINT NOT NULL,
+    ends_at BIGINT,
+    revoked_at BIGINT,
+    UNIQUE (credential_id, position)
+);
+
+-- An audience is unique on the instance and stays reserved after deletion, which is why a deleted
+-- API keeps its row.
+CREATE TABLE api (
+    id TEXT NOT NULL PRIMARY KEY,
+    organization_id TEXT REFERENCES organization (id),
+    name TEXT NOT NULL,
+    audience TEXT UNIQUE,
+    token_lifetime_seconds BIGINT CHECK (token_lifetime_seconds >= 1),
+    signing_alg TEXT NOT NULL CHECK (signing_alg IN ('ES256', 'RS256', 'EdDSA')),
+    token_typ TEXT NOT NULL CHECK (token_typ IN ('at+jwt', 'JWT')),
+    created_at BIGINT NOT NULL,
+    deleted_at BIGINT,
+    row_version BIGINT NOT NULL DEFAULT 1,
+    CHECK ((organization_id IS NULL) = (audience IS NULL))
+);
+CREATE UNIQUE INDEX api_name ON api (organization_id, name) WHERE deleted_at IS NULL;
+CREATE INDEX api_of_organization ON api (organization_id, id);
+
+-- The built-in API has a row so that grants of it satisfy their foreign key. It belongs to no
+-- organization, and its audience is the issuer, which is configuration and not a fact.
+INSERT INTO api (id, organization_id, name, audience, signing_alg, token_typ, created_at)
+VALUES ('api_00000000000000000000000000', NULL, 'ostler', NULL, 'ES256', 'at+jwt', 0);
+
+CREATE TABLE api_scope (
+    api_id TEXT NOT NULL REFERENCES api (id),
+    scope TEXT NOT NULL,
+    description TEXT,
+    PRIMARY KEY (api_id, scope)
+);
+
+CREATE TABLE api_resource_type (
+    api_id TEXT NOT NULL REFERENCES api (id),
+    resource_type TEXT NOT NULL,
+    PRIMARY KEY (api_id, resource_type)
+);
+
+CREATE TABLE resource (
+    id TEXT NOT NULL PRIMARY KEY,
+    api_id TEXT NOT NULL,
+    resource_type TEXT NOT NULL,
+    resource_key TEXT NOT NULL CHECK (resource_key <> '*'),
+    name TEXT,
+    row_version BIGINT NOT NULL DEFAULT 1,
+    UNIQUE (api_id, resource_type, resource_key),
+    FOREIGN KEY (api_id, resource_type) REFERENCES api_resource_type (api_id, resource_type)
+);
+CREATE INDEX resource_of_api ON resource (api_id, id);
+
+-- Grants. holder_id is the id of the account or the credential that holds them: ids carry their
+-- kind, so one key serves both, and roles and groups when they come. Scopes and keys are names
+-- rather than references, because those of the built-in API are not rows.
+CREATE TABLE access_grant (
+    holder_id TEXT NOT NULL,
+    position BIGINT NOT NULL CHECK (position >= 0),
+    api_id TEXT NOT NULL REFERENCES api (id),
+    account_id TEXT REFERENCES service_account (id),
+    credential_id TEXT REFERENCES credential (id) ON DELETE CASCADE,
+    PRIMARY KEY (holder_id, position),
+    CHECK ((account_id IS NULL) <> (credential_id IS NULL)),
+    CHECK (holder_id = coalesce(account_id, credential_id))
+);
+CREATE INDEX access_grant_at_api ON access_grant (api_id, holder_id);
+CREATE INDEX access_grant_of_credential ON access_grant (credential_id)
+    WHERE credential_id IS NOT NULL;
+
+CREATE TABLE access_scope (
+    holder_id TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    scope TEXT NOT NULL,
+    PRIMARY KEY (holder_id, position, scope),
+    FOREIGN KEY (holder_id, position) REFERENCES access_grant (holder_id, position)
+        ON DELETE CASCADE
+);
+
+-- A resource type that a grant mentions: all of them (is_all), or those in access_resource, of
+-- which there may be none.
+CREATE TABLE access_type (
+    holder_id TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    resource_type TEXT NOT NULL,
+    is_all SMALLINT NOT NULL CHECK (is_all IN (0, 1)),
+    PRIMARY KEY (holder_id, position, resource_type),
+    FOREIGN KEY (holder_id, position) REFERENCES access_grant (holder_id, position)
+        ON DELETE CASCADE
+);
+
+CREATE TABLE access_resource (
+    holder_id TEXT NOT NULL,
+    position BIGINT NOT NULL,
+    resource_type TEXT NOT NULL,
+    resource_key TEXT NOT NULL CHECK (resource_key <> '*'),
+    PRIMARY KEY (holder_id, position, resource_type, resource_key),
+    FOREIGN KEY (holder_id, position, resource_type)
+        REFERENCES access_type (holder_id, position, resource_type) ON DELETE CASCADE
+);
+
+CREATE TABLE signing_key (
+    kid TEXT NOT NULL PRIMARY KEY,
+    algorithm TEXT NOT NULL CHECK (algorithm IN ('ES256', 'RS256', 'EdDSA')),
+    state TEXT NOT NULL CHECK (state IN ('pending', 'active', 'retiring', 'retired', 'revoked')),
+    created_at BIGINT NOT NULL,
+    published_at BIGINT NOT NULL,
+    active_from BIGINT,
+    last_signed_at BIGINT,
+    leaves_jwks_at BIGINT
+);
+-- One key signs per algorithm: the old one stops before the new one begins.
+CREATE UNIQUE INDEX signing_key_active ON signing_key (algorithm) WHERE state = 'active';
+
+CREATE TABLE revoked_token (
+    jti TEXT NOT NULL PRIMARY KEY CHECK (length(jti) = 22),
+    organization_id TEXT NOT NULL REFERENCES organization (id),
+    expires_at BIGINT NOT NULL,
+    revoked_at BIGINT NOT NULL
+);
+CREATE INDEX revoked_token_end ON revoked_token (expires_at);
+
+-- Evidence of use, by the id of what was used. It outlives what it is about.
+CREATE TABLE usage_stamp (
+    subject_id TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('authenticated', 'issued', 'seen')),
+    first_at BIGINT NOT NULL,
+    last_at BIGINT NOT NULL,
+    address TEXT,
+    user_agent TEXT,
+    PRIMARY KEY (subject_id, kind),
+    CHECK (first_at <= last_at)
+);
+
+CREATE TABLE audit_head (
+    chain TEXT NOT NULL PRIMARY KEY,
+    sequence BIGINT NOT NULL CHECK (sequence >= 0),
+    hash TEXT NOT NULL CHECK (length(hash) = 64)
+);
+
+CREATE TABLE audit_event (
+    chain TEXT NOT NULL,
+    sequence BIGINT NOT NULL CHECK (sequence >= 1),
+    id TEXT NOT NULL UNIQUE,
+    at BIGINT NOT NULL,
+    actor_type TEXT NOT NULL,
+    actor_id TEXT NOT NULL,
+    actor_name TEXT NOT NULL,
+    actor_address TEXT,
+    actor_user_agent TEXT,
+    action TEXT NOT NULL,
+    target_type TEXT NOT NULL,
+    target_id TEXT NOT NULL,
+    target_name TEXT NOT NULL,
+    result TEXT NOT NULL CHECK (result IN ('success', 'refused')),
+    occurrences BIGINT NOT NULL CHECK (occurrences >= 1),
+    request_id TEXT,
+    changes TEXT NOT NULL,
+    previous_hash TEXT NOT NULL CHECK (length(previous_hash) = 64),
+    hash TEXT NOT NULL CHECK (length(hash) = 64),
+    PRIMARY KEY (chain, sequence)
+);

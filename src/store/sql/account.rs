@@ -1,0 +1,239 @@
+//! Service accounts, their roles, and the tombstones of those that were deleted.
+
+use jiff::Timestamp;
+
+use crate::domain::account::ServiceAccount;
+use crate::domain::id::AccountId;
+use crate::domain::id::OrganizationId;
+use crate::domain::name::AccountName;
+use crate::domain::organization::Generation;
+use crate::domain::organization::Status;
+use crate::domain::role::BuiltInRole;
+use crate::store::Lookup;
+use crate::store::Page;
+
+use super::failure::Answer;
+use super::failure::Failure;
+use super::query::Db;
+use super::query::Row;
+use super::query::all;
+use super::query::execute;
+use super::query::execute_one;
+use super::query::millis;
+use super::query::one;
+use super::query::paged;
+use super::query::seconds;
+
+/// What is missing when a change touches nothing.
+const WHAT: &str = "service account";
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, organization_id, name, email, description, owner, labels, status,
+                    generation, expires_at, max_token_lifetime_seconds, created_at, updated_at
+             FROM service_account WHERE organization_id = $1 AND deleted_at IS NULL ",
+            $rest
+        )
+    };
+}
+
+fn read(row: &Row) -> Answer<ServiceAccount> {
+    Ok(ServiceAccount {
+        id: row.parse("id")?,
+        organization: row.parse("organization_id")?,
+        name: row.read("name", AccountName::parse)?,
+        email: row.text("email")?.to_owned(),
+        description: row.optional_text("description")?.map(str::to_owned),
+        owner: row.optional_text("owner")?.map(str::to_owned),
+        labels: row.json("labels")?,
+        status: row.status("status")?,
+        generation: row.generation("generation")?,
+        expires_at: row.optional_instant("expires_at")?,
+        max_token_lifetime: row.optional_seconds("max_token_lifetime_seconds")?,
+        created_at: row.instant("created_at")?,
+        updated_at: row.instant("updated_at")?,
+    })
+}
+
+pub(super) async fn find(
+    db: &mut Db,
+    organization: OrganizationId,
+    account: &Lookup<AccountId>,
+) -> Answer<Option<ServiceAccount>> {
+    let (query, key) = match account {
+        Lookup::Id(id) => (select!("AND id = $2"), id.to_string()),
+        Lookup::Name(name) => (select!("AND folded_name = $2"), name.to_ascii_lowercase()),
+    };
+    let query = sqlx::query(query).bind(organization.to_string()).bind(key);
+    one(db, query).await?.as_ref().map(read).transpose()
+}
+
+pub(super) async fn list(
+    db: &mut Db,
+    organization: OrganizationId,
+    page: Page<AccountId>,
+) -> Answer<Vec<ServiceAccount>> {
+    let query = sqlx::query(select!("AND id > $2 ORDER BY id LIMIT $3"));
+    let query = paged(query.bind(organization.to_string()), page);
+    all(db, query).await?.iter().map(read).collect()
+}
+
+pub(super) async fn count(db: &mut Db, organization: OrganizationId) -> Answer<u32> {
+    let query = sqlx::query(
+        "SELECT count(*) AS accounts FROM service_account
+         WHERE organization_id = $1 AND deleted_at IS NULL",
+    );
+    let row = one(db, query.bind(organization.to_string())).await?;
+    let count = row.map(|row| row.optional_count("accounts")).transpose()?;
+    count.flatten().ok_or(Failure::Unreadable("accounts"))
+}
+
+pub(super) async fn add(db: &mut Db, account: &ServiceAccount) -> Answer<()> {
+    let labels =
+        serde_json::to_string(&account.labels).map_err(|_| Failure::Unreadable("labels"))?;
+    let query = sqlx::query(
+        "INSERT INTO service_account
+             (id, organization_id, name, folded_name, email, description, owner, labels, status,
+              generation, expires_at, max_token_lifetime_seconds, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+    );
+    let query = query
+        .bind(account.id.to_string())
+        .bind(account.organization.to_string())
+        .bind(account.name.as_str())
+        .bind(account.name.folded())
+        .bind(account.email.as_str())
+        .bind(account.description.as_deref())
+        .bind(account.owner.as_deref())
+        .bind(labels)
+        .bind(account.status.as_str())
+        .bind(account.generation.0)
+        .bind(account.expires_at.map(millis))
+        .bind(account.max_token_lifetime.map(seconds))
+        .bind(millis(account.created_at))
+        .bind(millis(account.updated_at));
+    execute(db, query).await?;
+    Ok(())
+}
+
+pub(super) async fn set_status(
+    db: &mut Db,
+    organization: OrganizationId,
+    account: AccountId,
+    status: Status,
+    at: Timestamp,
+) -> Answer<()> {
+    let query = sqlx::query(
+        "UPDATE service_account SET status = $3, updated_at = $4, row_version = row_version + 1
+         WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL",
+    );
+    let query = query
+        .bind(organization.to_string())
+        .bind(account.to_string())
+        .bind(status.as_str())
+        .bind(millis(at));
+    execute_one(db, query, WHAT).await
+}
+
+pub(super) async fn raise_generation(
+    db: &mut Db,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Answer<Generation> {
+    let query = sqlx::query(
+        "UPDATE service_account SET generation = generation + 1, row_version = row_version + 1
+         WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
+         RETURNING generation",
+    );
+    let query = query
+        .bind(organization.to_string())
+        .bind(account.to_string());
+    let row = one(db, query).await?.ok_or(Failure::Missing(WHAT))?;
+    row.generation("generation")
+}
+
+/// Purges what the account could do and leaves its tombstone: disabled, one generation on, and
+/// without its name, which another may take.
+pub(super) async fn remove(
+    db: &mut Db,
+    organization: OrganizationId,
+    account: AccountId,
+    at: Timestamp,
+) -> Answer<()> {
+    let query = sqlx::query(
+        "UPDATE service_account
+         SET status = 'disabled', generation = generation + 1, updated_at = $3, deleted_at = $3,
+             row_version = row_version + 1
+         WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL",
+    );
+    let query = query
+        .bind(organization.to_string())
+        .bind(account.to_string())
+        .bind(millis(at));
+    execute_one(db, query, WHAT).await?;
+    for purge in [
+        "DELETE FROM credential WHERE account_id = $1",
+        "DELETE FROM access_grant WHERE holder_id = $1",
+        "DELETE FROM account_role WHERE account_id = $1",
+    ] {
+        execute(db, sqlx::query(purge).bind(account.to_string())).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn list_roles(
+    db: &mut Db,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Answer<Vec<BuiltInRole>> {
+    let query = sqlx::query(
+        "SELECT role FROM account_role JOIN service_account ON id = account_id
+         WHERE organization_id = $1 AND account_id = $2",
+    );
+    let query = query
+        .bind(organization.to_string())
+        .bind(account.to_string());
+    let rows = all(db, query).await?;
+    let mut roles: Vec<_> = rows.iter().map(read_role).collect::<Answer<_>>()?;
+    roles.sort_unstable();
+    Ok(roles)
+}
+
+pub(super) fn read_role(row: &Row) -> Answer<BuiltInRole> {
+    row.word("role", BuiltInRole::parse)
+}
+
+pub(super) async fn replace_roles(
+    db: &mut Db,
+    organization: OrganizationId,
+    account: AccountId,
+    roles: &[BuiltInRole],
+) -> Answer<()> {
+    touch(db, organization, account).await?;
+    let query = sqlx::query("DELETE FROM account_role WHERE account_id = $1");
+    execute(db, query.bind(account.to_string())).await?;
+    for role in roles {
+        let query = sqlx::query(
+            "INSERT INTO account_role (account_id, role) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        );
+        execute(db, query.bind(account.to_string()).bind(role.as_str())).await?;
+    }
+    Ok(())
+}
+
+/// Notes a change of what belongs to the account, and makes sure that the organization has it.
+pub(super) async fn touch(
+    db: &mut Db,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Answer<()> {
+    let query = sqlx::query(
+        "UPDATE service_account SET row_version = row_version + 1
+         WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL",
+    );
+    let query = query
+        .bind(organization.to_string())
+        .bind(account.to_string());
+    execute_one(db, query, WHAT).await
+}

@@ -1,0 +1,92 @@
+//! The end of every change: the audit event and the commit.
+
+use jiff::Timestamp;
+
+use crate::domain::audit::AuditDraft;
+use crate::domain::audit::GENESIS;
+use crate::domain::audit::SealedEvent;
+
+use super::failure::Answer;
+use super::failure::Failure;
+use super::query::Db;
+use super::query::execute;
+use super::query::execute_one;
+use super::query::millis;
+use super::query::one;
+use super::query::script;
+
+/// Appends the event to its chain and commits. The head is locked last of all rows and only for two
+/// statements, so changes of different organizations meet nowhere else than in the instance's chain,
+/// and never in a circle.
+pub(super) async fn append_and_commit(db: &mut Db, event: &AuditDraft) -> Answer<()> {
+    let event = AuditDraft {
+        at: stored(event.at)?,
+        ..event.clone()
+    };
+    let chain = event.chain.name();
+    let (sequence, previous_hash) = lock_head(db, &chain).await?;
+    let sealed = event.seal(sequence + 1, &previous_hash);
+    insert(db, &chain, &event, &sealed).await?;
+    move_head(db, &chain, &sealed).await?;
+    script(db, "COMMIT").await
+}
+
+/// The instant as the column keeps it: what is hashed must be what is stored.
+fn stored(at: Timestamp) -> Answer<Timestamp> {
+    Timestamp::from_millisecond(millis(at)).map_err(|_| Failure::Unreadable("at"))
+}
+
+/// Locks the head of a chain, which is made when it is missing: an upsert that changes nothing does
+/// both in the words of both databases.
+async fn lock_head(db: &mut Db, chain: &str) -> Answer<(i64, String)> {
+    let query = sqlx::query(
+        "INSERT INTO audit_head (chain, sequence, hash) VALUES ($1, 0, $2)
+         ON CONFLICT (chain) DO UPDATE SET sequence = audit_head.sequence
+         RETURNING sequence, hash",
+    );
+    let head = one(db, query.bind(chain).bind(GENESIS)).await?;
+    let head = head.ok_or(Failure::Unreadable("audit head"))?;
+    Ok((head.integer("sequence")?, head.text("hash")?.to_owned()))
+}
+
+async fn insert(db: &mut Db, chain: &str, event: &AuditDraft, sealed: &SealedEvent) -> Answer<()> {
+    let query = sqlx::query(
+        "INSERT INTO audit_event
+             (chain, sequence, id, at, actor_type, actor_id, actor_name, actor_address,
+              actor_user_agent, action, target_type, target_id, target_name, result, occurrences,
+              request_id, changes, previous_hash, hash)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                 $19)",
+    );
+    let query = query
+        .bind(chain)
+        .bind(sealed.sequence)
+        .bind(event.id.to_string())
+        .bind(millis(event.at))
+        .bind(event.actor.kind)
+        .bind(event.actor.id.as_str())
+        .bind(event.actor.name.as_str())
+        .bind(event.actor.address.as_deref())
+        .bind(event.actor.user_agent.as_deref())
+        .bind(event.action)
+        .bind(event.target.kind)
+        .bind(event.target.id.as_str())
+        .bind(event.target.name.as_str())
+        .bind(event.result.as_str())
+        .bind(i64::from(event.count))
+        .bind(event.request_id.map(|id| id.to_string()))
+        .bind(sealed.changes.as_str())
+        .bind(sealed.previous_hash.as_str())
+        .bind(sealed.hash.as_str());
+    execute(db, query).await?;
+    Ok(())
+}
+
+async fn move_head(db: &mut Db, chain: &str, sealed: &SealedEvent) -> Answer<()> {
+    let query = sqlx::query("UPDATE audit_head SET sequence = $2, hash = $3 WHERE chain = $1");
+    let query = query
+        .bind(chain)
+        .bind(sealed.sequence)
+        .bind(sealed.hash.as_str());
+    execute_one(db, query, "audit head").await
+}

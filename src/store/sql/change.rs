@@ -1,0 +1,420 @@
+//! [`Change`]: a transaction that ends with its audit event, or not at all.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::domain::access::Access;
+use crate::domain::account::ServiceAccount;
+use crate::domain::api::ApiRecord;
+use crate::domain::api::DescribedScope;
+use crate::domain::audit::AuditDraft;
+use crate::domain::credential::Credential;
+use crate::domain::id::AccountId;
+use crate::domain::id::ApiId;
+use crate::domain::id::CredentialId;
+use crate::domain::id::OrganizationId;
+use crate::domain::id::SecretId;
+use crate::domain::organization::Generation;
+use crate::domain::organization::Organization;
+use crate::domain::organization::Status;
+use crate::domain::resource::Resource;
+use crate::domain::resource::ResourceKey;
+use crate::domain::resource::ResourceType;
+use crate::domain::role::BuiltInRole;
+use crate::domain::scope::Scope;
+use crate::domain::secret::StoredSecret;
+use crate::domain::signing_key::SigningKeyRecord;
+use crate::store::ApiHolder;
+use crate::store::Change;
+use crate::store::Holder;
+use crate::store::Instance;
+use crate::store::Lookup;
+use crate::store::RevokedToken;
+use crate::store::StoreError;
+use crate::store::WriteError;
+
+use super::access;
+use super::account;
+use super::api;
+use super::audit;
+use super::connector::Engine;
+use super::credential;
+use super::failure::Answer;
+use super::failure::Failure;
+use super::instance;
+use super::organization;
+use super::pool::Lease;
+use super::query::Db;
+use super::query::script;
+use super::resource;
+use super::revoked_token;
+use super::secret;
+use super::signing_key;
+use super::turns::Turn;
+
+/// An open transaction.
+pub(super) struct SqlChange {
+    /// `None` once it has ended.
+    open: Option<Open>,
+    /// After a failure nothing more is done, on either database: on PostgreSQL the transaction is
+    /// dead, and on SQLite it would commit without what failed.
+    failed: bool,
+}
+
+struct Open {
+    lease: Lease,
+    /// Let go after the transaction has ended.
+    turn: Turn,
+}
+
+impl SqlChange {
+    /// Begins a transaction and locks the organization, or the instance.
+    pub(super) async fn begin(
+        mut lease: Lease,
+        turn: Turn,
+        engine: Engine,
+        organization: Option<OrganizationId>,
+    ) -> Result<Self, StoreError> {
+        lease.run(|db| begin(db, engine, organization)).await?;
+        Ok(Self {
+            open: Some(Open { lease, turn }),
+            failed: false,
+        })
+    }
+
+    async fn ask<'c, T, W>(&'c mut self, work: impl FnOnce(&'c mut Db) -> W) -> Answer<T>
+    where
+        W: Future<Output = Answer<T>>,
+    {
+        let Some(open) = self.open.as_mut().filter(|_| !self.failed) else {
+            return Err(Failure::Abandoned);
+        };
+        // Also when this is dropped half-way.
+        self.failed = true;
+        let answer = open.lease.run(work).await?;
+        self.failed = false;
+        Ok(answer)
+    }
+
+    async fn run<'c, T, W>(
+        &'c mut self,
+        work: impl FnOnce(&'c mut Db) -> W,
+    ) -> Result<T, StoreError>
+    where
+        W: Future<Output = Answer<T>>,
+    {
+        Ok(self.ask(work).await?)
+    }
+
+    async fn write<'c, T, W>(
+        &'c mut self,
+        work: impl FnOnce(&'c mut Db) -> W,
+    ) -> Result<T, WriteError>
+    where
+        W: Future<Output = Answer<T>>,
+    {
+        Ok(self.ask(work).await?)
+    }
+}
+
+async fn begin(db: &mut Db, engine: Engine, organization: Option<OrganizationId>) -> Answer<()> {
+    script(db, engine.begin_change()).await?;
+    match organization {
+        Some(organization) => organization::lock(db, organization).await,
+        None => instance::lock(db).await,
+    }
+}
+
+#[async_trait]
+impl Change for SqlChange {
+    async fn lock_instance(&mut self) -> Result<(), StoreError> {
+        self.run(|db| instance::lock(db)).await
+    }
+
+    async fn find_instance(&mut self) -> Result<Option<Instance>, StoreError> {
+        self.run(|db| instance::find(db)).await
+    }
+
+    async fn find_organization(
+        &mut self,
+        organization: &Lookup<OrganizationId>,
+    ) -> Result<Option<Organization>, StoreError> {
+        self.run(|db| organization::find(db, organization)).await
+    }
+
+    async fn count_accounts(&mut self, organization: OrganizationId) -> Result<u32, StoreError> {
+        self.run(|db| account::count(db, organization)).await
+    }
+
+    async fn find_account(
+        &mut self,
+        organization: OrganizationId,
+        account: &Lookup<AccountId>,
+    ) -> Result<Option<ServiceAccount>, StoreError> {
+        self.run(|db| account::find(db, organization, account))
+            .await
+    }
+
+    async fn list_roles(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+    ) -> Result<Vec<BuiltInRole>, StoreError> {
+        self.run(|db| account::list_roles(db, organization, account))
+            .await
+    }
+
+    async fn find_access(
+        &mut self,
+        organization: OrganizationId,
+        holder: Holder,
+    ) -> Result<Option<Access>, StoreError> {
+        self.run(|db| access::find(db, organization, holder)).await
+    }
+
+    async fn find_credential(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        credential: &Lookup<CredentialId>,
+    ) -> Result<Option<Credential>, StoreError> {
+        self.run(|db| credential::find(db, organization, account, credential))
+            .await
+    }
+
+    async fn list_credentials(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+    ) -> Result<Vec<Credential>, StoreError> {
+        self.run(|db| credential::of_account(db, organization, account))
+            .await
+    }
+
+    async fn find_api(
+        &mut self,
+        organization: OrganizationId,
+        api: &Lookup<ApiId>,
+    ) -> Result<Option<ApiRecord>, StoreError> {
+        self.run(|db| api::find(db, organization, api)).await
+    }
+
+    async fn list_known_keys(
+        &mut self,
+        organization: OrganizationId,
+        api: ApiId,
+        resource_type: &ResourceType,
+        keys: &[ResourceKey],
+    ) -> Result<Vec<ResourceKey>, StoreError> {
+        self.run(|db| resource::list_known_keys(db, organization, api, resource_type, keys))
+            .await
+    }
+
+    async fn list_holders(&mut self, api: ApiId) -> Result<Vec<ApiHolder>, StoreError> {
+        self.run(|db| access::list_holders(db, api)).await
+    }
+
+    async fn list_signing_keys(&mut self) -> Result<Vec<SigningKeyRecord>, StoreError> {
+        self.run(|db| signing_key::list(db)).await
+    }
+
+    async fn put_instance(&mut self, instance: &Instance) -> Result<(), StoreError> {
+        self.run(|db| instance::put(db, instance)).await
+    }
+
+    async fn add_organization(&mut self, organization: &Organization) -> Result<(), WriteError> {
+        self.write(|db| organization::add(db, organization)).await
+    }
+
+    async fn add_account(&mut self, account: &ServiceAccount) -> Result<(), WriteError> {
+        self.write(|db| account::add(db, account)).await
+    }
+
+    async fn set_account_status(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        status: Status,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.run(|db| account::set_status(db, organization, account, status, at))
+            .await
+    }
+
+    async fn raise_account_generation(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+    ) -> Result<Generation, StoreError> {
+        self.run(|db| account::raise_generation(db, organization, account))
+            .await
+    }
+
+    async fn remove_account(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.run(|db| account::remove(db, organization, account, at))
+            .await
+    }
+
+    async fn replace_roles(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        roles: &[BuiltInRole],
+    ) -> Result<(), StoreError> {
+        self.run(|db| account::replace_roles(db, organization, account, roles))
+            .await
+    }
+
+    async fn replace_access(
+        &mut self,
+        organization: OrganizationId,
+        holder: Holder,
+        access: Option<&Access>,
+    ) -> Result<(), StoreError> {
+        self.run(|db| access::replace(db, organization, holder, access))
+            .await
+    }
+
+    async fn add_credential(&mut self, credential: &Credential) -> Result<(), WriteError> {
+        self.write(|db| credential::add(db, credential)).await
+    }
+
+    async fn set_credential_status(
+        &mut self,
+        organization: OrganizationId,
+        credential: CredentialId,
+        status: Status,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.run(|db| credential::set_status(db, organization, credential, status, at))
+            .await
+    }
+
+    async fn raise_credential_generation(
+        &mut self,
+        organization: OrganizationId,
+        credential: CredentialId,
+    ) -> Result<Generation, StoreError> {
+        self.run(|db| credential::raise_generation(db, organization, credential))
+            .await
+    }
+
+    async fn remove_credential(
+        &mut self,
+        organization: OrganizationId,
+        credential: CredentialId,
+    ) -> Result<(), StoreError> {
+        self.run(|db| credential::remove(db, organization, credential))
+            .await
+    }
+
+    async fn add_secret(
+        &mut self,
+        organization: OrganizationId,
+        credential: CredentialId,
+        secret: &StoredSecret,
+    ) -> Result<(), StoreError> {
+        self.run(|db| secret::add(db, organization, credential, secret))
+            .await
+    }
+
+    async fn set_secret_end(
+        &mut self,
+        organization: OrganizationId,
+        secret: SecretId,
+        ends_at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        self.run(|db| secret::set_end(db, organization, secret, ends_at))
+            .await
+    }
+
+    async fn revoke_secret(
+        &mut self,
+        organization: OrganizationId,
+        secret: SecretId,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.run(|db| secret::revoke(db, organization, secret, at))
+            .await
+    }
+
+    async fn add_api(&mut self, api: &ApiRecord) -> Result<(), WriteError> {
+        self.write(|db| api::add(db, api)).await
+    }
+
+    async fn add_scope(
+        &mut self,
+        organization: OrganizationId,
+        api: ApiId,
+        scope: &DescribedScope,
+    ) -> Result<(), WriteError> {
+        self.write(|db| api::add_scope(db, organization, api, scope))
+            .await
+    }
+
+    async fn remove_scope(
+        &mut self,
+        organization: OrganizationId,
+        api: ApiId,
+        scope: &Scope,
+    ) -> Result<(), StoreError> {
+        self.run(|db| api::remove_scope(db, organization, api, scope))
+            .await
+    }
+
+    async fn add_resource(
+        &mut self,
+        organization: OrganizationId,
+        resource: &Resource,
+    ) -> Result<(), WriteError> {
+        self.write(|db| resource::add(db, organization, resource))
+            .await
+    }
+
+    async fn add_signing_key(&mut self, key: &SigningKeyRecord) -> Result<(), WriteError> {
+        self.write(|db| signing_key::add(db, key)).await
+    }
+
+    async fn update_signing_key(&mut self, key: &SigningKeyRecord) -> Result<(), StoreError> {
+        self.run(|db| signing_key::update(db, key)).await
+    }
+
+    async fn add_revoked_token(
+        &mut self,
+        token: &RevokedToken,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.run(|db| revoked_token::add(db, token, at)).await
+    }
+
+    async fn commit(mut self: Box<Self>, event: &AuditDraft) -> Result<(), StoreError> {
+        self.run(|db| audit::append_and_commit(db, event)).await?;
+        self.open = None;
+        Ok(())
+    }
+}
+
+/// Rolls back, unless it was committed. A connection in doubt is closed, which rolls back too.
+impl Drop for SqlChange {
+    fn drop(&mut self) {
+        let Some(Open { mut lease, turn }) = self.open.take() else {
+            return;
+        };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            lease.doubt();
+            return;
+        };
+        if lease.is_sound() {
+            runtime.spawn(async move {
+                let _ = lease.run(|db| script(db, "ROLLBACK")).await;
+                drop(lease);
+                drop(turn);
+            });
+        }
+    }
+}

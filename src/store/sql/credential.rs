@@ -1,0 +1,217 @@
+//! Credentials.
+
+use jiff::Timestamp;
+
+use crate::domain::access::Access;
+use crate::domain::credential::Credential;
+use crate::domain::credential::CredentialKind;
+use crate::domain::id::AccountId;
+use crate::domain::id::CredentialId;
+use crate::domain::id::OrganizationId;
+use crate::domain::name::Label;
+use crate::domain::organization::Generation;
+use crate::domain::organization::Status;
+use crate::store::Holder;
+use crate::store::Lookup;
+use crate::store::Page;
+
+use super::access;
+use super::failure::Answer;
+use super::failure::Failure;
+use super::query::Db;
+use super::query::Row;
+use super::query::all;
+use super::query::assembled;
+use super::query::execute;
+use super::query::execute_one;
+use super::query::flag;
+use super::query::millis;
+use super::query::one;
+use super::query::paged;
+use super::query::placeholders;
+use super::secret;
+
+/// What is missing when a change touches nothing.
+const WHAT: &str = "credential";
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, organization_id, account_id, client_id, kind, name, status, generation,
+                    allowed_networks, is_narrowed, created_at
+             FROM credential WHERE organization_id = $1 ",
+            $rest
+        )
+    };
+}
+
+fn read(row: &Row) -> Answer<Credential> {
+    let narrowing = row.flag("is_narrowed")?.then_some(Access::NOTHING);
+    Ok(Credential {
+        id: row.parse("id")?,
+        organization: row.parse("organization_id")?,
+        account: row.parse("account_id")?,
+        client_id: row.parse("client_id")?,
+        kind: row.word("kind", CredentialKind::parse)?,
+        name: row.read("name", Label::parse)?,
+        status: row.status("status")?,
+        generation: row.generation("generation")?,
+        allowed_networks: row.json("allowed_networks")?,
+        narrowing,
+        created_at: row.instant("created_at")?,
+        secrets: Vec::new(),
+    })
+}
+
+/// Reads the credentials, and then what belongs to each.
+async fn complete(db: &mut Db, rows: &[Row]) -> Answer<Vec<Credential>> {
+    let mut credentials: Vec<Credential> = rows.iter().map(read).collect::<Answer<_>>()?;
+    let ids: Vec<_> = credentials
+        .iter()
+        .map(|credential| credential.id.to_string())
+        .collect();
+    let mut secrets = secret::of_credentials(db, &ids).await?;
+    let mut grants = access::of_holders(db, &ids).await?;
+    for (credential, id) in credentials.iter_mut().zip(&ids) {
+        let own = secrets.extract_if(.., |(owner, _)| owner == id);
+        credential.secrets = own.map(|(_, secret)| secret).collect();
+        if let Some(narrowing) = &mut credential.narrowing {
+            *narrowing = grants.of(id);
+        }
+    }
+    Ok(credentials)
+}
+
+pub(super) async fn find(
+    db: &mut Db,
+    organization: OrganizationId,
+    account: AccountId,
+    credential: &Lookup<CredentialId>,
+) -> Answer<Option<Credential>> {
+    let query = match credential {
+        Lookup::Id(_) => select!("AND account_id = $2 AND id = $3"),
+        Lookup::Name(_) => select!("AND account_id = $2 AND name = $3"),
+    };
+    let query = sqlx::query(query)
+        .bind(organization.to_string())
+        .bind(account.to_string())
+        .bind(credential.to_string());
+    let rows = all(db, query).await?;
+    Ok(complete(db, &rows).await?.pop())
+}
+
+pub(super) async fn list(
+    db: &mut Db,
+    organization: OrganizationId,
+    accounts: Option<&[AccountId]>,
+    page: Page<CredentialId>,
+) -> Answer<Vec<Credential>> {
+    let query = match accounts {
+        None => sqlx::query(select!("AND id > $2 ORDER BY id LIMIT $3")),
+        Some([]) => return Ok(Vec::new()),
+        Some(accounts) => assembled(format!(
+            "{} AND account_id IN ({}) AND id > $2 ORDER BY id LIMIT $3",
+            select!(""),
+            placeholders(4, accounts.len())
+        )),
+    };
+    let query = paged(query.bind(organization.to_string()), page);
+    let ids = accounts.unwrap_or_default().iter();
+    let query = ids.fold(query, |query, id| query.bind(id.to_string()));
+    let rows = all(db, query).await?;
+    complete(db, &rows).await
+}
+
+pub(super) async fn of_account(
+    db: &mut Db,
+    organization: OrganizationId,
+    account: AccountId,
+) -> Answer<Vec<Credential>> {
+    let query = sqlx::query(select!("AND account_id = $2 ORDER BY id"));
+    let query = query
+        .bind(organization.to_string())
+        .bind(account.to_string());
+    let rows = all(db, query).await?;
+    complete(db, &rows).await
+}
+
+/// With its secrets and its narrowing.
+pub(super) async fn add(db: &mut Db, credential: &Credential) -> Answer<()> {
+    let networks = serde_json::to_string(&credential.allowed_networks);
+    let networks = networks.map_err(|_| Failure::Unreadable("allowed_networks"))?;
+    let query = sqlx::query(
+        "INSERT INTO credential
+             (id, organization_id, account_id, client_id, kind, name, status, generation,
+              allowed_networks, is_narrowed, created_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)",
+    );
+    let query = query
+        .bind(credential.id.to_string())
+        .bind(credential.organization.to_string())
+        .bind(credential.account.to_string())
+        .bind(credential.client_id.to_string())
+        .bind(credential.kind.as_str())
+        .bind(credential.name.as_str())
+        .bind(credential.status.as_str())
+        .bind(credential.generation.0)
+        .bind(networks)
+        .bind(flag(credential.narrowing.is_some()))
+        .bind(millis(credential.created_at));
+    execute(db, query).await?;
+    for secret in &credential.secrets {
+        secret::insert(db, credential.id, secret).await?;
+    }
+    match &credential.narrowing {
+        Some(narrowing) => access::add(db, Holder::Credential(credential.id), narrowing).await,
+        None => Ok(()),
+    }
+}
+
+pub(super) async fn set_status(
+    db: &mut Db,
+    organization: OrganizationId,
+    credential: CredentialId,
+    status: Status,
+    at: Timestamp,
+) -> Answer<()> {
+    let query = sqlx::query(
+        "UPDATE credential SET status = $3, updated_at = $4, row_version = row_version + 1
+         WHERE organization_id = $1 AND id = $2",
+    );
+    let query = query
+        .bind(organization.to_string())
+        .bind(credential.to_string())
+        .bind(status.as_str())
+        .bind(millis(at));
+    execute_one(db, query, WHAT).await
+}
+
+pub(super) async fn raise_generation(
+    db: &mut Db,
+    organization: OrganizationId,
+    credential: CredentialId,
+) -> Answer<Generation> {
+    let query = sqlx::query(
+        "UPDATE credential SET generation = generation + 1, row_version = row_version + 1
+         WHERE organization_id = $1 AND id = $2
+         RETURNING generation",
+    );
+    let query = query
+        .bind(organization.to_string())
+        .bind(credential.to_string());
+    let row = one(db, query).await?.ok_or(Failure::Missing(WHAT))?;
+    row.generation("generation")
+}
+
+/// Its secrets and its narrowing go with it.
+pub(super) async fn remove(
+    db: &mut Db,
+    organization: OrganizationId,
+    credential: CredentialId,
+) -> Answer<()> {
+    let query = sqlx::query("DELETE FROM credential WHERE organization_id = $1 AND id = $2");
+    let query = query
+        .bind(organization.to_string())
+        .bind(credential.to_string());
+    execute_one(db, query, WHAT).await
+}

@@ -1,0 +1,110 @@
+//! Organizations.
+
+use crate::domain::id::OrganizationId;
+use crate::domain::name::Name;
+use crate::domain::organization::LeakReport;
+use crate::domain::organization::Organization;
+use crate::domain::organization::Policy;
+use crate::store::Lookup;
+use crate::store::Page;
+
+use super::failure::Answer;
+use super::query::Db;
+use super::query::Row;
+use super::query::all;
+use super::query::assembled;
+use super::query::execute;
+use super::query::flag;
+use super::query::millis;
+use super::query::one;
+use super::query::paged;
+use super::query::placeholders;
+use super::query::seconds;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, name, status, generation, max_service_accounts, leak_report,
+                    allow_never_expires, max_token_lifetime_seconds, created_at
+             FROM organization ",
+            $rest
+        )
+    };
+}
+
+fn read(row: &Row) -> Answer<Organization> {
+    Ok(Organization {
+        id: row.parse("id")?,
+        name: row.read("name", Name::parse)?,
+        status: row.status("status")?,
+        generation: row.generation("generation")?,
+        max_service_accounts: row.optional_count("max_service_accounts")?,
+        policy: Policy {
+            leak_report: row.word("leak_report", LeakReport::parse)?,
+            allow_never_expires: row.flag("allow_never_expires")?,
+            max_token_lifetime: row.optional_seconds("max_token_lifetime_seconds")?,
+        },
+        created_at: row.instant("created_at")?,
+    })
+}
+
+/// Keeps other changes of the organization out until the end of the transaction. It sets a column
+/// to itself because that locks a row in the words of both databases.
+pub(super) async fn lock(db: &mut Db, organization: OrganizationId) -> Answer<()> {
+    let query = sqlx::query("UPDATE organization SET status = status WHERE id = $1");
+    execute(db, query.bind(organization.to_string())).await?;
+    Ok(())
+}
+
+pub(super) async fn find(
+    db: &mut Db,
+    organization: &Lookup<OrganizationId>,
+) -> Answer<Option<Organization>> {
+    let query = match organization {
+        Lookup::Id(_) => sqlx::query(select!("WHERE id = $1")),
+        Lookup::Name(_) => sqlx::query(select!("WHERE name = $1")),
+    };
+    let row = one(db, query.bind(organization.to_string())).await?;
+    row.as_ref().map(read).transpose()
+}
+
+pub(super) async fn list(
+    db: &mut Db,
+    among: Option<&[OrganizationId]>,
+    page: Page<OrganizationId>,
+) -> Answer<Vec<Organization>> {
+    let query = match among {
+        None => sqlx::query(select!("WHERE id > $1 ORDER BY id LIMIT $2")),
+        Some([]) => return Ok(Vec::new()),
+        Some(among) => assembled(format!(
+            "{} WHERE id > $1 AND id IN ({}) ORDER BY id LIMIT $2",
+            select!(""),
+            placeholders(3, among.len())
+        )),
+    };
+    let query = paged(query, page);
+    let ids = among.unwrap_or_default().iter();
+    let query = ids.fold(query, |query, id| query.bind(id.to_string()));
+    all(db, query).await?.iter().map(read).collect()
+}
+
+pub(super) async fn add(db: &mut Db, organization: &Organization) -> Answer<()> {
+    let query = sqlx::query(
+        "INSERT INTO organization
+             (id, name, status, generation, max_service_accounts, leak_report,
+              allow_never_expires, max_token_lifetime_seconds, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    );
+    let query = query
+        .bind(organization.id.to_string())
+        .bind(organization.name.as_str())
+        .bind(organization.status.as_str())
+        .bind(organization.generation.0)
+        .bind(organization.max_service_accounts.map(i64::from))
+        .bind(organization.policy.leak_report.as_str())
+        .bind(flag(organization.policy.allow_never_expires))
+        .bind(organization.policy.max_token_lifetime.map(seconds))
+        .bind(millis(organization.created_at));
+    execute(db, query).await?;
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! Connections on loan.
+//!
+//! sqlx has a pool. This one differs in what it does with doubt: a connection goes back only when
+//! its last query is known to have ended well, so a query that was cancelled or timed out half-way
+//! can never leave its transaction to the next borrower, and no round trip is spent on asking an
+//! idle connection whether it is well.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio::time::timeout;
+
+use crate::store::StoreError;
+
+use super::connector::Connector;
+use super::failure::Answer;
+use super::failure::Failure;
+use super::failure::Verdict;
+use super::gate::Gate;
+use super::query::Db;
+
+/// How long somebody waits for a connection.
+const ACQUIRE_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long a query may take. The database's own limit is a little shorter, so this one only ends
+/// what hangs.
+pub(super) const QUERY_LIMIT: Duration = Duration::from_secs(2);
+
+/// An idle connection older than this may have been cut off by something on the way.
+const IDLE_LIMIT: Duration = Duration::from_secs(60);
+
+/// Some connections to the database.
+pub(super) struct Pool {
+    connector: Arc<Connector>,
+    gate: Arc<Gate>,
+    permits: Arc<Semaphore>,
+    size: u32,
+    /// The last one that came back is lent first.
+    idle: Mutex<Vec<Idle>>,
+    /// Raised when all connections are in doubt: those of an older series are not lent again.
+    series: AtomicU64,
+}
+
+struct Idle {
+    connection: Db,
+    series: u64,
+    since: Instant,
+}
+
+impl Pool {
+    /// A pool of at most `size` connections; none is made yet.
+    pub(super) fn new(connector: &Arc<Connector>, gate: &Arc<Gate>, size: u32) -> Arc<Self> {
+        Arc::new(Self {
+            connector: Arc::clone(connector),
+            gate: Arc::clone(gate),
+            permits: Arc::new(Semaphore::new(size as usize)),
+            size,
+            idle: Mutex::default(),
+            series: AtomicU64::new(0),
+        })
+    }
+
+    /// Lends a connection. Nobody who holds one may wait for another, or for a lock.
+    pub(super) async fn acquire(self: &Arc<Self>) -> Result<Lease, StoreError> {
+        self.gate.check()?;
+        let permit = timeout(ACQUIRE_LIMIT, Arc::clone(&self.permits).acquire_owned())
+            .await
+            .map_err(|_| StoreError::Deadline)?
+            .map_err(|closed| StoreError::Unavailable(Box::new(closed)))?;
+        let series = self.series.load(Ordering::Acquire);
+        let connection = match self.take_idle(series) {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        Ok(Lease {
+            pool: Arc::clone(self),
+            connection: Some(connection),
+            series,
+            sound: true,
+            _permit: permit,
+        })
+    }
+
+    /// Puts every connection that exists now in doubt.
+    pub(super) fn retire(&self) {
+        self.series.fetch_add(1, Ordering::AcqRel);
+        self.idle().clear();
+    }
+
+    /// Waits until every connection has come back, closes them and lends no more.
+    pub(super) async fn close(&self) {
+        let all = self.permits.acquire_many(self.size);
+        let _ = timeout(QUERY_LIMIT, all).await;
+        self.permits.close();
+        let idle = std::mem::take(&mut *self.idle());
+        for Idle { connection, .. } in idle {
+            let _ = timeout(QUERY_LIMIT, sqlx::Connection::close(connection)).await;
+        }
+    }
+
+    fn take_idle(&self, series: u64) -> Option<Db> {
+        let mut idle = self.idle();
+        while let Some(candidate) = idle.pop() {
+            let fresh = self.connector.is_local() || candidate.since.elapsed() < IDLE_LIMIT;
+            if fresh && candidate.series == series {
+                return Some(candidate.connection);
+            }
+        }
+        None
+    }
+
+    async fn connect(&self) -> Result<Db, StoreError> {
+        let failure = match timeout(ACQUIRE_LIMIT, self.connector.connect()).await {
+            Ok(Ok(connection)) => return Ok(connection),
+            Ok(Err(failure)) => failure,
+            Err(_) => Failure::TooLate,
+        };
+        self.gate.close(&failure);
+        Err(failure.into())
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection on loan. It goes back when it is dropped, unless it is in doubt: then it is closed.
+pub(super) struct Lease {
+    pool: Arc<Pool>,
+    connection: Option<Db>,
+    series: u64,
+    /// Whether the last query has ended, and nothing that it did makes the connection doubtful.
+    sound: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Lease {
+    /// Makes a query, within its limit, and learns from its failure.
+    pub(super) async fn run<'c, T, W>(&'c mut self, work: impl FnOnce(&'c mut Db) -> W) -> Answer<T>
+    where
+        W: Future<Output = Answer<T>>,
+    {
+        let Some(connection) = self.connection.as_mut() else {
+            return Err(Failure::Abandoned);
+        };
+        self.sound = false;
+        let failure = match timeout(QUERY_LIMIT, work(connection)).await {
+            Ok(Ok(answer)) => {
+                self.sound = true;
+                return Ok(answer);
+            }
+            Ok(Err(failure)) => failure,
+            Err(_) => Failure::TooLate,
+        };
+        match failure.verdict() {
+            Verdict::Broken => {
+                self.pool.retire();
+                self.pool.gate.close(&failure);
+            }
+            Verdict::Frozen => {
+                tracing::error!(
+                    error = &failure as &dyn std::error::Error,
+                    "no changes for now"
+                );
+                self.pool.retire();
+            }
+            _ => self.sound = true,
+        }
+        Err(failure)
+    }
+
+    /// Makes sure that the connection is closed and not lent again.
+    pub(super) fn doubt(&mut self) {
+        self.sound = false;
+    }
+
+    /// Whether the connection can be used further.
+    pub(super) fn is_sound(&self) -> bool {
+        self.sound
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let current = self.pool.series.load(Ordering::Acquire);
+        if let Some(connection) = self.connection.take()
+            && self.sound
+            && self.series == current
+            && !self.pool.permits.is_closed()
+        {
+            self.pool.idle().push(Idle {
+                connection,
+                series: current,
+                since: Instant::now(),
+            });
+        }
+    }
+}

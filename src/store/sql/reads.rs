@@ -1,0 +1,290 @@
+//! [`Store`]: the reads, the writes that are no changes, and the beginning of a change.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::domain::access::Access;
+use crate::domain::account::ServiceAccount;
+use crate::domain::api::Api;
+use crate::domain::api::ApiRecord;
+use crate::domain::client::Client;
+use crate::domain::credential::Credential;
+use crate::domain::id::AccountId;
+use crate::domain::id::ApiId;
+use crate::domain::id::ClientId;
+use crate::domain::id::CredentialId;
+use crate::domain::id::OrganizationId;
+use crate::domain::id::ResourceId;
+use crate::domain::organization::Organization;
+use crate::domain::resource::Resource;
+use crate::domain::role::BuiltInRole;
+use crate::domain::signing_key::SigningKeyRecord;
+use crate::domain::token::TokenId;
+use crate::domain::usage::UsageStamp;
+use crate::domain::usage::UsageSubject;
+use crate::store::Change;
+use crate::store::Holder;
+use crate::store::Instance;
+use crate::store::Lookup;
+use crate::store::Page;
+use crate::store::ResourceLookup;
+use crate::store::RevokedToken;
+use crate::store::Store;
+use crate::store::StoreError;
+use crate::store::TokenStanding;
+
+use super::SqlStore;
+use super::access;
+use super::account;
+use super::api;
+use super::change::SqlChange;
+use super::client;
+use super::credential;
+use super::instance;
+use super::organization;
+use super::resource;
+use super::revoked_token;
+use super::signing_key;
+use super::usage;
+
+#[async_trait]
+impl Store for SqlStore {
+    fn is_open(&self) -> bool {
+        self.gate.is_open()
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.read(|db| Box::pin(instance::ping(db))).await
+    }
+
+    async fn find_instance(&self) -> Result<Option<Instance>, StoreError> {
+        self.read(|db| Box::pin(instance::find(db))).await
+    }
+
+    async fn list_signing_keys(&self) -> Result<Vec<SigningKeyRecord>, StoreError> {
+        self.read(|db| Box::pin(signing_key::list(db))).await
+    }
+
+    async fn find_client(&self, client_id: ClientId) -> Result<Option<Client>, StoreError> {
+        let interned = Arc::clone(&self.interned);
+        self.read(move |db| Box::pin(async move { client::find(db, client_id, &interned).await }))
+            .await
+    }
+
+    async fn find_token_standing(
+        &self,
+        client_id: ClientId,
+        token: TokenId,
+    ) -> Result<Option<TokenStanding>, StoreError> {
+        self.read(move |db| Box::pin(client::find_token_standing(db, client_id, token)))
+            .await
+    }
+
+    async fn find_api_by_audience(&self, audience: &str) -> Result<Option<Api>, StoreError> {
+        let audience = audience.to_owned();
+        self.read(move |db| Box::pin(async move { api::find_by_audience(db, &audience).await }))
+            .await
+    }
+
+    async fn list_revoked_tokens(&self, now: Timestamp) -> Result<Vec<RevokedToken>, StoreError> {
+        let mut tokens = Vec::new();
+        loop {
+            let after = tokens.last().map(|token: &RevokedToken| token.id);
+            let batch = self
+                .read(move |db| Box::pin(revoked_token::list(db, now, after)))
+                .await?;
+            let is_last = batch.len() < usize::from(revoked_token::BATCH);
+            tokens.extend(batch);
+            if is_last {
+                return Ok(tokens);
+            }
+        }
+    }
+
+    async fn remove_revoked_tokens(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut removed = 0;
+        loop {
+            let batch = self
+                .write(move |db| Box::pin(revoked_token::remove(db, before)))
+                .await?;
+            removed += batch;
+            if batch < u64::from(revoked_token::BATCH) {
+                return Ok(removed);
+            }
+        }
+    }
+
+    async fn record_usage(&self, stamps: &[UsageStamp]) -> Result<(), StoreError> {
+        let stamps = usage::merged(stamps);
+        for batch in stamps.chunks(usage::BATCH) {
+            let batch = batch.to_vec();
+            self.write(move |db| Box::pin(async move { usage::record(db, &batch).await }))
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn list_usage(&self, subjects: &[UsageSubject]) -> Result<Vec<UsageStamp>, StoreError> {
+        let mut stamps = Vec::new();
+        for batch in subjects.chunks(usage::BATCH) {
+            let batch = batch.to_vec();
+            let found = self.read(move |db| Box::pin(async move { usage::list(db, &batch).await }));
+            stamps.extend(found.await?);
+        }
+        Ok(stamps)
+    }
+
+    async fn find_organization(
+        &self,
+        organization: &Lookup<OrganizationId>,
+    ) -> Result<Option<Organization>, StoreError> {
+        let organization = organization.clone();
+        self.read(move |db| Box::pin(async move { organization::find(db, &organization).await }))
+            .await
+    }
+
+    async fn list_organizations(
+        &self,
+        among: Option<&[OrganizationId]>,
+        page: Page<OrganizationId>,
+    ) -> Result<Vec<Organization>, StoreError> {
+        let among = among.map(<[_]>::to_vec);
+        self.read(move |db| {
+            Box::pin(async move { organization::list(db, among.as_deref(), page).await })
+        })
+        .await
+    }
+
+    async fn count_accounts(&self, organization: OrganizationId) -> Result<u32, StoreError> {
+        self.read(move |db| Box::pin(account::count(db, organization)))
+            .await
+    }
+
+    async fn find_account(
+        &self,
+        organization: OrganizationId,
+        account: &Lookup<AccountId>,
+    ) -> Result<Option<ServiceAccount>, StoreError> {
+        let account = account.clone();
+        self.read(move |db| {
+            Box::pin(async move { account::find(db, organization, &account).await })
+        })
+        .await
+    }
+
+    async fn list_accounts(
+        &self,
+        organization: OrganizationId,
+        page: Page<AccountId>,
+    ) -> Result<Vec<ServiceAccount>, StoreError> {
+        self.read(move |db| Box::pin(account::list(db, organization, page)))
+            .await
+    }
+
+    async fn list_roles(
+        &self,
+        organization: OrganizationId,
+        account: AccountId,
+    ) -> Result<Vec<BuiltInRole>, StoreError> {
+        self.read(move |db| Box::pin(account::list_roles(db, organization, account)))
+            .await
+    }
+
+    async fn find_access(
+        &self,
+        organization: OrganizationId,
+        holder: Holder,
+    ) -> Result<Option<Access>, StoreError> {
+        self.read_snapshot(move |db| Box::pin(access::find(db, organization, holder)))
+            .await
+    }
+
+    async fn find_credential(
+        &self,
+        organization: OrganizationId,
+        account: AccountId,
+        credential: &Lookup<CredentialId>,
+    ) -> Result<Option<Credential>, StoreError> {
+        let credential = credential.clone();
+        self.read_snapshot(move |db| {
+            Box::pin(async move { credential::find(db, organization, account, &credential).await })
+        })
+        .await
+    }
+
+    async fn list_credentials(
+        &self,
+        organization: OrganizationId,
+        accounts: Option<&[AccountId]>,
+        page: Page<CredentialId>,
+    ) -> Result<Vec<Credential>, StoreError> {
+        let accounts = accounts.map(<[_]>::to_vec);
+        self.read_snapshot(move |db| {
+            Box::pin(
+                async move { credential::list(db, organization, accounts.as_deref(), page).await },
+            )
+        })
+        .await
+    }
+
+    async fn find_api(
+        &self,
+        organization: OrganizationId,
+        api: &Lookup<ApiId>,
+    ) -> Result<Option<ApiRecord>, StoreError> {
+        let api = api.clone();
+        self.read(move |db| Box::pin(async move { api::find(db, organization, &api).await }))
+            .await
+    }
+
+    async fn list_apis(
+        &self,
+        organization: OrganizationId,
+        page: Page<ApiId>,
+    ) -> Result<Vec<ApiRecord>, StoreError> {
+        self.read(move |db| Box::pin(api::list(db, organization, page)))
+            .await
+    }
+
+    async fn find_resource(
+        &self,
+        organization: OrganizationId,
+        api: ApiId,
+        resource: &ResourceLookup,
+    ) -> Result<Option<Resource>, StoreError> {
+        let resource = resource.clone();
+        self.read(move |db| {
+            Box::pin(async move { resource::find(db, organization, api, &resource).await })
+        })
+        .await
+    }
+
+    async fn list_resources(
+        &self,
+        organization: OrganizationId,
+        api: ApiId,
+        page: Page<ResourceId>,
+    ) -> Result<Vec<Resource>, StoreError> {
+        self.read(move |db| Box::pin(resource::list(db, organization, api, page)))
+            .await
+    }
+
+    async fn begin(
+        &self,
+        organization: Option<OrganizationId>,
+    ) -> Result<Box<dyn Change>, StoreError> {
+        self.gate.check()?;
+        let turn = self.turns.wait(organization).await?;
+        let lease = self.writers.acquire().await?;
+        let change = SqlChange::begin(lease, turn, self.engine, organization).await?;
+        Ok(Box::new(change))
+    }
+
+    async fn close(&self) {
+        self.pings.abort();
+        self.readers.close().await;
+        self.writers.close().await;
+    }
+}

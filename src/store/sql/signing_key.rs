@@ -1,0 +1,71 @@
+//! Signing-key records. The private halves are files.
+
+use crate::domain::signing_key::Algorithm;
+use crate::domain::signing_key::KeyState;
+use crate::domain::signing_key::SigningKeyRecord;
+
+use super::failure::Answer;
+use super::query::Db;
+use super::query::Row;
+use super::query::all;
+use super::query::execute;
+use super::query::execute_one;
+use super::query::millis;
+
+fn read(row: &Row) -> Answer<SigningKeyRecord> {
+    Ok(SigningKeyRecord {
+        kid: row.text("kid")?.to_owned(),
+        algorithm: row.word("algorithm", Algorithm::parse)?,
+        state: row.word("state", KeyState::parse)?,
+        created_at: row.instant("created_at")?,
+        published_at: row.instant("published_at")?,
+        active_from: row.optional_instant("active_from")?,
+        last_signed_at: row.optional_instant("last_signed_at")?,
+        leaves_jwks_at: row.optional_instant("leaves_jwks_at")?,
+    })
+}
+
+pub(super) async fn list(db: &mut Db) -> Answer<Vec<SigningKeyRecord>> {
+    let query = sqlx::query(
+        "SELECT kid, algorithm, state, created_at, published_at, active_from, last_signed_at,
+                leaves_jwks_at
+         FROM signing_key ORDER BY created_at, kid",
+    );
+    all(db, query).await?.iter().map(read).collect()
+}
+
+pub(super) async fn add(db: &mut Db, key: &SigningKeyRecord) -> Answer<()> {
+    let query = sqlx::query(
+        "INSERT INTO signing_key (kid, algorithm, state, created_at, published_at, active_from,
+                                  last_signed_at, leaves_jwks_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    );
+    let query = query
+        .bind(key.kid.as_str())
+        .bind(key.algorithm.as_str())
+        .bind(key.state.as_str())
+        .bind(millis(key.created_at))
+        .bind(millis(key.published_at))
+        .bind(key.active_from.map(millis))
+        .bind(key.last_signed_at.map(millis))
+        .bind(key.leaves_jwks_at.map(millis));
+    execute(db, query).await?;
+    Ok(())
+}
+
+pub(super) async fn update(db: &mut Db, key: &SigningKeyRecord) -> Answer<()> {
+    let query = sqlx::query(
+        "UPDATE signing_key
+         SET state = $2, published_at = $3, active_from = $4, last_signed_at = $5,
+             leaves_jwks_at = $6
+         WHERE kid = $1",
+    );
+    let query = query
+        .bind(key.kid.as_str())
+        .bind(key.state.as_str())
+        .bind(millis(key.published_at))
+        .bind(key.active_from.map(millis))
+        .bind(key.last_signed_at.map(millis))
+        .bind(key.leaves_jwks_at.map(millis));
+    execute_one(db, query, "signing key").await
+}

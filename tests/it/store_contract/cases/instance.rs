@@ -1,0 +1,83 @@
+//! The instance and its signing keys.
+
+use ostler::domain::audit::Chain;
+use ostler::domain::signing_key::Algorithm;
+use ostler::domain::signing_key::KeyState;
+use ostler::domain::signing_key::SigningKeyRecord;
+use ostler::domain::token::Epoch;
+use ostler::store::WriteError;
+
+use crate::store_contract::bench::Bench;
+use crate::store_contract::bench::at;
+use crate::store_contract::bench::event;
+use crate::store_contract::bench::instance;
+
+pub async fn an_empty_store_has_no_instance_and_keeps_the_one_that_is_written(bench: &mut Bench) {
+    bench.store().ping().await.unwrap();
+    assert_eq!(bench.store().find_instance().await.unwrap(), None);
+
+    let mut begun = instance();
+    begun.initialized_at = None;
+    let mut change = bench.store().begin(None).await.unwrap();
+    assert_eq!(change.find_instance().await.unwrap(), None);
+    change.put_instance(&begun).await.unwrap();
+    assert_eq!(change.find_instance().await.unwrap(), Some(begun));
+    change.commit(&event(Chain::Instance)).await.unwrap();
+    let store = bench.reopen().await;
+    assert_eq!(store.find_instance().await.unwrap(), Some(begun));
+
+    let mut restored = instance();
+    restored.epoch = Epoch::from_random([9; 8]);
+    let mut change = store.begin(None).await.unwrap();
+    change.put_instance(&restored).await.unwrap();
+    change.commit(&event(Chain::Instance)).await.unwrap();
+    let store = bench.reopen().await;
+    assert_eq!(store.find_instance().await.unwrap(), Some(restored));
+}
+
+pub async fn signing_keys_keep_their_state_and_one_is_active_per_algorithm(bench: &mut Bench) {
+    let mut first = key("first", Algorithm::Es256, KeyState::Active, 10);
+    let other = key("other", Algorithm::EdDsa, KeyState::Active, 20);
+    let mut second = key("second", Algorithm::Es256, KeyState::Pending, 30);
+    let mut change = bench.store().begin(None).await.unwrap();
+    for key in [&second, &other, &first] {
+        change.add_signing_key(key).await.unwrap();
+    }
+    change.commit(&event(Chain::Instance)).await.unwrap();
+    let store = bench.reopen().await;
+    let keys = [first.clone(), other.clone(), second.clone()];
+    assert_eq!(store.list_signing_keys().await.unwrap(), keys);
+
+    let mut change = store.begin(None).await.unwrap();
+    let third = key("third", Algorithm::Es256, KeyState::Active, 40);
+    let taken = change.add_signing_key(&third).await;
+    assert!(matches!(taken, Err(WriteError::Taken)));
+    drop(change);
+
+    first.state = KeyState::Retiring;
+    first.last_signed_at = Some(at(50));
+    first.leaves_jwks_at = Some(at(60));
+    second.state = KeyState::Active;
+    second.active_from = Some(at(50));
+    let mut change = store.begin(None).await.unwrap();
+    change.update_signing_key(&first).await.unwrap();
+    change.update_signing_key(&second).await.unwrap();
+    let keys = [first, other, second];
+    assert_eq!(change.list_signing_keys().await.unwrap(), keys);
+    change.commit(&event(Chain::Instance)).await.unwrap();
+    let store = bench.reopen().await;
+    assert_eq!(store.list_signing_keys().await.unwrap(), keys);
+}
+
+fn key(kid: &str, algorithm: Algorithm, state: KeyState, second: i64) -> SigningKeyRecord {
+    SigningKeyRecord {
+        kid: kid.to_owned(),
+        algorithm,
+        state,
+        created_at: at(second),
+        published_at: at(second),
+        active_from: (state == KeyState::Active).then(|| at(second)),
+        last_signed_at: None,
+        leaves_jwks_at: None,
+    }
+}
