@@ -37,6 +37,7 @@ pub mod key_files;
 
 pub use jwks::Jwks;
 pub use key_files::SigningKey;
+pub use key_pair::KeyFault;
 pub use key_pair::KeyPair;
 pub use key_pair::PublicKey;
 pub use remote::RemoteKeys;

@@ -100,17 +100,6 @@ impl KeysDir {
         file::add_private(&self.path, name, contents)
     }
 
-    /// Removes the file `name`, if there is one.
-    pub fn remove(&self, name: &str) -> Result<(), KeyFileError> {
-        let path = self.path_of(name);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                Err(KeyFileError::io("remove", &path)(error))
-            }
-            _ => file::sync_directory(&self.path),
-        }
-    }
-
     /// Reads the file `name`; makes it of `contents` when there is none.
     fn read_or_add(
         &self,

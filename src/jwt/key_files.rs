@@ -176,8 +176,8 @@ fn decode(path: &Path, text: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyFileError> 
         .ok_or_else(|| KeyFileError::contents(path, "one unencrypted PKCS#8 private key in PEM"))
 }
 
-/// The `.pem` files that no record knows. They are read like the others, because a private key
-/// that others can read is one even when it does not sign.
+/// The `.pem` files that no record knows. These are read too, and so are those of keys that sign no
+/// more: a private key that others can read is one even when it does not sign.
 fn strays(dir: &KeysDir, records: &[SigningKeyRecord]) -> Result<Vec<PathBuf>, KeyFileError> {
     let mut strays = Vec::new();
     let entries = fs::read_dir(dir.path()).map_err(KeyFileError::io("list", dir.path()))?;
@@ -187,9 +187,12 @@ fn strays(dir: &KeysDir, records: &[SigningKeyRecord]) -> Result<Vec<PathBuf>, K
         let Some(name) = name.to_str().filter(|_| is_pem(&entry.path())) else {
             continue;
         };
-        let known = name == AuditKey::FILE || records.iter().any(|r| file_name(&r.kid) == name);
-        if !known {
-            dir.read(name)?;
+        let record = records.iter().find(|record| file_name(&record.kid) == name);
+        if name == AuditKey::FILE || record.is_some_and(|record| record.state.is_published()) {
+            continue;
+        }
+        dir.read(name)?;
+        if record.is_none() {
             strays.push(entry.path());
         }
     }
@@ -315,7 +318,9 @@ mod tests {
         let path = dir.path_of(&file_name(&record.kid));
         for mode in [0o640, 0o604, 0o644, 0o660, 0o602, 0o610] {
             chmod(&path, mode);
-            for records in [from_ref(&record), &[]] {
+            let mut retired = record.clone();
+            retired.state = KeyState::Retired;
+            for records in [from_ref(&record), from_ref(&retired), &[]] {
                 let sentence = refusal(&dir, records);
                 assert!(
                     sentence.contains(&format!("chmod 600 {}", path.display())),

@@ -249,7 +249,7 @@ fn link(from: &Path, to: &Path) -> Result<(), KeyFileError> {
 }
 
 /// Waits until the names in a directory are on the disk.
-pub(super) fn sync_directory(path: &Path) -> Result<(), KeyFileError> {
+fn sync_directory(path: &Path) -> Result<(), KeyFileError> {
     File::open(path)
         .and_then(|directory| directory.sync_all())
         .map_err(KeyFileError::io("sync", path))

@@ -6,7 +6,6 @@ use std::path::Path;
 
 use ring::digest;
 use ring::hmac;
-use zeroize::Zeroizing;
 
 use super::KeysDir;
 use super::file;
@@ -75,9 +74,9 @@ impl Pepper {
     /// The HMAC-SHA-256 of a secret's text.
     pub fn hash(&self, secret: &Secret) -> SecretHash {
         let tag = hmac::sign(&self.key, secret.expose().as_bytes());
-        let mut hash = Zeroizing::new([0; 32]);
+        let mut hash = [0; 32];
         hash.copy_from_slice(tag.as_ref());
-        SecretHash::from_bytes(*hash)
+        SecretHash::from_bytes(hash)
     }
 }
 
