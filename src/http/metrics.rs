@@ -187,6 +187,13 @@ impl InFlight<'_> {
     /// The request was answered.
     pub(crate) fn end(mut self, status: StatusCode) {
         self.outcome = outcome(status);
+        // The route and not the path, which is the caller's text and may hold anything.
+        tracing::debug!(
+            route = self.route.label(),
+            status = status.as_u16(),
+            micros = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            "answered"
+        );
     }
 }
 

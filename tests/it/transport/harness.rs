@@ -103,6 +103,16 @@ impl Server {
         client.rest().await
     }
 
+    /// Waits until the server's numbers are as `expected`.
+    pub async fn until(&self, expected: impl Fn(&str) -> bool) {
+        within(async {
+            while !expected(&self.registry.render()) {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+
     /// The end of the server, after somebody triggered it.
     pub async fn ended(self) -> Drained {
         within(self.task).await.unwrap()

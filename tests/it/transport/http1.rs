@@ -223,6 +223,22 @@ async fn a_chunked_body_arrives_whole() {
     assert!(client.response().await.ends_with("\r\n\r\nabcde"));
 }
 
+// RFC 9112 §6.1
+#[tokio::test]
+async fn a_request_with_two_lengths_is_chunked_and_the_last_of_its_connection() {
+    let server = server().await;
+    let lengths = ["content-length: 3", "transfer-encoding: chunked"];
+    for (first, second) in [(0, 1), (1, 0)] {
+        let (first, second) = (lengths[first], lengths[second]);
+        let head = format!("POST /echo HTTP/1.1\r\nhost: a\r\n{first}\r\n{second}\r\n\r\n");
+        let smuggled = get("/panic");
+        let responses = server
+            .exchange(format!("{head}5\r\nhello\r\n0\r\n\r\n{smuggled}"))
+            .await;
+        assert!(responses.ends_with("\r\n\r\nhello"), "{responses}");
+    }
+}
+
 // Case 34
 #[tokio::test]
 async fn a_body_that_ends_early_frees_the_connection() {

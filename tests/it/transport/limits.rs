@@ -14,7 +14,6 @@ use super::harness::Server;
 use super::harness::header;
 use super::harness::json;
 use super::harness::status;
-use super::harness::within;
 
 // Case 109: slowloris
 #[tokio::test]
@@ -218,16 +217,15 @@ async fn the_newest_connection_is_refused_when_there_are_too_many() {
         .await;
     assert_eq!(status(&first.rest().await), 200);
     drop(first);
-    loop {
-        let mut fourth = server.connect().await;
-        fourth.send("GET /hello HTTP/1.1\r\nhost: a\r\n\r\n").await;
-        // The server may not have noticed yet that the first is gone.
-        if status(&fourth.response().await) == 200 {
-            break;
-        }
-    }
+    server
+        .until(|numbers| numbers.contains("ostler_connections 1\n"))
+        .await;
+    let mut fourth = server.connect().await;
+    fourth.send("GET /hello HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert_eq!(status(&fourth.response().await), 200);
+
     let numbers = server.registry.render();
-    assert!(!numbers.contains("ostler_connections_refused_total 0"));
+    assert!(numbers.contains("ostler_connections_refused_total 1\n"));
 }
 
 // Case 111
@@ -241,18 +239,12 @@ async fn a_reader_that_does_not_read_is_closed() {
     let mut client = server.connect().await;
     client.send("GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await;
     // The server's gauge, not a guess of the time, says when it has given up.
-    within(async {
-        loop {
-            let numbers = server.registry.render();
-            if numbers.contains("ostler_http_request_seconds_count{route=\"other\"} 1")
-                && numbers.contains("ostler_connections 0")
-            {
-                break;
-            }
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    server
+        .until(|numbers| numbers.contains("seconds_count{route=\"other\"} 1\n"))
+        .await;
+    server
+        .until(|numbers| numbers.contains("ostler_connections 0\n"))
+        .await;
 }
 
 /// Set for the process that may open few files.
@@ -283,16 +275,9 @@ fn a_server_that_runs_out_of_files_accepts_again_when_there_are_some() {
         // and there is no file left to accept the first one with.
         let mut clients: Vec<_> =
             std::iter::from_fn(|| std::net::TcpStream::connect(server.address).ok()).collect();
-        within(async {
-            while server
-                .registry
-                .render()
-                .contains("ostler_accepts_failed_total 0")
-            {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
+        server
+            .until(|numbers| !numbers.contains("ostler_accepts_failed_total 0\n"))
+            .await;
 
         let last = clients.pop().unwrap();
         last.set_nonblocking(true).unwrap();

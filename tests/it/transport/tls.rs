@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
+use std::time::Duration;
 
 use ostler::clock::ManualClock;
 use ostler::clock::SystemClock;
@@ -409,19 +410,17 @@ async fn an_http2_connection_has_an_end_of_age() {
     let server = files
         .server(Limits {
             http2_age: SHORT,
-            header_read: SHORT,
+            // In this time a slow machine has to send its first request.
+            header_read: Duration::from_secs(1),
             ..Limits::default()
         })
         .await;
     let url = format!("https://{}/hello", server.address);
     let client = files.reqwest();
     assert_eq!(client.get(&url).send().await.unwrap().status(), 200);
-    within(async {
-        while !server.registry.render().contains("ostler_connections 0") {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
+    server
+        .until(|numbers| numbers.contains("ostler_connections 0\n"))
+        .await;
     // The client only needs to connect again.
     assert_eq!(client.get(&url).send().await.unwrap().status(), 200);
 }
