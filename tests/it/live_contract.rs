@@ -208,6 +208,8 @@ async fn stamps_keep_the_earliest_first_and_the_latest_last(Fresh { live, .. }: 
         stamp(10, 20, "10.0.0.1"),
         stamp(10, 30, "10.0.0.3"),
         stamp(5, 15, "10.0.0.2"),
+        // From the same place as the last, told late.
+        stamp(6, 12, "10.0.0.3"),
     ];
     for reading in readings.iter().chain(&readings) {
         live.touch(std::slice::from_ref(reading)).await.unwrap();

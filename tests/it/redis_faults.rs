@@ -437,6 +437,27 @@ async fn every_key_ends_by_itself_and_when_it_was_told() {
     }
 }
 
+#[tokio::test]
+async fn a_stamp_takes_the_same_room_from_however_many_places() {
+    let server = RedisServer::start();
+    let live = connect(&server.url(), PATIENT).await;
+    let mut raw = raw(&server).await;
+    for place in 0..50 {
+        let stamp = UsageStamp {
+            address: Some(IpAddr::from([10, 0, 0, place])),
+            ..stamp()
+        };
+        live.touch(&[stamp]).await.unwrap();
+    }
+    let key = usage_key(&mut raw, &live).await;
+    let members: u32 = redis::cmd("ZCARD")
+        .arg(&key)
+        .query_async(&mut raw)
+        .await
+        .unwrap();
+    assert_eq!(members, 2);
+}
+
 // --- Vocabulary
 
 fn now() -> Timestamp {

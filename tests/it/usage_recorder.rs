@@ -225,6 +225,8 @@ async fn a_use_during_a_write_is_written_next_time(live: Arc<dyn LiveState>) {
     });
     database.wait_for_a_held_write().await;
     node.note(&authenticated(20));
+    // Whoever looks moves the note on to where the one that is being written waits.
+    assert_eq!(last_use(&node).await, Some(at(20)));
     database.let_writes_go();
     storing.await.unwrap().unwrap();
 
