@@ -163,9 +163,20 @@ pub fn ostler_grant(scopes: ScopeSet, organizations: Identifiers) -> Grant {
     }
 }
 
+/// Every scope on every organization.
+pub fn everything_grant() -> Grant {
+    ostler_grant(scope_set(AdminScope::ALL), Identifiers::All)
+}
+
 /// What the first administrator holds: every scope on every organization.
 pub fn everything() -> Access {
-    Access::from_iter([ostler_grant(scope_set(AdminScope::ALL), Identifiers::All)])
+    Access::from_iter([everything_grant()])
+}
+
+/// All that an account of `organization` may do with these grants of its own and these roles.
+pub fn effective(own: &Access, roles: &[BuiltInRole], organization: OrganizationId) -> Access {
+    let of_roles = roles.iter().map(|role| role.grant(organization));
+    own.grants().iter().cloned().chain(of_roles).collect()
 }
 
 /// A role that every organization has. It means the account's own organization.

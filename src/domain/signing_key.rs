@@ -1,8 +1,11 @@
 //! Signing keys: the states they go through.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::Timestamp;
+
+use super::rotation::after;
 
 /// The algorithms that sign access tokens.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -110,4 +113,119 @@ pub struct SigningKeyRecord {
     pub last_signed_at: Option<Timestamp>,
     /// When the last token that it signed is dead, and it leaves the JWKS.
     pub leaves_jwks_at: Option<Timestamp>,
+}
+
+/// How long a key stays in the JWKS after the last token that it signed has expired: verifiers that
+/// allow for clocks that differ find it there.
+pub const STAYS_PUBLISHED: Duration = Duration::from_hours(1);
+
+/// Why a key is not made the active one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ActivationRefusal {
+    /// Only a pending key can become active.
+    NotPending(KeyState),
+    /// Verifiers may not have fetched it before this instant.
+    NotPublishedLongEnough {
+        /// When they will have.
+        until: Timestamp,
+    },
+}
+
+impl SigningKeyRecord {
+    /// Whether it may become active at `now`, after `publish_before` in the JWKS; `force` does not
+    /// wait for that.
+    pub fn check_activation(
+        &self,
+        publish_before: Duration,
+        force: bool,
+        now: Timestamp,
+    ) -> Result<(), ActivationRefusal> {
+        let until = after(self.published_at, publish_before);
+        if self.state != KeyState::Pending {
+            Err(ActivationRefusal::NotPending(self.state))
+        } else if now < until && !force {
+            Err(ActivationRefusal::NotPublishedLongEnough { until })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The key, active from `now`.
+    #[must_use]
+    pub fn activated(self, now: Timestamp) -> Self {
+        Self {
+            state: KeyState::Active,
+            active_from: Some(now),
+            ..self
+        }
+    }
+
+    /// The key, once another signs in its place: it verifies until the last of its tokens, which
+    /// live for `max_lifetime` at most, has expired.
+    #[must_use]
+    pub fn succeeded(self, now: Timestamp, max_lifetime: Duration) -> Self {
+        Self {
+            state: KeyState::Retiring,
+            last_signed_at: Some(now),
+            leaves_jwks_at: Some(after(after(now, max_lifetime), STAYS_PUBLISHED)),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn key(state: KeyState) -> SigningKeyRecord {
+        SigningKeyRecord {
+            kid: "kid".into(),
+            algorithm: Algorithm::Es256,
+            state,
+            created_at: at(0),
+            published_at: at(0),
+            active_from: None,
+            last_signed_at: None,
+            leaves_jwks_at: None,
+        }
+    }
+
+    #[test]
+    fn a_key_signs_once_verifiers_know_it() {
+        let (pending, hour) = (key(KeyState::Pending), Duration::from_hours(1));
+        assert_eq!(
+            pending.check_activation(hour, false, at(3_599)),
+            Err(ActivationRefusal::NotPublishedLongEnough { until: at(3_600) })
+        );
+        assert_eq!(pending.check_activation(hour, true, at(3_599)), Ok(()));
+        assert_eq!(pending.check_activation(hour, false, at(3_600)), Ok(()));
+    }
+
+    #[test]
+    fn only_a_pending_key_becomes_active() {
+        for state in [
+            KeyState::Active,
+            KeyState::Retiring,
+            KeyState::Retired,
+            KeyState::Revoked,
+        ] {
+            assert_eq!(
+                key(state).check_activation(Duration::ZERO, true, at(0)),
+                Err(ActivationRefusal::NotPending(state))
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_that_was_succeeded_stays_until_its_tokens_are_dead() {
+        let lifetime = Duration::from_hours(1);
+        let old = key(KeyState::Active).succeeded(at(100), lifetime);
+        assert_eq!(old.state, KeyState::Retiring);
+        assert_eq!(old.last_signed_at, Some(at(100)));
+        assert_eq!(old.leaves_jwks_at, Some(at(100 + 3_600 + 3_600)));
+    }
 }

@@ -1,0 +1,256 @@
+//! Rotation: a new secret beside the old one, which lives on for an overlap.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::credential::Credential;
+use super::id::SecretId;
+use super::organization::Status;
+use super::secret::StoredSecret;
+
+/// How long a new secret lives.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Lifetime {
+    /// As long as the one before it; a first secret lives for
+    /// [`DEFAULT_SECRET_LIFETIME`](super::credential::DEFAULT_SECRET_LIFETIME).
+    #[default]
+    Usual,
+    /// Without end.
+    Never,
+    /// This long.
+    For(Duration),
+}
+
+/// What a rotation is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Rotation {
+    /// How long the old secret lives on; zero = it dies now.
+    pub overlap: Duration,
+    /// How long the new secret lives.
+    pub lifetime: Lifetime,
+    /// Whether an overlap that still runs ends now.
+    pub end_overlap: bool,
+}
+
+/// What a rotation does.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RotationPlan {
+    /// The secrets that end, each with its new end. None lives longer than it would have.
+    pub ends: Vec<(SecretId, Timestamp)>,
+    /// The end of the new secret; `None` = never.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Why a credential is not rotated.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RotationRefusal {
+    /// It was revoked, for good.
+    Revoked,
+    /// Two secrets are live until then, and the caller did not say to end the overlap.
+    OverlapInProgress {
+        /// The end of the older one.
+        until: Option<Timestamp>,
+    },
+}
+
+impl Credential {
+    /// What `rotation` does at `now`. At most two secrets are live afterwards.
+    pub fn plan_rotation(
+        &self,
+        rotation: &Rotation,
+        now: Timestamp,
+    ) -> Result<RotationPlan, RotationRefusal> {
+        if self.status == Status::Revoked {
+            return Err(RotationRefusal::Revoked);
+        }
+        let live: Vec<_> = self.live_secrets(now).collect();
+        let (newest, older) = match live.split_last() {
+            Some((newest, older)) => (Some(*newest), older),
+            None => (None, live.as_slice()),
+        };
+        if let [oldest, ..] = older
+            && !rotation.end_overlap
+        {
+            return Err(RotationRefusal::OverlapInProgress {
+                until: oldest.ends_at,
+            });
+        }
+        let ended = older.iter().map(|secret| (secret.id, now));
+        let overlap_ends = after(now, rotation.overlap);
+        let overlapping = newest
+            .filter(|secret| secret.ends_at.is_none_or(|end| overlap_ends < end))
+            .map(|secret| (secret.id, overlap_ends));
+        Ok(RotationPlan {
+            ends: ended.chain(overlapping).collect(),
+            expires_at: self.end_of_new_secret(rotation.lifetime, now),
+        })
+    }
+
+    fn end_of_new_secret(&self, lifetime: Lifetime, now: Timestamp) -> Option<Timestamp> {
+        match lifetime {
+            Lifetime::Never => None,
+            Lifetime::For(lifetime) => Some(after(now, lifetime)),
+            Lifetime::Usual => {
+                let lifetime = self.secrets.last().and_then(StoredSecret::lifetime)?;
+                Some(after(now, lifetime))
+            }
+        }
+    }
+}
+
+impl RotationPlan {
+    /// Brings the secrets of the credential to what the plan says of them.
+    pub fn apply_to(&self, secrets: &mut [StoredSecret]) {
+        for secret in secrets {
+            let planned = self.ends.iter().find(|(id, _)| *id == secret.id);
+            if let Some((_, end)) = planned {
+                secret.ends_at = Some(*end);
+            }
+        }
+    }
+}
+
+impl StoredSecret {
+    /// How long it was made to live; `None` = without end. Only older secrets of a credential are
+    /// ever made to end early, so for the newest one this is what its maker said.
+    fn lifetime(&self) -> Option<Duration> {
+        let end = self.ends_at?;
+        Duration::try_from(end.duration_since(self.created_at)).ok()
+    }
+}
+
+/// The instant `duration` after `now`, or the last one that there is.
+pub fn after(now: Timestamp, duration: Duration) -> Timestamp {
+    now.checked_add(duration).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::credential::CredentialKind;
+    use super::super::id::AccountId;
+    use super::super::id::ClientId;
+    use super::super::id::CredentialId;
+    use super::super::id::OrganizationId;
+    use super::super::name::Label;
+    use super::super::organization::Generation;
+    use super::super::secret::PepperId;
+    use super::super::secret::SecretHash;
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    /// A credential with secrets that were made and end at these seconds.
+    fn credential(secrets: &[(i64, Option<i64>)]) -> Credential {
+        let secret = |(position, (made, end)): (u128, &(i64, Option<i64>))| StoredSecret {
+            id: SecretId::from_bits(position),
+            hash: SecretHash::UNMATCHABLE,
+            pepper: PepperId([0; 8]),
+            hint: "hint".into(),
+            created_at: at(*made),
+            ends_at: end.map(at),
+            revoked_at: None,
+        };
+        Credential {
+            id: CredentialId::from_bits(1),
+            organization: OrganizationId::from_bits(1),
+            account: AccountId::from_bits(1),
+            client_id: ClientId::from_bits(1),
+            kind: CredentialKind::ClientSecret,
+            name: Label::parse("ci").unwrap(),
+            status: Status::Active,
+            generation: Generation::FIRST,
+            allowed_networks: Vec::new(),
+            narrowing: None,
+            created_at: at(0),
+            secrets: (0..).zip(secrets).map(secret).collect(),
+        }
+    }
+
+    fn rotation(overlap_seconds: u64) -> Rotation {
+        Rotation {
+            overlap: Duration::from_secs(overlap_seconds),
+            lifetime: Lifetime::Usual,
+            end_overlap: false,
+        }
+    }
+
+    fn id(position: u128) -> SecretId {
+        SecretId::from_bits(position)
+    }
+
+    #[test]
+    fn the_old_secret_lives_for_the_overlap_and_never_beyond_its_own_end() {
+        let credential = credential(&[(0, Some(1_000))]);
+        let plan = credential.plan_rotation(&rotation(60), at(500)).unwrap();
+        assert_eq!(plan.ends, [(id(0), at(560))]);
+        // The new one lives as long as the old one was made to.
+        assert_eq!(plan.expires_at, Some(at(1_500)));
+
+        let plan = credential.plan_rotation(&rotation(60), at(990)).unwrap();
+        assert_eq!(plan.ends, []);
+    }
+
+    #[test]
+    fn without_an_overlap_the_old_secret_dies_at_once() {
+        let credential = credential(&[(0, None)]);
+        let plan = credential.plan_rotation(&rotation(0), at(500)).unwrap();
+        assert_eq!(plan.ends, [(id(0), at(500))]);
+        assert_eq!(plan.expires_at, None);
+    }
+
+    #[test]
+    fn a_rotation_inside_an_overlap_needs_to_end_it() {
+        let credential = credential(&[(0, Some(600)), (500, Some(2_500))]);
+        assert_eq!(
+            credential.plan_rotation(&rotation(60), at(599)),
+            Err(RotationRefusal::OverlapInProgress {
+                until: Some(at(600))
+            })
+        );
+        let ending = Rotation {
+            end_overlap: true,
+            ..rotation(60)
+        };
+        let plan = credential.plan_rotation(&ending, at(599)).unwrap();
+        assert_eq!(plan.ends, [(id(0), at(599)), (id(1), at(659))]);
+        assert_eq!(plan.expires_at, Some(at(2_599)));
+        // The overlap ends by itself, to the second.
+        let plan = credential.plan_rotation(&rotation(60), at(600)).unwrap();
+        assert_eq!(plan.ends, [(id(1), at(660))]);
+    }
+
+    #[test]
+    fn an_expired_credential_is_renewed_and_a_revoked_one_is_not() {
+        let mut credential = credential(&[(0, Some(100))]);
+        let plan = credential.plan_rotation(&rotation(60), at(500)).unwrap();
+        assert_eq!(plan.ends, []);
+        assert_eq!(plan.expires_at, Some(at(600)));
+        credential.status = Status::Revoked;
+        assert_eq!(
+            credential.plan_rotation(&rotation(60), at(500)),
+            Err(RotationRefusal::Revoked)
+        );
+    }
+
+    #[test]
+    fn the_lifetime_may_be_said() {
+        let credential = credential(&[(0, Some(100))]);
+        let with = |lifetime| {
+            let rotation = Rotation {
+                lifetime,
+                ..rotation(0)
+            };
+            credential
+                .plan_rotation(&rotation, at(50))
+                .unwrap()
+                .expires_at
+        };
+        assert_eq!(with(Lifetime::Never), None);
+        assert_eq!(with(Lifetime::For(Duration::from_secs(7))), Some(at(57)));
+        let forever = Lifetime::For(Duration::from_secs(u64::MAX));
+        assert_eq!(with(forever), Some(Timestamp::MAX));
+    }
+}
