@@ -5,27 +5,48 @@
 //!
 //! - [`directory`]: what the OAuth endpoints know of clients and tokens; the only way from a request
 //!   to those facts
+//! - [`clients`]: a client authenticates
+//! - [`tokens`]: whether a token that comes back is active, and how one is taken back
 //! - [`change`]: how a durable change is made, to its end, with its audit event and its effects
 //! - [`throttle`]: how many guesses are too many
 //! - [`usage`]: what was used, on its way from the request to the store
+//! - [`init`]: the first organization, administrator and keys
+//! - [`open`]: from a configuration to an [`App`]
 
 pub mod change;
+pub mod clients;
 pub mod directory;
+pub mod init;
+pub mod open;
 pub mod throttle;
+pub mod tokens;
 pub mod usage;
 
 use std::future::Future;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::api::Api;
+use crate::jwt::KeyRing;
+use crate::keys::KeysDir;
+use crate::keys::pepper::Pepper;
+use crate::keys::server_key::ServerKey;
 use crate::live::LiveState;
 use crate::store::Store;
 
 use directory::Directory;
+use throttle::Throttle;
+use usage::UsageRecorder;
 
 /// Everything that a request may touch. Cheap to clone.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// The parts of an [`App`].
+pub struct Parts {
+    /// What is configured.
+    pub config: Config,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Durable facts.
@@ -33,7 +54,29 @@ pub struct App {
     /// Perishable facts.
     pub live: Arc<dyn LiveState>,
     /// Clients and tokens, as the OAuth endpoints see them.
-    pub directory: Arc<Directory>,
+    pub directory: Directory,
+    /// What was used, on its way to the store.
+    pub usage: UsageRecorder,
+    /// How many guesses are too many.
+    pub throttle: Throttle,
+    /// The built-in API: this very server.
+    pub ostler: Arc<Api>,
+    /// The signing keys.
+    pub key_ring: KeyRing,
+    /// Where the files of keys are.
+    pub keys_dir: KeysDir,
+    /// What secrets are hashed under.
+    pub pepper: Pepper,
+    /// What vouches for cursors.
+    pub server_key: ServerKey,
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 /// Runs `work` to its end, also when the request that asked for it is gone: a client that hangs up

@@ -23,8 +23,8 @@ use super::App;
 use super::directory::Touched;
 
 /// How long the live state keeps what is dead: longer than any token may live
-/// (`tokens.max_lifetime_seconds` is at most a day), with room for clocks that differ.
-const DEAD_FOR: Duration = Duration::from_hours(26);
+/// (`tokens.max_lifetime_seconds` is at most 7 days), with room for clocks that differ.
+const DEAD_FOR: Duration = Duration::from_hours(8 * 24);
 
 /// A transaction with what it will have touched when it is committed.
 pub struct OpenChange {

@@ -37,7 +37,6 @@ use crate::domain::secret::PepperId;
 use crate::domain::secret::Secret;
 use crate::domain::secret::SecretHash;
 use crate::domain::secret::SecretKind;
-use crate::domain::usage::UsageSubject;
 
 /// How long before its end the use of a secret is answered with a warning.
 const WARN_BEFORE_END: Duration = Duration::from_hours(14 * 24);
@@ -241,13 +240,9 @@ impl AuthenticatedClient {
             .filter(|end| self.in_overlap || *end <= soon)
     }
 
-    /// What was used by authenticating.
-    pub fn used(&self) -> [UsageSubject; 3] {
-        [
-            UsageSubject::Account(self.client.account),
-            UsageSubject::Credential(self.client.credential),
-            UsageSubject::Secret(self.secret.id),
-        ]
+    /// Which secret was used.
+    pub fn secret_id(&self) -> SecretId {
+        self.secret.id
     }
 }
 

@@ -1,0 +1,95 @@
+//! A client authenticates: the facts are fetched, `oauth` decides, the use or the failure is noted.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+
+use crate::domain::usage::UsageKind;
+use crate::oauth::client_auth;
+use crate::oauth::client_auth::AuthenticatedClient;
+use crate::oauth::client_auth::PresentedCredential;
+use crate::oauth::refusal::ClientAuthFailure;
+use crate::oauth::refusal::Refusal;
+use crate::store::StoreError;
+
+use super::App;
+use super::throttle::RetryAfter;
+use super::usage::Use;
+
+/// Where a request came from, as far as the server itself knows.
+#[derive(Clone, Copy, Debug)]
+pub struct From<'a> {
+    /// The address of the client.
+    pub address: IpAddr,
+    /// Its `User-Agent`.
+    pub user_agent: Option<&'a str>,
+}
+
+/// Why a client is not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum NotLetIn {
+    /// It did not authenticate.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// It failed to, once too often.
+    #[error("too many failed authentications")]
+    Throttled(RetryAfter),
+    /// The store could not answer; that says nothing about the client.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Lets a client in that proves itself. A right secret is never refused by the throttle.
+pub async fn authenticate(
+    app: &App,
+    presented: &PresentedCredential,
+    from: From<'_>,
+) -> Result<AuthenticatedClient, NotLetIn> {
+    let now = app.clock.now();
+    match prove(app, presented, from.address, now).await? {
+        Ok(client) => {
+            note(app, &client, UsageKind::Authenticated, from, now);
+            Ok(client)
+        }
+        Err(failure) => {
+            let name = presented.failure_name();
+            match app.throttle.after_failure(&name, from.address, now).await {
+                Some(wait) => Err(NotLetIn::Throttled(wait)),
+                None => Err(NotLetIn::Refused(failure.into())),
+            }
+        }
+    }
+}
+
+async fn prove(
+    app: &App,
+    presented: &PresentedCredential,
+    address: IpAddr,
+    now: Timestamp,
+) -> Result<Result<AuthenticatedClient, ClientAuthFailure>, StoreError> {
+    let known = match presented.client_id() {
+        Ok(client_id) => app.directory.client(client_id).await?,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let hash = |secret: &_| (app.pepper.id(), app.pepper.hash(secret));
+    Ok(client_auth::authenticate(known, presented, hash, address, now))
+}
+
+/// Notes that a client used its credential. In memory: nothing waits for it.
+pub fn note(
+    app: &App,
+    client: &AuthenticatedClient,
+    kind: UsageKind,
+    from: From<'_>,
+    at: Timestamp,
+) {
+    app.usage.note(&Use {
+        kind,
+        account: client.client().account,
+        credential: client.client().credential,
+        secret: Some(client.secret_id()),
+        at,
+        address: Some(from.address),
+        user_agent: from.user_agent,
+    });
+}

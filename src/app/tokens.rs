@@ -1,0 +1,132 @@
+//! Tokens that come back: whether one is active.
+//!
+//! There is one answer to that question, [`check`], and every path that accepts a token of ours asks
+//! it: introspection, revocation, the admin API. An [`ActiveToken`] is the proof; nothing else makes
+//! one.
+
+use std::sync::Arc;
+
+use crate::domain::api::Api;
+use crate::domain::id::CredentialId;
+use crate::domain::liveness::Dead;
+use crate::domain::token::Claims;
+use crate::jwt::InvalidToken;
+use crate::jwt::VerifiedToken;
+use crate::live::TokenNames;
+use crate::store::StoreError;
+use crate::store::TokenStanding;
+
+use super::App;
+
+/// Proof that a token was active when it was checked.
+#[derive(Clone, Debug)]
+pub struct ActiveToken {
+    token: VerifiedToken,
+    api: Arc<Api>,
+    credential: CredentialId,
+}
+
+impl ActiveToken {
+    /// What it says.
+    pub fn claims(&self) -> &Claims {
+        self.token.claims()
+    }
+
+    /// The API that it is for.
+    pub fn api(&self) -> &Arc<Api> {
+        &self.api
+    }
+
+    /// The credential that it was issued to.
+    pub fn credential(&self) -> CredentialId {
+        self.credential
+    }
+}
+
+/// Why a token is not active: for logs and for administrators, never for clients.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Inactive {
+    /// It is not a token of ours, or not within its time.
+    #[error(transparent)]
+    Invalid(#[from] InvalidToken),
+    /// It was ours and good, and something has ended it.
+    #[error(transparent)]
+    Dead(#[from] Dead),
+}
+
+/// Whether `token` is active now. What is wrong with the token itself is found without any store;
+/// after that a store that cannot answer is an error, never an answer.
+pub async fn check(app: &App, token: &str) -> Result<Result<ActiveToken, Inactive>, StoreError> {
+    let issuer = app.config.server.issuer.as_str();
+    match app.key_ring.verify(token, issuer, app.clock.now()) {
+        Ok(verified) => check_standing(app, verified).await,
+        Err(invalid) => Ok(Err(invalid.into())),
+    }
+}
+
+async fn check_standing(
+    app: &App,
+    token: VerifiedToken,
+) -> Result<Result<ActiveToken, Inactive>, StoreError> {
+    app.store.check_open()?;
+    let claims = token.claims();
+    if is_known_dead(app, claims).await {
+        return Ok(Err(Dead::OldGeneration.into()));
+    }
+    let standing = app
+        .directory
+        .token_standing(claims.client_id, claims.id)
+        .await?;
+    let credential = match check_facts(app, claims, standing) {
+        Ok(credential) => credential,
+        Err(dead) => return Ok(Err(dead.into())),
+    };
+    let Some(api) = find_api(app, claims).await? else {
+        return Ok(Err(Dead::ApiDeleted.into()));
+    };
+    Ok(Ok(ActiveToken {
+        token,
+        api,
+        credential,
+    }))
+}
+
+/// The quick answer. The live state may only say *dead*; when it cannot answer, the store does.
+async fn is_known_dead(app: &App, claims: &Claims) -> bool {
+    let names = TokenNames {
+        id: claims.id,
+        organization: claims.organization,
+        account: claims.account,
+        client_id: claims.client_id,
+        generations: claims.generations,
+    };
+    app.live.is_dead(&names).await.unwrap_or(false)
+}
+
+fn check_facts(
+    app: &App,
+    claims: &Claims,
+    found: Option<TokenStanding>,
+) -> Result<CredentialId, Dead> {
+    // A credential that belongs to somebody else than the token says is not the token's.
+    let facts = found
+        .filter(|found| found.account == claims.account)
+        .filter(|found| found.organization == claims.organization)
+        .ok_or(Dead::Unknown)?;
+    facts
+        .standing
+        .check_token(&claims.generations, app.clock.now())?;
+    if facts.token_is_revoked {
+        return Err(Dead::TokenRevoked);
+    }
+    Ok(facts.credential)
+}
+
+/// The API whose audience the token has: `ostler`, or one of the token's own organization.
+async fn find_api(app: &App, claims: &Claims) -> Result<Option<Arc<Api>>, StoreError> {
+    if *claims.audience == *app.ostler.audience.as_str() {
+        return Ok(Some(Arc::clone(&app.ostler)));
+    }
+    let api = app.directory.api(&claims.audience).await?;
+    Ok(api.filter(|api| api.organization == Some(claims.organization)))
+}

@@ -1,0 +1,168 @@
+//! The whole server on its listeners: routes, health and numbers.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::app::App;
+use crate::http::address::TrustedProxies;
+use crate::http::edge::Edge;
+use crate::http::edge::EdgeSettings;
+use crate::http::limits::Limits;
+use crate::http::management;
+use crate::http::metrics::HttpMetrics;
+use crate::http::oauth;
+use crate::http::serve::bind;
+use crate::http::serve::serve;
+use crate::http::tls::Tls;
+use crate::http::tls::TlsError;
+use crate::shutdown::Shutdown;
+use crate::telemetry::health::Check;
+use crate::telemetry::health::Health;
+use crate::telemetry::health::Readiness;
+use crate::telemetry::registry::Registry;
+
+/// Why the server cannot listen.
+#[derive(Debug, thiserror::Error)]
+pub enum ListenError {
+    /// An address cannot be bound.
+    #[error(transparent)]
+    Bind(#[from] io::Error),
+    /// The certificate or its key cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// Open listeners: connections queue from now on, and are answered from [`Listeners::serve`] on.
+pub struct Listeners {
+    main: TcpListener,
+    management: TcpListener,
+    admin: Option<TcpListener>,
+    tls: Option<Arc<Tls>>,
+}
+
+impl Listeners {
+    /// Opens what the configuration says.
+    pub async fn bind(config: &crate::config::Config) -> Result<Self, ListenError> {
+        let tls = match &config.server.tls {
+            Some(files) => Some(Arc::new(Tls::load(files.cert_file.clone(), files.key_file.clone())?)),
+            None => None,
+        };
+        Ok(Self {
+            main: bind(config.server.listen).await?,
+            management: bind(config.management.listen).await?,
+            admin: match config.admin.listen {
+                Some(address) => Some(bind(address).await?),
+                None => None,
+            },
+            tls,
+        })
+    }
+
+    /// These open listeners, without TLS: for a test that must know its port beforehand.
+    pub fn of(main: TcpListener, management: TcpListener) -> Self {
+        Self {
+            main,
+            management,
+            admin: None,
+            tls: None,
+        }
+    }
+
+    /// Where the main listener is.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.main.local_addr()
+    }
+
+    /// Where the management listener is.
+    pub fn management_address(&self) -> io::Result<SocketAddr> {
+        self.management.local_addr()
+    }
+
+    /// Serves `app` until `shutdown`, then finishes what is in flight.
+    pub async fn serve(self, app: &App, shutdown: &Shutdown) {
+        let registry = Registry::new();
+        let metrics = HttpMetrics::new(&registry);
+        let limits = limits(app);
+        let edge = |router: Router| {
+            let settings = EdgeSettings {
+                limits: limits.clone(),
+                proxies: TrustedProxies::new(app.config.server.trusted_proxies.clone()),
+                https: app.config.server.issuer.is_https(),
+                clock: Arc::clone(&app.clock),
+                metrics: metrics.clone(),
+            };
+            Arc::new(Edge::new(router, settings))
+        };
+
+        let mut serving = JoinSet::new();
+        let main = match self.admin {
+            None => oauth::router(app).merge(crate::http::admin::router(app)),
+            Some(listener) => {
+                let router = crate::http::admin::router(app);
+                serving.spawn(serve(listener, self.tls.clone(), edge(router), shutdown.clone()));
+                oauth::router(app)
+            }
+        };
+        serving.spawn(serve(self.main, self.tls, edge(main), shutdown.clone()));
+        let health = management::router(readiness(app, shutdown), registry.clone());
+        serving.spawn(serve(self.management, None, edge(health), shutdown.clone()));
+
+        let upkeep = registry.upkeep(shutdown);
+        tokio::join!(upkeep, async { while serving.join_next().await.is_some() {} });
+    }
+}
+
+fn limits(app: &App) -> Limits {
+    let configured = &app.config.limits;
+    Limits {
+        connections: configured.connections,
+        body_bytes: configured.body_bytes,
+        admin_body_bytes: configured.admin_body_bytes,
+        ..Limits::default()
+    }
+}
+
+/// What `/readyz` asks. Migrations and keys are in order once the server has started at all.
+fn readiness(app: &App, shutdown: &Shutdown) -> Readiness {
+    let mut checks = vec![
+        check(app, "database", database),
+        check(app, "signing_key", signing_key),
+    ];
+    if app.config.redis.url.is_some() {
+        checks.push(check(app, "redis", redis));
+    }
+    Readiness::new(checks, shutdown.clone())
+}
+
+fn check<F>(app: &App, name: &'static str, ask: impl Fn(App) -> F + Send + Sync + 'static) -> Check
+where
+    F: Future<Output = Health> + Send + 'static,
+{
+    let app = app.clone();
+    Check::new(name, move || ask(app.clone()))
+}
+
+async fn database(app: App) -> Health {
+    let answer = app.store.ping().await;
+    answer.map_or_else(|error| Health::Failed(error.to_string()), |()| Health::Ok)
+}
+
+/// Without Redis every answer is still right; the database gives it.
+async fn redis(app: App) -> Health {
+    let answer = app.live.ping().await;
+    answer.map_or_else(|error| Health::Degraded(error.to_string()), |()| Health::Ok)
+}
+
+async fn signing_key(app: App) -> Health {
+    let algorithm = app.ostler.token.signing_alg;
+    if app.key_ring.can_sign(algorithm) {
+        Health::Ok
+    } else {
+        Health::Failed(format!("no active key for {algorithm}"))
+    }
+}

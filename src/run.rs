@@ -1,0 +1,79 @@
+//! The life of the server process: open, listen, serve until told to stop, leave nothing behind.
+//!
+//! - [`serve`]: the server
+//! - [`init`]: `ostler init`
+//! - [`dev`]: both, with a demo
+
+pub mod dev;
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::app::open::Ground;
+use crate::app::open::StartError;
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::domain::id::ClientId;
+use crate::domain::secret::Secret;
+use crate::http::server::ListenError;
+use crate::http::server::Listeners;
+use crate::shutdown::Shutdown;
+
+/// Why the server ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// It could not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// It could not listen.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The demo could not be made.
+    #[error("the demo could not be made: {0}")]
+    Demo(String),
+    /// A file of ours could not be written or read.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Serves until `shutdown`.
+pub async fn serve(config: Config, shutdown: &Shutdown) -> Result<(), RunError> {
+    let app = Ground::open(config, Arc::new(SystemClock)).await?.build().await?;
+    let listeners = Listeners::bind(&app.config).await?;
+    serve_on(listeners, &app, shutdown).await;
+    Ok(())
+}
+
+/// Serves `app` on open listeners until `shutdown`.
+pub async fn serve_on(listeners: Listeners, app: &App, shutdown: &Shutdown) {
+    tracing::info!(
+        listen = %app.config.server.listen,
+        issuer = %app.config.server.issuer,
+        management = %app.config.management.listen,
+        version = env!("CARGO_PKG_VERSION"),
+        "serving",
+    );
+    listeners.serve(app, shutdown).await;
+    tracing::info!("stopped");
+}
+
+/// Initialises the store that `config` names. `hand_over` shows the credential to somebody; the
+/// store counts as initialised only after it has returned `Ok`.
+pub async fn init(
+    config: Config,
+    hand_over: impl FnOnce(&ClientId, &Secret) -> std::io::Result<()>,
+) -> Result<(), RunError> {
+    let ground = Ground::open(config, Arc::new(SystemClock)).await?;
+    let first = ground.init().await?;
+    hand_over(&first.client_id, &first.secret).map_err(|source| RunError::File {
+        path: "standard output".to_owned(),
+        source,
+    })?;
+    ground.finish_init(first).await?;
+    Ok(())
+}

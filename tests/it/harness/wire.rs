@@ -1,0 +1,195 @@
+//! Requests and replies, as bytes on a socket: nothing between the test and the server hides what
+//! was sent or what came back.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+/// No exchange takes longer; a server that hangs fails the test instead of hanging it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A request that is being written down.
+#[must_use]
+#[derive(Clone)]
+pub struct Request {
+    to: SocketAddr,
+    method: String,
+    target: String,
+    headers: Vec<(String, String)>,
+    body: Option<Vec<u8>>,
+}
+
+impl Request {
+    /// `method target` to a server, with a `Host` and nothing else.
+    pub fn new(to: SocketAddr, method: &str, target: &str) -> Self {
+        Self {
+            to,
+            method: method.to_owned(),
+            target: target.to_owned(),
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    /// One more header, as it is; the same name may come twice.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// HTTP Basic with both halves raw, as curl sends them.
+    pub fn basic(self, id: &str, secret: &str) -> Self {
+        let credentials = STANDARD.encode(format!("{id}:{secret}"));
+        self.header("Authorization", &format!("Basic {credentials}"))
+    }
+
+    /// A bearer token.
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("Authorization", &format!("Bearer {token}"))
+    }
+
+    /// A form body.
+    pub fn form(self, body: &str) -> Self {
+        self.header("Content-Type", "application/x-www-form-urlencoded").body(body)
+    }
+
+    /// A JSON body.
+    pub fn json(self, body: &Value) -> Self {
+        self.header("Content-Type", "application/json").body(body.to_string())
+    }
+
+    /// A body of these bytes, without a `Content-Type`.
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = Some(body.into());
+        self
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        let has = |name: &str| self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        if !has("host") {
+            let _ = write!(head, "Host: {}\r\n", self.to);
+        }
+        for (name, value) in &self.headers {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
+        if let Some(body) = &self.body
+            && !has("content-length")
+            && !has("transfer-encoding")
+        {
+            let _ = write!(head, "Content-Length: {}\r\n", body.len());
+        }
+        head.push_str("Connection: close\r\n\r\n");
+        let mut bytes = head.into_bytes();
+        bytes.extend_from_slice(self.body.as_deref().unwrap_or_default());
+        bytes
+    }
+
+    /// Sends it on a connection of its own and reads the whole reply.
+    pub async fn send(self) -> Reply {
+        let exchange = async {
+            let mut stream = TcpStream::connect(self.to).await.expect("the server accepts");
+            // A server may answer and close before it has read a body that it refuses.
+            let _ = stream.write_all(&self.to_bytes()).await;
+            let mut bytes = Vec::new();
+            let _ = stream.read_to_end(&mut bytes).await;
+            Reply::parse(&bytes, &self.method)
+        };
+        tokio::time::timeout(PATIENCE, exchange).await.unwrap_or_else(|_| {
+            panic!("no reply to {} {} within {PATIENCE:?}", self.method, self.target)
+        })
+    }
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    reason: String,
+    headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    fn parse(bytes: &[u8], method: &str) -> Self {
+        let end = bytes
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+            .unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(bytes)));
+        let head = std::str::from_utf8(&bytes[..end]).expect("the head is text");
+        let mut lines = head.split("\r\n");
+        let status_line = lines.next().expect("a status line");
+        let (_version, status) = status_line.split_once(' ').expect("a status");
+        let (code, reason) = status.split_once(' ').unwrap_or((status, ""));
+        let headers: Vec<_> = lines
+            .map(|line| line.split_once(':').expect("a header"))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            .collect();
+        let reply = Self {
+            status: code.parse().expect("a numeric status"),
+            reason: reason.to_owned(),
+            headers,
+            body: bytes[end + 4..].to_vec(),
+        };
+        if let Some(length) = reply.header("content-length")
+            && method != "HEAD"
+            && reply.status != 304
+        {
+            assert_eq!(length, reply.body.len().to_string(), "the body is whole");
+        }
+        reply
+    }
+
+    /// The value of a header; the test fails when it stands there twice.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut found = self.headers.iter().filter(|(own, _)| own == name);
+        let value = found.next().map(|(_, value)| value.as_str());
+        assert!(found.next().is_none(), "{name} stands there twice");
+        value
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("the body is UTF-8")
+    }
+
+    /// The body as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in {}", self.wire()))
+    }
+
+    /// The `error` member of an OAuth error.
+    #[track_caller]
+    pub fn error(&self) -> String {
+        self.json()["error"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The whole reply, for a snapshot: headers sorted, without those that differ each time
+    /// (`date`, `x-request-id`) or say nothing (`connection`, `content-length`).
+    pub fn wire(&self) -> String {
+        const UNSTEADY: [&str; 4] = ["date", "x-request-id", "connection", "content-length"];
+        let mut headers: Vec<_> = self
+            .headers
+            .iter()
+            .filter(|(name, _)| !UNSTEADY.contains(&name.as_str()))
+            .map(|(name, value)| format!("{name}: {value}\n"))
+            .collect();
+        headers.sort();
+        let head = format!("{} {}\n{}", self.status, self.reason, headers.concat());
+        if self.body.is_empty() {
+            return head;
+        }
+        format!("{head}\n{}", String::from_utf8_lossy(&self.body))
+    }
+}
