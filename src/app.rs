@@ -6,7 +6,8 @@
 //! - [`directory`]: what the OAuth endpoints know of clients and tokens; the only way from a request
 //!   to those facts
 //! - [`clients`]: a client authenticates
-//! - [`tokens`]: whether a token that comes back is active, and how one is taken back
+//! - [`tokens`]: whether a token that comes back is active; [`introspection`] tells others, and
+//!   [`revocation`] takes one back
 //! - [`change`]: how a durable change is made, to its end, with its audit event and its effects
 //! - [`throttle`]: how many guesses are too many
 //! - [`usage`]: what was used, on its way from the request to the store
@@ -17,7 +18,9 @@ pub mod change;
 pub mod clients;
 pub mod directory;
 pub mod init;
+pub mod introspection;
 pub mod open;
+pub mod revocation;
 pub mod throttle;
 pub mod tokens;
 pub mod usage;

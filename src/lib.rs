@@ -10,6 +10,7 @@ pub mod keys;
 pub mod live;
 pub mod oauth;
 pub mod random;
+pub mod run;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;

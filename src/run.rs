@@ -4,8 +4,6 @@
 //! - [`init`]: `ostler init`
 //! - [`dev`]: both, with a demo
 
-pub mod dev;
-
 use std::sync::Arc;
 
 use crate::app::App;
@@ -43,8 +41,11 @@ pub enum RunError {
 
 /// Serves until `shutdown`.
 pub async fn serve(config: Config, shutdown: &Shutdown) -> Result<(), RunError> {
-    let app = Ground::open(config, Arc::new(SystemClock)).await?.build().await?;
-    let listeners = Listeners::bind(&app.config).await?;
+    let app = Ground::open(config, Arc::new(SystemClock))
+        .await?
+        .build()
+        .await?;
+    let listeners = Listeners::bind(&app.config, Arc::clone(&app.clock)).await?;
     serve_on(listeners, &app, shutdown).await;
     Ok(())
 }
@@ -68,7 +69,7 @@ pub async fn init(
     config: Config,
     hand_over: impl FnOnce(&ClientId, &Secret) -> std::io::Result<()>,
 ) -> Result<(), RunError> {
-    let ground = Ground::open(config, Arc::new(SystemClock)).await?;
+    let ground = Ground::create(config, Arc::new(SystemClock)).await?;
     let first = ground.init().await?;
     hand_over(&first.client_id, &first.secret).map_err(|source| RunError::File {
         path: "standard output".to_owned(),

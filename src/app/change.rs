@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::domain::audit::AuditDraft;
 use crate::domain::id::OrganizationId;
@@ -33,6 +34,8 @@ pub struct OpenChange {
     touched: Vec<Touched>,
     dead: Vec<Dead>,
     revoked: Option<RevokedToken>,
+    /// Kept until this node's memory has followed.
+    turn: Option<OwnedMutexGuard<()>>,
 }
 
 /// Begins a change inside an organization, or one of the instance (`None`).
@@ -40,11 +43,14 @@ pub async fn begin(
     app: &App,
     organization: Option<OrganizationId>,
 ) -> Result<OpenChange, StoreError> {
+    // Before the connection: nobody waits for a turn while holding one.
+    let turn = app.directory.turn().await?;
     Ok(OpenChange {
         rows: app.store.begin(organization).await?,
         touched: Vec::new(),
         dead: Vec::new(),
         revoked: None,
+        turn: turn,
     })
 }
 
@@ -77,6 +83,7 @@ impl OpenChange {
         if let Some(token) = &self.revoked {
             app.directory.note_revoked(token, now);
         }
+        drop(self.turn);
         tell_live_state(app, &self.dead, now).await;
         Ok(())
     }

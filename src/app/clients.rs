@@ -72,7 +72,9 @@ async fn prove(
         Err(failure) => return Ok(Err(failure)),
     };
     let hash = |secret: &_| (app.pepper.id(), app.pepper.hash(secret));
-    Ok(client_auth::authenticate(known, presented, hash, address, now))
+    Ok(client_auth::authenticate(
+        known, presented, hash, address, now,
+    ))
 }
 
 /// Notes that a client used its credential. In memory: nothing waits for it.

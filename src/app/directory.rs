@@ -4,6 +4,9 @@
 //! construction: each change drops what it touched after its commit and before its acknowledgement.
 //! On a shared store other nodes write too, and every question goes to the store.
 //!
+//! While the store cannot answer, nothing is answered from memory either: the question goes to the
+//! store, which says so.
+//!
 //! A question that is being answered while a change commits may still see what was before; one that
 //! begins after the acknowledgement never does. That is what [`Memory::fill`] is for: an answer
 //! read before a change is never remembered after it.
@@ -12,9 +15,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use quick_cache::sync::Cache;
+use tokio::sync::Mutex;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::domain::api::Api;
 use crate::domain::client::Client;
@@ -33,6 +39,9 @@ const MAX_CLIENTS: usize = 100_000;
 
 /// The most APIs that are remembered.
 const MAX_APIS: usize = 10_000;
+
+/// How long a change waits for those before it.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// What a change touched, so that it is forgotten.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -56,6 +65,8 @@ struct Memory {
     clients: Cache<ClientId, Arc<Client>>,
     apis: Cache<Arc<str>, Arc<Api>>,
     revoked: RwLock<HashMap<TokenId, Timestamp>>,
+    /// Whose turn it is to change something.
+    turn: Arc<Mutex<()>>,
     /// Counts changes. Whoever remembers an answer holds it for reading, whoever forgets for
     /// writing.
     changes: RwLock<u64>,
@@ -83,6 +94,7 @@ impl Directory {
                     .map(|token| (token.id, token.expires_at))
                     .collect(),
             ),
+            turn: Arc::default(),
             changes: RwLock::new(0),
         };
         Ok(Self {
@@ -96,7 +108,7 @@ impl Directory {
         let Some(memory) = &self.memory else {
             return Ok(self.store.find_client(id).await?.map(Arc::new));
         };
-        if let Some(client) = memory.clients.get(&id) {
+        if let Some(client) = memory.clients.get(&id).filter(|_| self.store.is_open()) {
             return Ok(Some(client));
         }
         let before = memory.changes();
@@ -113,7 +125,7 @@ impl Directory {
             let api = self.store.find_api_by_audience(audience).await?;
             return Ok(api.map(Arc::new));
         };
-        if let Some(api) = memory.apis.get(audience) {
+        if let Some(api) = memory.apis.get(audience).filter(|_| self.store.is_open()) {
             return Ok(Some(api));
         }
         let before = memory.changes();
@@ -147,6 +159,18 @@ impl Directory {
             credential: client.credential,
             token_is_revoked: memory.is_revoked(token),
         }))
+    }
+
+    /// Waits for the turn to change something, and keeps it until the guard is dropped. A change on
+    /// the embedded store has to be durable *and* forgotten here before another one begins: the
+    /// other may find it done already and answer at once. (One writes there at a time anyhow.)
+    pub async fn turn(&self) -> Result<Option<OwnedMutexGuard<()>>, StoreError> {
+        let Some(memory) = &self.memory else {
+            return Ok(None);
+        };
+        let turn = Arc::clone(&memory.turn).lock_owned();
+        let turn = tokio::time::timeout(LONGEST_WAIT, turn).await;
+        turn.map(Some).map_err(|_| StoreError::Deadline)
     }
 
     /// Forgets what a change touched: after its commit, before its acknowledgement, and also when

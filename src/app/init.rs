@@ -31,6 +31,7 @@ use crate::domain::name::Name;
 use crate::domain::organization::DEFAULT_ORGANIZATION;
 use crate::domain::organization::Generation;
 use crate::domain::organization::Organization;
+use crate::domain::organization::Policy;
 use crate::domain::organization::Status;
 use crate::domain::role;
 use crate::domain::secret::Secret;
@@ -141,6 +142,7 @@ async fn add_everything(
         status: Status::Active,
         generation: Generation::FIRST,
         max_service_accounts: None,
+        policy: Policy::default(),
         created_at: now,
     };
     let account = administrator(&organization, config, now);

@@ -25,6 +25,7 @@ use crate::live::LiveState;
 use crate::live::memory::MemoryLive;
 use crate::live::redis;
 use crate::live::redis::InvalidRedisUrl;
+use crate::live::redis::Namespace;
 use crate::live::redis::RedisLive;
 use crate::store::Instance;
 use crate::store::OpenError;
@@ -192,9 +193,10 @@ impl Ground {
 
     async fn live(&self, instance: &Instance) -> Result<Arc<dyn LiveState>, StartError> {
         let clock = Arc::clone(&self.clock);
+        let names = Namespace::new(&self.config.server.issuer, instance.epoch);
         Ok(match &self.config.redis.url {
             None => Arc::new(MemoryLive::new(clock)),
-            Some(url) => Arc::new(RedisLive::connect(REDIS_ARGS).await?),
+            Some(url) => Arc::new(RedisLive::connect(url, names, redis::DEADLINE, clock).await?),
         })
     }
 

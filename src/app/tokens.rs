@@ -1,4 +1,4 @@
-//! Tokens that come back: whether one is active.
+//! Tokens that come back: whether one is active, and whether its bearer is let in.
 //!
 //! There is one answer to that question, [`check`], and every path that accepts a token of ours asks
 //! it: introspection, revocation, the admin API. An [`ActiveToken`] is the proof; nothing else makes
@@ -6,13 +6,17 @@
 
 use std::sync::Arc;
 
+use crate::domain::access::Grant;
 use crate::domain::api::Api;
 use crate::domain::id::CredentialId;
 use crate::domain::liveness::Dead;
+use crate::domain::role::OSTLER_API;
 use crate::domain::token::Claims;
 use crate::jwt::InvalidToken;
 use crate::jwt::VerifiedToken;
 use crate::live::TokenNames;
+use crate::oauth::refusal::BearerFailure;
+use crate::oauth::refusal::Refusal;
 use crate::store::StoreError;
 use crate::store::TokenStanding;
 
@@ -68,7 +72,6 @@ async fn check_standing(
     app: &App,
     token: VerifiedToken,
 ) -> Result<Result<ActiveToken, Inactive>, StoreError> {
-    app.store.check_open()?;
     let claims = token.claims();
     if is_known_dead(app, claims).await {
         return Ok(Err(Dead::OldGeneration.into()));
@@ -129,4 +132,42 @@ async fn find_api(app: &App, claims: &Claims) -> Result<Option<Arc<Api>>, StoreE
     }
     let api = app.directory.api(&claims.audience).await?;
     Ok(api.filter(|api| api.organization == Some(claims.organization)))
+}
+
+/// Why a bearer is not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum BearerRefused {
+    /// Its token is no good, or says too little.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store could not answer; that says nothing about the token.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Lets the bearer of an active token for this very server in (RFC 6750). A token for another
+/// audience is as good as none.
+pub async fn check_bearer(app: &App, token: &str) -> Result<ActiveToken, BearerRefused> {
+    if token.is_empty() {
+        return Err(Refusal::MissingToken.into());
+    }
+    let failure = match check(app, token).await? {
+        Ok(active) if active.api().id == OSTLER_API => return Ok(active),
+        Ok(_) | Err(Inactive::Invalid(_)) => BearerFailure::NotOurs,
+        Err(Inactive::Dead(dead)) => BearerFailure::Dead(dead),
+    };
+    Err(Refusal::InvalidToken(failure).into())
+}
+
+/// The grant of `ostler` that a token for this server says.
+pub fn held_by(claims: &Claims) -> Grant {
+    let resources = claims
+        .details
+        .iter()
+        .map(|detail| (detail.resource_type.clone(), detail.identifiers.clone()));
+    Grant {
+        api: OSTLER_API,
+        scopes: claims.scopes.clone(),
+        resources: resources.collect(),
+    }
 }

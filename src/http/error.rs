@@ -87,7 +87,9 @@ fn refused(refusal: &Refusal) -> Response {
     let mut response = answer(status, refusal.code(), &refusal.description());
     let challenge = refusal.challenge().map(|challenge| challenge.to_string());
     if let Some(value) = challenge.and_then(|text| HeaderValue::from_str(&text).ok()) {
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, value);
     }
     response
 }

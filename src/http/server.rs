@@ -9,6 +9,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
 use crate::http::address::TrustedProxies;
 use crate::http::edge::Edge;
 use crate::http::edge::EdgeSettings;
@@ -47,9 +49,13 @@ pub struct Listeners {
 
 impl Listeners {
     /// Opens what the configuration says.
-    pub async fn bind(config: &crate::config::Config) -> Result<Self, ListenError> {
+    pub async fn bind(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, ListenError> {
         let tls = match &config.server.tls {
-            Some(files) => Some(Arc::new(Tls::load(files.cert_file.clone(), files.key_file.clone())?)),
+            Some(files) => Some(Arc::new(Tls::load(
+                files.cert_file.clone(),
+                files.key_file.clone(),
+                clock,
+            )?)),
             None => None,
         };
         Ok(Self {
@@ -101,10 +107,15 @@ impl Listeners {
 
         let mut serving = JoinSet::new();
         let main = match self.admin {
-            None => oauth::router(app).merge(crate::http::admin::router(app)),
+            None => oauth::router(app),
             Some(listener) => {
-                let router = crate::http::admin::router(app);
-                serving.spawn(serve(listener, self.tls.clone(), edge(router), shutdown.clone()));
+                let router = axum::Router::new();
+                serving.spawn(serve(
+                    listener,
+                    self.tls.clone(),
+                    edge(router),
+                    shutdown.clone(),
+                ));
                 oauth::router(app)
             }
         };
@@ -113,7 +124,9 @@ impl Listeners {
         serving.spawn(serve(self.management, None, edge(health), shutdown.clone()));
 
         let upkeep = registry.upkeep(shutdown);
-        tokio::join!(upkeep, async { while serving.join_next().await.is_some() {} });
+        tokio::join!(upkeep, async {
+            while serving.join_next().await.is_some() {}
+        });
     }
 }
 

@@ -1,0 +1,80 @@
+//! Introspection: who asks, what they may know, and the note that a token was seen.
+
+use crate::domain::access::Grant;
+use crate::domain::id::AccountId;
+use crate::domain::role::AdminScope;
+use crate::domain::role::OSTLER_API;
+use crate::domain::usage::UsageKind;
+use crate::oauth::client_auth::AuthenticatedClient;
+use crate::oauth::introspection::Introspector;
+use crate::oauth::refusal::Refusal;
+use crate::store::StoreError;
+
+use super::App;
+use super::tokens;
+use super::tokens::ActiveToken;
+use super::tokens::BearerRefused;
+use super::usage::Use;
+
+/// Somebody who was let in to ask about tokens.
+pub struct Asker {
+    account: AccountId,
+    held: Vec<Grant>,
+}
+
+impl Asker {
+    /// An authenticated client asks, with everything that it holds of `ostler`.
+    pub fn client(client: &AuthenticatedClient) -> Self {
+        let client = client.client();
+        Self {
+            account: client.account,
+            held: client.access.at(OSTLER_API).cloned().collect(),
+        }
+    }
+
+    /// The bearer of a token for this server asks, with what that token says; without `introspect`
+    /// in it, it may not.
+    pub async fn bearer(app: &App, token: &str) -> Result<Self, BearerRefused> {
+        let bearer = tokens::check_bearer(app, token).await?;
+        let claims = bearer.claims();
+        if !claims.scopes.has(AdminScope::Introspect.as_str()) {
+            return Err(Refusal::InsufficientScope(AdminScope::Introspect).into());
+        }
+        Ok(Self {
+            account: claims.account,
+            held: vec![tokens::held_by(claims)],
+        })
+    }
+}
+
+/// What `asker` may know of `token`: the active token, or nothing.
+pub async fn introspect(
+    app: &App,
+    asker: &Asker,
+    token: &str,
+) -> Result<Option<ActiveToken>, StoreError> {
+    let active = match tokens::check(app, token).await? {
+        Ok(active) => active,
+        Err(reason) => {
+            tracing::debug!(%reason, "introspection: inactive");
+            return Ok(None);
+        }
+    };
+    let introspector = Introspector {
+        account: asker.account,
+        held: &asker.held,
+    };
+    if !introspector.may_see(active.claims(), active.api()) {
+        return Ok(None);
+    }
+    app.usage.note(&Use {
+        kind: UsageKind::Seen,
+        account: active.claims().account,
+        credential: active.credential(),
+        secret: None,
+        at: app.clock.now(),
+        address: None,
+        user_agent: None,
+    });
+    Ok(Some(active))
+}

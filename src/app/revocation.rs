@@ -1,0 +1,117 @@
+//! Revocation of a single token by its own account.
+
+use jiff::Timestamp;
+
+use crate::domain::audit::Actor;
+use crate::domain::audit::AuditDraft;
+use crate::domain::audit::AuditResult;
+use crate::domain::audit::Chain;
+use crate::domain::audit::Changes;
+use crate::domain::audit::Target;
+use crate::domain::id::EventId;
+use crate::domain::id::RequestId;
+use crate::domain::token::Claims;
+use crate::oauth::client_auth::AuthenticatedClient;
+use crate::oauth::refusal::Refusal;
+use crate::oauth::revocation;
+use crate::oauth::revocation::Revocation;
+use crate::store::Lookup;
+use crate::store::RevokedToken;
+use crate::store::StoreError;
+
+use super::App;
+use super::change;
+use super::clients::From;
+use super::init::new_id;
+use super::to_completion;
+use super::tokens;
+use super::tokens::ActiveToken;
+
+/// Why a token was not revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRevoked {
+    /// It is somebody else's.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store could not answer; the token may be active.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Who revokes, as the audit event says it.
+struct Revoker {
+    address: String,
+    user_agent: Option<String>,
+    request_id: Option<RequestId>,
+}
+
+/// Revokes `token` when it is an active one of the client's own account. When this returns `Ok`, no
+/// later question finds it active.
+pub async fn revoke(
+    app: &App,
+    client: &AuthenticatedClient,
+    token: &str,
+    from: From<'_>,
+    request_id: Option<RequestId>,
+) -> Result<(), NotRevoked> {
+    let active = tokens::check(app, token).await?.ok();
+    let claims = active.as_ref().map(ActiveToken::claims);
+    let Revocation::Revoke = revocation::decide(client.client().account, claims)? else {
+        return Ok(());
+    };
+    let Some(active) = active else { return Ok(()) };
+    let revoker = Revoker {
+        address: from.address.to_string(),
+        user_agent: from.user_agent.map(str::to_owned),
+        request_id,
+    };
+    let app = app.clone();
+    to_completion(async move { revoke_durably(&app, active.claims(), revoker).await }).await?;
+    Ok(())
+}
+
+async fn revoke_durably(app: &App, claims: &Claims, revoker: Revoker) -> Result<(), StoreError> {
+    let now = app.clock.now();
+    let token = RevokedToken {
+        id: claims.id,
+        organization: claims.organization,
+        expires_at: Timestamp::from_second(claims.expires_at).unwrap_or(Timestamp::MAX),
+    };
+    let mut change = change::begin(app, Some(claims.organization)).await?;
+    if !change.rows.add_revoked_token(&token, now).await? {
+        // Somebody else has revoked it meanwhile, durably and in this node's memory: changes take
+        // turns until both are done.
+        return Ok(());
+    }
+    let account = Lookup::Id(claims.account);
+    let account = change
+        .rows
+        .find_account(claims.organization, &account)
+        .await?;
+    let event = AuditDraft {
+        id: new_id(EventId::generate, now),
+        chain: Chain::Organization(claims.organization),
+        at: now,
+        actor: Actor {
+            kind: "service_account",
+            id: claims.account.to_string(),
+            name: account
+                .map(|found| found.name.to_string())
+                .unwrap_or_default(),
+            address: Some(revoker.address),
+            user_agent: revoker.user_agent,
+        },
+        action: "token.revoke",
+        target: Target {
+            kind: "token",
+            id: claims.id.to_string(),
+            name: claims.client_id.to_string(),
+        },
+        result: AuditResult::Success,
+        count: 1,
+        request_id: revoker.request_id,
+        changes: Changes::default(),
+    };
+    change.revoke(token);
+    change.commit(app, &event).await
+}

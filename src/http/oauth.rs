@@ -1,0 +1,59 @@
+//! The OAuth endpoints: one file per endpoint.
+
+pub mod introspect;
+pub mod jwks;
+pub mod metadata;
+pub mod request;
+pub mod revoke;
+pub mod token;
+
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::http::HeaderName;
+use axum::http::header;
+use axum::routing::get;
+use axum::routing::post;
+
+use crate::app::App;
+use crate::oauth::metadata::document_paths;
+use crate::oauth::metadata::paths;
+
+use metadata::Document;
+
+/// What must not be kept by anybody on the way: tokens and what is said about them
+/// (RFC 6749 section 5.1).
+pub(super) const UNCACHED: [(HeaderName, &str); 2] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::PRAGMA, "no-cache"),
+];
+
+/// The endpoints, below the issuer's path and also without it: a proxy may cut it off or not.
+pub fn router(app: &App) -> Router {
+    let issuer = &app.config.server.issuer;
+    let mut router = endpoints(app);
+    if !issuer.path().is_empty() {
+        router = router.nest(issuer.path(), endpoints(app));
+    }
+    let document = Document::of(issuer);
+    for path in document_paths(issuer) {
+        let document = document.clone();
+        let answer = get(async move |headers: HeaderMap| document.get(&headers));
+        router = router.route(&path, answer);
+    }
+    router
+}
+
+fn endpoints(app: &App) -> Router {
+    let issuer = app.config.server.issuer.clone();
+    let mut router = Router::new()
+        .route(paths::TOKEN, post(token::post))
+        .route(paths::INTROSPECT, post(introspect::post))
+        .route(paths::REVOKE, post(revoke::post))
+        .route(paths::JWKS, get(jwks::get))
+        .route(paths::AUTHORIZE, get(metadata::authorize))
+        .route(paths::GUIDE, get(async move || metadata::guide(&issuer)));
+    if app.config.server.atlassian_path {
+        router = router.route(paths::ATLASSIAN_TOKEN, post(token::post));
+    }
+    router.with_state(app.clone())
+}

@@ -1,0 +1,39 @@
+//! `POST /oauth/introspect`: is this token active, and what does it say (RFC 7662)?
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+
+use crate::app::App;
+use crate::app::introspection;
+use crate::app::introspection::Asker;
+use crate::http::error::Error;
+use crate::oauth::authorization::Authorization;
+use crate::oauth::form::Parameter;
+use crate::oauth::introspection::ActiveAnswer;
+use crate::oauth::introspection::INACTIVE;
+
+use super::UNCACHED;
+use super::request::OAuthRequest;
+
+/// Answers a caller that authenticated, as a client or by a token for this server.
+pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
+    let form = request.form()?;
+    let asker = match request.authorization()? {
+        Authorization::Bearer(token) => Asker::bearer(&app, token).await?,
+        _ => Asker::client(&request.client(&app, &form).await?),
+    };
+    let token = form.required(Parameter::Token)?;
+
+    Ok(
+        match introspection::introspect(&app, &asker, token).await? {
+            Some(active) => (UNCACHED, Json(ActiveAnswer::of(active.claims()))).into_response(),
+            None => {
+                let json = [(header::CONTENT_TYPE, "application/json")];
+                (UNCACHED, json, INACTIVE).into_response()
+            }
+        },
+    )
+}

@@ -1,0 +1,125 @@
+//! What the OAuth endpoints extract from a request: its form, who it claims to be, where it is from.
+
+use axum::body::Bytes;
+use axum::extract::FromRequest;
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::http::HeaderName;
+use axum::http::Uri;
+use axum::http::header;
+
+use crate::app::App;
+use crate::app::clients;
+use crate::app::clients::From;
+use crate::app::clients::NotLetIn;
+use crate::app::revocation::NotRevoked;
+use crate::app::tokens::BearerRefused;
+use crate::domain::id::RequestId;
+use crate::http::address::ClientAddress;
+use crate::http::error::Error;
+use crate::oauth::authorization::Authorization;
+use crate::oauth::client_auth::AuthenticatedClient;
+use crate::oauth::client_auth::PresentedCredential;
+use crate::oauth::form::Form;
+use crate::oauth::refusal::Refusal;
+use crate::telemetry;
+
+/// A request to an OAuth endpoint, whole, as it came.
+pub struct OAuthRequest {
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+    address: ClientAddress,
+}
+
+impl<S: Send + Sync> FromRequest<S> for OAuthRequest {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let address = request.extensions().get::<ClientAddress>().copied();
+        let (uri, headers) = (request.uri().clone(), request.headers().clone());
+        let body = Bytes::from_request(request, state).await.map_err(|_| {
+            // Too large or too slow: the edge knows, and answers instead.
+            Refusal::invalid_request("the body could not be read")
+        })?;
+        Ok(Self {
+            uri,
+            headers,
+            body,
+            address: address.unwrap_or(ClientAddress(std::net::Ipv4Addr::UNSPECIFIED.into())),
+        })
+    }
+}
+
+impl OAuthRequest {
+    /// Its form, read strictly.
+    pub fn form(&self) -> Result<Form<'_>, Refusal> {
+        let types = self.all(&header::CONTENT_TYPE);
+        Form::parse(types, self.uri.query(), &self.body)
+    }
+
+    /// What its `Authorization` header presents.
+    pub fn authorization(&self) -> Result<Authorization<'_>, Refusal> {
+        Authorization::parse(self.all(&header::AUTHORIZATION))
+    }
+
+    /// Where it came from.
+    pub fn from(&self) -> From<'_> {
+        From {
+            address: self.address.0,
+            user_agent: self
+                .headers
+                .get(header::USER_AGENT)
+                .and_then(|value| value.to_str().ok()),
+        }
+    }
+
+    /// Its id, when it is one of an edge.
+    pub fn id(&self) -> Option<RequestId> {
+        telemetry::request_id::RequestId::current()?
+            .as_str()
+            .parse()
+            .ok()
+    }
+
+    /// The client that it proves itself to be.
+    pub async fn client(&self, app: &App, form: &Form<'_>) -> Result<AuthenticatedClient, Error> {
+        let presented = PresentedCredential::of_request(self.authorization()?, form)?;
+        Ok(clients::authenticate(app, &presented, self.from()).await?)
+    }
+
+    fn all(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
+        self.headers
+            .get_all(name)
+            .iter()
+            .map(|value| value.as_bytes())
+    }
+}
+
+impl std::convert::From<BearerRefused> for Error {
+    fn from(reason: BearerRefused) -> Self {
+        match reason {
+            BearerRefused::Refused(refusal) => Self::Refused(refusal),
+            BearerRefused::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl std::convert::From<NotRevoked> for Error {
+    fn from(reason: NotRevoked) -> Self {
+        match reason {
+            NotRevoked::Refused(refusal) => Self::Refused(refusal),
+            NotRevoked::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl std::convert::From<NotLetIn> for Error {
+    fn from(reason: NotLetIn) -> Self {
+        match reason {
+            NotLetIn::Refused(refusal) => Self::Refused(refusal),
+            NotLetIn::Throttled(wait) => Self::Throttled(wait),
+            NotLetIn::Store(error) => Self::Store(error),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `POST /oauth/revoke`: a client takes a token of its own account back (RFC 7009).
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+
+use crate::app::App;
+use crate::app::revocation;
+use crate::http::error::Error;
+use crate::oauth::form::Parameter;
+
+use super::UNCACHED;
+use super::request::OAuthRequest;
+
+/// Answers 200 once the revocation is durable, or when there is nothing to revoke.
+pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
+    let form = request.form()?;
+    let client = request.client(&app, &form).await?;
+    let token = form.required(Parameter::Token)?;
+
+    revocation::revoke(&app, &client, token, request.from(), request.id()).await?;
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    Ok((StatusCode::OK, UNCACHED, json, "{}").into_response())
+}

@@ -1,0 +1,2 @@
+//! `POST /oauth/token`
+pub async fn post() {}
