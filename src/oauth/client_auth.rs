@@ -426,11 +426,7 @@ mod tests {
         let proof = prove(Some(known), &credentials(id, 1), 0).unwrap();
         assert_eq!(proof.client().client_id, id);
         assert_eq!(proof.secret_ends_at(), None);
-        assert!(
-            proof
-                .used()
-                .contains(&UsageSubject::Secret(SecretId::from_bits(1)))
-        );
+        assert!(proof.secret_id() == SecretId::from_bits(1));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod compose;
+mod harness;
 mod key_ring;
 mod live_contract;
 mod redis_faults;

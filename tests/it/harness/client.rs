@@ -45,7 +45,11 @@ impl TestClient {
 
     /// Posts a form with HTTP Basic.
     pub async fn post(&self, path: &str, form: &str) -> Reply {
-        self.request("POST", path).basic(&self.id, &self.secret).form(form).send().await
+        self.request("POST", path)
+            .basic(&self.id, &self.secret)
+            .form(form)
+            .send()
+            .await
     }
 
     /// Asks for a token with these further parameters (`scope=read&resource=...`, or nothing).
@@ -68,7 +72,8 @@ impl TestClient {
 
     /// Introspects a token.
     pub async fn introspect(&self, token: &str) -> Reply {
-        self.post("/oauth/introspect", &format!("token={token}")).await
+        self.post("/oauth/introspect", &format!("token={token}"))
+            .await
     }
 
     /// Whether introspection calls the token active.
@@ -78,7 +83,10 @@ impl TestClient {
         let answer = reply.json();
         let active = answer["active"].as_bool().expect("a boolean `active`");
         // RFC 7662 §2.2: an inactive answer says nothing else.
-        assert!(active || answer == serde_json::json!({"active": false}), "{answer}");
+        assert!(
+            active || answer == serde_json::json!({"active": false}),
+            "{answer}"
+        );
         active
     }
 
@@ -93,7 +101,10 @@ impl Reply {
     #[track_caller]
     pub fn access_token(&self) -> String {
         assert_eq!(self.status, 200, "{}", self.wire());
-        self.json()["access_token"].as_str().expect("an access token").to_owned()
+        self.json()["access_token"]
+            .as_str()
+            .expect("an access token")
+            .to_owned()
     }
 }
 
@@ -101,6 +112,8 @@ impl Reply {
 pub fn jwt_part(token: &str, part: usize) -> Value {
     use base64::Engine;
     let text = token.split('.').nth(part).expect("a part");
-    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).expect("base64url");
+    let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(text)
+        .expect("base64url");
     serde_json::from_slice(&bytes).expect("JSON")
 }

@@ -98,8 +98,16 @@ impl TestServerBuilder {
             .flag("data.dir", "test", path_text(&dir.path().join("data")))
             .flag("keys.dir", "test", path_text(&keys))
             .flag("server.issuer", "test", ISSUER)
-            .flag("server.listen", "test", main.local_addr().unwrap().to_string())
-            .flag("management.listen", "test", management.local_addr().unwrap().to_string());
+            .flag(
+                "server.listen",
+                "test",
+                main.local_addr().unwrap().to_string(),
+            )
+            .flag(
+                "management.listen",
+                "test",
+                management.local_addr().unwrap().to_string(),
+            );
         let on_postgres = std::env::var("OSTLER_TEST_STORE").is_ok_and(|store| store == "postgres");
         let mut database = None;
         if let Some(url) = self.database {
@@ -123,7 +131,7 @@ impl TestServerBuilder {
             _database: database,
         };
         let clock = Arc::new(ManualClock::at("2026-03-01T12:00:00Z".parse().unwrap()));
-        let first = Ground::open(ground.config(), Arc::clone(&clock) as Arc<dyn Clock>)
+        let first = Ground::create(ground.config(), Arc::clone(&clock) as Arc<dyn Clock>)
             .await
             .expect("the store opens");
         let administrator = first.init().await.expect("init");
@@ -239,8 +247,14 @@ impl TestServer {
 
     /// A request to the admin API by the first administrator, with a fresh token.
     pub async fn admin(&self, method: &str, path: &str, body: Option<&Value>) -> Reply {
-        let token = self.admin.ask(&format!("resource={ISSUER}")).await.access_token();
-        let request = self.request(method, &format!("/admin/v1{path}")).bearer(&token);
+        let token = self
+            .admin
+            .ask(&format!("resource={ISSUER}"))
+            .await
+            .access_token();
+        let request = self
+            .request(method, &format!("/admin/v1{path}"))
+            .bearer(&token);
         match body {
             Some(body) => request.json(body).send().await,
             None => request.send().await,
@@ -270,7 +284,9 @@ impl TestServer {
     /// A client with this access.
     pub async fn client_with(&self, name: &str, access: Value) -> TestClient {
         let body = json!({"name": name, "access": access, "credential": {"name": "first"}});
-        let account = self.create("/organizations/default/service-accounts", body).await;
+        let account = self
+            .create("/organizations/default/service-accounts", body)
+            .await;
         self.client_of(&account)
     }
 
@@ -289,7 +305,9 @@ impl TestServer {
 
     /// The API `deploy`, with `deploy:read`, `deploy:write`, and some projects.
     pub async fn ensure_deploy_api(&self) {
-        let known = self.admin("GET", "/organizations/default/apis/deploy", None).await;
+        let known = self
+            .admin("GET", "/organizations/default/apis/deploy", None)
+            .await;
         if known.status == 200 {
             return;
         }
@@ -302,7 +320,8 @@ impl TestServer {
         self.create("/organizations/default/apis", api).await;
         for key in ["APOLLO", "GEMINI", "MERCURY"] {
             let resource = json!({"type": "project", "key": key});
-            self.create("/organizations/default/apis/deploy/resources", resource).await;
+            self.create("/organizations/default/apis/deploy/resources", resource)
+                .await;
         }
     }
 }
@@ -313,7 +332,9 @@ fn path_text(path: &Path) -> String {
 
 /// The port of a server that has just stopped.
 async fn rebind(address: SocketAddr) -> TcpListener {
-    TcpListener::bind(address).await.expect("the port of the server before")
+    TcpListener::bind(address)
+        .await
+        .expect("the port of the server before")
 }
 
 /// Puts the public test keys where `init` finds them, so that no test makes an RSA key.
@@ -345,7 +366,10 @@ fn fixture_keys() -> &'static [(String, String)] {
             let pem = std::fs::read_to_string(directory.join(name)).expect("a fixture");
             let der = ostler::keys::pem::decode(pem.as_bytes()).expect("PEM");
             let pair = ostler::jwt::KeyPair::from_pkcs8(algorithm, &der).expect("a key");
-            (pair.public_key().expect("a public half").kid().to_owned(), pem)
+            (
+                pair.public_key().expect("a public half").kid().to_owned(),
+                pem,
+            )
         };
         fixtures.into_iter().map(read).collect()
     })

@@ -57,12 +57,14 @@ impl Request {
 
     /// A form body.
     pub fn form(self, body: &str) -> Self {
-        self.header("Content-Type", "application/x-www-form-urlencoded").body(body)
+        self.header("Content-Type", "application/x-www-form-urlencoded")
+            .body(body)
     }
 
     /// A JSON body.
     pub fn json(self, body: &Value) -> Self {
-        self.header("Content-Type", "application/json").body(body.to_string())
+        self.header("Content-Type", "application/json")
+            .body(body.to_string())
     }
 
     /// A body of these bytes, without a `Content-Type`.
@@ -73,7 +75,11 @@ impl Request {
 
     fn to_bytes(&self) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
-        let has = |name: &str| self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+        let has = |name: &str| {
+            self.headers
+                .iter()
+                .any(|(own, _)| own.eq_ignore_ascii_case(name))
+        };
         if !has("host") {
             let _ = write!(head, "Host: {}\r\n", self.to);
         }
@@ -95,16 +101,23 @@ impl Request {
     /// Sends it on a connection of its own and reads the whole reply.
     pub async fn send(self) -> Reply {
         let exchange = async {
-            let mut stream = TcpStream::connect(self.to).await.expect("the server accepts");
+            let mut stream = TcpStream::connect(self.to)
+                .await
+                .expect("the server accepts");
             // A server may answer and close before it has read a body that it refuses.
             let _ = stream.write_all(&self.to_bytes()).await;
             let mut bytes = Vec::new();
             let _ = stream.read_to_end(&mut bytes).await;
             Reply::parse(&bytes, &self.method)
         };
-        tokio::time::timeout(PATIENCE, exchange).await.unwrap_or_else(|_| {
-            panic!("no reply to {} {} within {PATIENCE:?}", self.method, self.target)
-        })
+        tokio::time::timeout(PATIENCE, exchange)
+            .await
+            .unwrap_or_else(|_| {
+                panic!(
+                    "no reply to {} {} within {PATIENCE:?}",
+                    self.method, self.target
+                )
+            })
     }
 }
 
