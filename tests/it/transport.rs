@@ -3,6 +3,7 @@
 mod harness;
 mod http1;
 mod limits;
+mod log;
 mod management;
 mod shutdown;
 mod tls;

@@ -1,6 +1,7 @@
 //! A server with a small router, and a client that sends exactly the bytes it is told to.
 
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -145,7 +146,9 @@ fn router(gate: &Arc<Gate>) -> Router {
 }
 
 async fn panics() -> &'static str {
-    panic!("a secret that must not be told")
+    // Made at run time, as when `unwrap` shows an error that holds a caller's words.
+    let words = ["a secret", "that must not be told"].join(" ");
+    panic!("{words}")
 }
 
 /// A connection that sends what it is told.
@@ -215,6 +218,28 @@ pub fn json(response: &str) -> serde_json::Value {
     let (_, body) = response.split_once("\r\n\r\n").unwrap();
     serde_json::from_str(body).unwrap_or_else(|_| panic!("no JSON: {response}"))
 }
+
+/// Runs the test `name` alone in a process of its own, through `sh -c '<before> exec ...'`, and returns
+/// what it wrote to standard error.
+pub fn run_apart(name: &str, before: &str) -> String {
+    let output = Command::new("sh")
+        .args(["-c", &format!(r#"{before} exec "$0" --exact "$1""#)])
+        .arg(std::env::current_exe().unwrap())
+        .arg(name)
+        .env(APART, "yes")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{stderr}");
+    stderr
+}
+
+/// Whether this is the process that [`run_apart`] started.
+pub fn is_apart() -> bool {
+    std::env::var_os(APART).is_some()
+}
+
+const APART: &str = "OSTLER_TEST_APART";
 
 /// Fails the test when `future` hangs.
 pub async fn within<F: Future>(future: F) -> F::Output {

@@ -1,7 +1,5 @@
 //! Peers that are slow, greedy or many.
 
-use std::process::Command;
-use std::process::Stdio;
 use std::time::Duration;
 
 use ostler::http::limits::Limits;
@@ -12,7 +10,9 @@ use super::harness::Client;
 use super::harness::SHORT;
 use super::harness::Server;
 use super::harness::header;
+use super::harness::is_apart;
 use super::harness::json;
+use super::harness::run_apart;
 use super::harness::status;
 
 // Case 109: slowloris
@@ -247,23 +247,12 @@ async fn a_reader_that_does_not_read_is_closed() {
         .await;
 }
 
-/// Set for the process that may open few files.
-const FEW_FILES: &str = "OSTLER_TEST_FEW_FILES";
-
 // Case 119
 #[test]
 fn a_server_that_runs_out_of_files_accepts_again_when_there_are_some() {
-    if std::env::var_os(FEW_FILES).is_none() {
-        let name =
-            "transport::limits::a_server_that_runs_out_of_files_accepts_again_when_there_are_some";
-        let status = Command::new("sh")
-            .args(["-c", r#"ulimit -n 48 && exec "$0" --exact "$1""#])
-            .arg(std::env::current_exe().unwrap())
-            .arg(name)
-            .env(FEW_FILES, "yes")
-            .stdout(Stdio::null())
-            .status();
-        assert!(status.unwrap().success());
+    if !is_apart() {
+        let name = "a_server_that_runs_out_of_files_accepts_again_when_there_are_some";
+        run_apart(&format!("transport::limits::{name}"), "ulimit -n 48 &&");
         return;
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
