@@ -177,7 +177,7 @@ pub struct PublicKey {
 
 impl PublicKey {
     /// From an uncompressed point: 4, X, Y.
-    pub(super) fn p256(point: &[u8]) -> Result<Self, KeyFault> {
+    fn p256(point: &[u8]) -> Result<Self, KeyFault> {
         let unacceptable = KeyFault::Unacceptable(Algorithm::Es256);
         let (x, y) = match point {
             [4, coordinates @ ..] if coordinates.len() == 64 => coordinates.split_at(32),
@@ -198,7 +198,7 @@ impl PublicKey {
     }
 
     /// From modulus and exponent, big-endian without leading zeros.
-    pub(super) fn rsa(components: &PublicKeyComponents<Vec<u8>>) -> Result<Self, KeyFault> {
+    fn rsa(components: &PublicKeyComponents<Vec<u8>>) -> Result<Self, KeyFault> {
         let parameters = AlgorithmParameters::RSA(RSAKeyParameters {
             key_type: RSAKeyType::RSA,
             n: URL_SAFE_NO_PAD.encode(&components.n),
@@ -211,7 +211,7 @@ impl PublicKey {
     }
 
     /// From the 32 bytes of the point.
-    pub(super) fn ed25519(bytes: &[u8]) -> Result<Self, KeyFault> {
+    fn ed25519(bytes: &[u8]) -> Result<Self, KeyFault> {
         let parameters = AlgorithmParameters::OctetKeyPair(OctetKeyPairParameters {
             key_type: OctetKeyPairType::OctetKeyPair,
             curve: EllipticCurve::Ed25519,

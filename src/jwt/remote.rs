@@ -6,10 +6,8 @@
 
 use std::collections::HashMap;
 
-use aws_lc_rs::rsa::PublicKeyComponents;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
+use jsonwebtoken::jwk::Jwk;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -27,34 +25,6 @@ struct Set {
     keys: Vec<Value>,
 }
 
-/// The members of a JWK that matter here; the rest is ignored (RFC 7517 section 4).
-#[derive(Deserialize)]
-#[serde(tag = "kty")]
-enum Jwk {
-    #[serde(rename = "EC")]
-    Elliptic {
-        kid: String,
-        alg: String,
-        crv: String,
-        x: String,
-        y: String,
-    },
-    #[serde(rename = "RSA")]
-    Rsa {
-        kid: String,
-        alg: String,
-        n: String,
-        e: String,
-    },
-    #[serde(rename = "OKP")]
-    Okp {
-        kid: String,
-        alg: String,
-        crv: String,
-        x: String,
-    },
-}
-
 impl RemoteKeys {
     /// The keys of a JWK set that we can verify with. Others are passed over: a server may sign
     /// with algorithms that we do not know.
@@ -63,7 +33,7 @@ impl RemoteKeys {
     pub fn parse(jwks: &[u8]) -> Option<Self> {
         let Set { keys } = serde_json::from_slice(jwks).ok()?;
         let known = keys.into_iter().filter_map(|key| {
-            let (kid, key) = serde_json::from_value::<Jwk>(key).ok()?.into_key()?;
+            let (kid, key) = usable(&serde_json::from_value(key).ok()?)?;
             Some((kid, VerifyingHandle::new(key)))
         });
         Some(Self(known.collect()))
@@ -82,36 +52,11 @@ impl RemoteKeys {
     }
 }
 
-impl Jwk {
-    /// The key and its `kid`, if its algorithm is the one that we use it with.
-    fn into_key(self) -> Option<(String, PublicKey)> {
-        let (kid, alg, key) = match self {
-            Self::Elliptic {
-                kid,
-                alg,
-                crv,
-                x,
-                y,
-            } if crv == "P-256" => {
-                let point = [vec![4], decode(&x)?, decode(&y)?].concat();
-                (kid, alg, PublicKey::p256(&point))
-            }
-            Self::Rsa { kid, alg, n, e } => {
-                let (n, e) = (decode(&n)?, decode(&e)?);
-                (kid, alg, PublicKey::rsa(&PublicKeyComponents { n, e }))
-            }
-            Self::Okp { kid, alg, crv, x } if crv == "Ed25519" => {
-                (kid, alg, PublicKey::ed25519(&decode(&x)?))
-            }
-            Self::Elliptic { .. } | Self::Okp { .. } => return None,
-        };
-        let key = key.ok()?;
-        (alg == key.algorithm().as_str()).then_some((kid, key))
-    }
-}
-
-fn decode(part: &str) -> Option<Vec<u8>> {
-    URL_SAFE_NO_PAD.decode(part).ok()
+/// The key and its `kid`, if its algorithm is the one that we use it with.
+fn usable(jwk: &Jwk) -> Option<(String, PublicKey)> {
+    let key = PublicKey::from_jwk(jwk)?;
+    let fits = jwk.common.key_algorithm == key.jwk().common.key_algorithm;
+    fits.then_some((jwk.common.key_id.clone()?, key))
 }
 
 #[cfg(test)]

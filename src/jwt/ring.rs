@@ -4,14 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use jsonwebtoken::jwk::JwkSet;
 
 use super::jwks::Jwks;
 use super::key_files;
 use super::key_files::KeyFilesError;
 use super::key_files::SigningKey;
 use super::key_pair::KeyFault;
-use super::key_pair::PublicKey;
 use super::provider::VerifyingHandle;
 use super::rsa_lane::RsaLane;
 use super::sign::AccessToken;
@@ -68,37 +66,6 @@ impl KeyRing {
         Ok(Self {
             current: ArcSwap::from_pointee(keys),
             rsa,
-        })
-    }
-
-    /// A ring that only verifies, of the keys that a server of this kind publishes. Keys that are
-    /// not of our kinds, or are not named by their thumbprint, are left out (RFC 7517 section 5);
-    /// `None` when the text is not a JWK set.
-    pub fn from_jwks(json: &[u8]) -> Option<Self> {
-        let set: JwkSet = serde_json::from_slice(json).ok()?;
-        let published: Vec<PublicKey> = set
-            .keys
-            .iter()
-            .filter_map(|jwk| {
-                let key = PublicKey::from_jwk(jwk)?;
-                (jwk.common.key_id.as_deref() == Some(key.kid())).then_some(key)
-            })
-            .collect();
-        let known = |key: &PublicKey| KnownKey {
-            state: KeyState::Retiring,
-            public: Some(VerifyingHandle::new(key.clone())),
-        };
-        let keys = Keys {
-            signers: [const { None }; Algorithm::ALL.len()],
-            by_kid: published
-                .iter()
-                .map(|key| (key.kid().to_owned(), known(key)))
-                .collect(),
-            jwks: Arc::new(Jwks::of(&published)),
-        };
-        Some(Self {
-            current: ArcSwap::from_pointee(keys),
-            rsa: Arc::new(RsaLane::new()),
         })
     }
 
