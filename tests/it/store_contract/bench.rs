@@ -1,5 +1,6 @@
 //! A store to try, and things to put in it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -53,8 +54,11 @@ use ostler::store::SqlStore;
 use ostler::store::Store;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
+use secrecy::ExposeSecret;
 use sqlx::AnyConnection;
 use sqlx::Connection;
+use sqlx::Row;
+use sqlx::any::AnyRow;
 use tempfile::TempDir;
 
 use crate::services::PostgresDatabase;
@@ -62,9 +66,9 @@ use crate::services::postgres_database;
 
 /// A store that is empty at first, on a database of its own.
 pub struct Bench {
-    store: Option<SqlStore>,
+    store: Option<Arc<SqlStore>>,
     options: SqlOptions,
-    directory: TempDir,
+    _directory: TempDir,
     _database: Option<PostgresDatabase>,
 }
 
@@ -89,24 +93,29 @@ impl Bench {
             create_if_missing: true,
             connections: SqlOptions::CONNECTIONS,
         };
-        let store = Some(SqlStore::open(&options).await.unwrap());
+        let store = Some(Arc::new(SqlStore::open(&options).await.unwrap()));
         Self {
             store,
             options,
-            directory,
+            _directory: directory,
             _database: database,
         }
     }
 
     /// The store.
     pub fn store(&self) -> &dyn Store {
-        self.store.as_ref().unwrap()
+        self.store.as_deref().unwrap()
+    }
+
+    /// The store, for tasks.
+    pub fn shared(&self) -> Arc<SqlStore> {
+        Arc::clone(self.store.as_ref().unwrap())
     }
 
     /// Closes the store and opens it afresh.
     pub async fn reopen(&mut self) -> &dyn Store {
         self.close().await;
-        self.store = Some(SqlStore::open(&self.options).await.unwrap());
+        self.store = Some(Arc::new(SqlStore::open(&self.options).await.unwrap()));
         self.store()
     }
 
@@ -122,14 +131,8 @@ impl Bench {
         &self.options
     }
 
-    /// A directory of its own.
-    pub fn directory(&self) -> &std::path::Path {
-        self.directory.path()
-    }
-
     /// A connection beside the store, to look behind its back.
     pub async fn connect(&self) -> AnyConnection {
-        use secrecy::ExposeSecret;
         AnyConnection::connect(self.options.url.expose_secret())
             .await
             .unwrap()
@@ -143,7 +146,52 @@ impl Bench {
         Ok(done.rows_affected())
     }
 
-    /// Makes a change of an organization and commits it.
+    /// What a query finds behind the store's back: the columns of each row, as text.
+    pub async fn rows(&self, query: &str) -> Vec<String> {
+        let mut connection = self.connect().await;
+        let query = sqlx::query(sqlx::AssertSqlSafe(query.to_owned()));
+        let rows = query.fetch_all(&mut connection).await.unwrap();
+        let text = |row: &AnyRow, column: usize| {
+            let number = || row.get::<i64, _>(column).to_string();
+            row.try_get(column).unwrap_or_else(|_| number())
+        };
+        let row = |row: &AnyRow| -> Vec<_> { (0..row.len()).map(|at| text(row, at)).collect() };
+        rows.iter().map(|found| row(found).join(" ")).collect()
+    }
+
+    /// Makes every insert into a table fail, by a trigger.
+    pub async fn refuse_inserts(&self, table: &str) {
+        let trigger = if self.is_sqlite() {
+            format!(
+                "CREATE TRIGGER refuse BEFORE INSERT ON {table}
+                 BEGIN SELECT RAISE(ABORT, 'refused'); END"
+            )
+        } else {
+            format!(
+                "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+                     $$ BEGIN RAISE EXCEPTION 'refused'; END; $$;
+                 CREATE TRIGGER refuse BEFORE INSERT ON {table}
+                     FOR EACH STATEMENT EXECUTE FUNCTION refuse()"
+            )
+        };
+        self.sql(&trigger).await.unwrap();
+    }
+
+    /// Undoes [`Bench::refuse_inserts`].
+    pub async fn allow_inserts(&self, table: &str) {
+        let drop = if self.is_sqlite() {
+            "DROP TRIGGER refuse".to_owned()
+        } else {
+            format!("DROP TRIGGER refuse ON {table}; DROP FUNCTION refuse()")
+        };
+        self.sql(&drop).await.unwrap();
+    }
+
+    fn is_sqlite(&self) -> bool {
+        self.options.url.expose_secret().starts_with("sqlite:")
+    }
+
+    /// Begins a change of an organization.
     pub async fn change(&self, organization: OrganizationId) -> Box<dyn Change> {
         self.store().begin(Some(organization)).await.unwrap()
     }

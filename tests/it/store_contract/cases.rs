@@ -1,5 +1,14 @@
 //! The cases, by noun. Each is run by `on_both!` in the parent.
 
+pub mod access;
+pub mod account;
+pub mod api;
+pub mod audit;
+pub mod change;
 pub mod client;
+pub mod credential;
 pub mod instance;
+pub mod open;
 pub mod organization;
+pub mod token;
+pub mod usage;

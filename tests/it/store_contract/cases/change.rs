@@ -1,0 +1,176 @@
+//! Changes as transactions.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+use ostler::domain::organization::Generation;
+use ostler::domain::organization::Status;
+use ostler::store::Lookup;
+use ostler::store::Store;
+use ostler::store::StoreError;
+use ostler::store::WriteError;
+use tokio::task::JoinSet;
+
+use crate::store_contract::bench::Bench;
+use crate::store_contract::bench::account;
+use crate::store_contract::bench::at;
+use crate::store_contract::bench::event_of;
+
+pub async fn a_change_that_is_dropped_has_not_happened(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    for _ in 0..20 {
+        let mut change = bench.change(organization).await;
+        change
+            .add_account(&account(organization, "deploy-bot"))
+            .await
+            .unwrap();
+        drop(change);
+    }
+    // A method that is dropped half-way takes the change with it. (On a file it may be done at once.)
+    let mut change = bench.change(organization).await;
+    for number in 0.. {
+        let account = account(organization, &format!("deploy-bot-{number}"));
+        tokio::select! {
+            biased;
+            added = change.add_account(&account) => added.unwrap(),
+            () = std::future::ready(()) => break,
+        }
+    }
+    let refused = change.commit(&event_of(organization)).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+
+    let events = "SELECT id FROM audit_event WHERE chain <> 'instance'";
+    assert!(bench.rows(events).await.is_empty());
+    assert_eq!(
+        bench
+            .reopen()
+            .await
+            .count_accounts(organization)
+            .await
+            .unwrap(),
+        0
+    );
+    bench.account(organization, "deploy-bot").await;
+}
+
+pub async fn nothing_is_done_after_a_failure(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    bench.account(organization, "deploy-bot").await;
+    let mut change = bench.change(organization).await;
+    change
+        .add_account(&account(organization, "second-bot"))
+        .await
+        .unwrap();
+    let taken = change
+        .add_account(&account(organization, "deploy-bot"))
+        .await;
+    assert!(matches!(taken, Err(WriteError::Taken)));
+    let refused = change
+        .add_account(&account(organization, "third-bot"))
+        .await;
+    assert!(matches!(
+        refused,
+        Err(WriteError::Store(StoreError::Unavailable(_)))
+    ));
+    assert!(change.count_accounts(organization).await.is_err());
+    assert!(change.commit(&event_of(organization)).await.is_err());
+
+    let store = bench.reopen().await;
+    assert_eq!(store.count_accounts(organization).await.unwrap(), 1);
+    assert!(
+        store.is_open(),
+        "a name that is taken says nothing about the database"
+    );
+}
+
+pub async fn a_change_sees_its_own_writes_and_nobody_else_does(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let known = bench.account(organization, "deploy-bot").await;
+    let mut change = bench.change(organization).await;
+    change
+        .add_account(&account(organization, "second-bot"))
+        .await
+        .unwrap();
+    change
+        .set_account_status(organization, known.id, Status::Disabled, at(2_000))
+        .await
+        .unwrap();
+
+    let lookup = Lookup::Id(known.id);
+    assert_eq!(change.count_accounts(organization).await.unwrap(), 2);
+    let inside = change
+        .find_account(organization, &lookup)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(inside.status, Status::Disabled);
+    assert_eq!(bench.store().count_accounts(organization).await.unwrap(), 1);
+    let outside = bench.store().find_account(organization, &lookup).await;
+    assert_eq!(outside.unwrap().unwrap().status, Status::Active);
+
+    change.commit(&event_of(organization)).await.unwrap();
+    let outside = bench.store().find_account(organization, &lookup).await;
+    assert_eq!(outside.unwrap().unwrap().status, Status::Disabled);
+}
+
+pub async fn fifty_changes_of_one_organization_happen_one_after_the_other(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let account = bench.account(organization, "deploy-bot").await.id;
+    let inside = Arc::new(AtomicUsize::new(0));
+    let mut tasks = JoinSet::new();
+    for _ in 0..50 {
+        let (store, inside) = (bench.shared(), Arc::clone(&inside));
+        tasks.spawn(async move {
+            let mut change = store.begin(Some(organization)).await.unwrap();
+            assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "alone");
+            let before = change
+                .find_account(organization, &Lookup::Id(account))
+                .await;
+            let after = change.raise_account_generation(organization, account).await;
+            assert_eq!(after.unwrap(), before.unwrap().unwrap().generation.next());
+            inside.fetch_sub(1, Ordering::SeqCst);
+            change.commit(&event_of(organization)).await.unwrap();
+        });
+        // Reads go on meanwhile.
+        let store = bench.shared();
+        tasks.spawn(async move {
+            store.count_accounts(organization).await.unwrap();
+        });
+    }
+    tasks.join_all().await;
+
+    let lookup = Lookup::Id(account);
+    let store = bench.reopen().await;
+    let found = store
+        .find_account(organization, &lookup)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(found.generation, Generation(51));
+}
+
+pub async fn changes_of_several_organizations_do_not_wait_for_each_other(bench: &mut Bench) {
+    let mut organizations = Vec::new();
+    for number in 0..20 {
+        organizations.push(bench.organization(&format!("o{number}")).await.id);
+    }
+    let mut tasks = JoinSet::new();
+    for organization in organizations.clone() {
+        let store = bench.shared();
+        tasks.spawn(async move {
+            for number in 0..5 {
+                let mut change = store.begin(Some(organization)).await.unwrap();
+                let account = account(organization, &format!("deploy-bot-{number}"));
+                change.add_account(&account).await.unwrap();
+                change.commit(&event_of(organization)).await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+
+    let store = bench.reopen().await;
+    for organization in organizations {
+        assert_eq!(store.count_accounts(organization).await.unwrap(), 5);
+    }
+}

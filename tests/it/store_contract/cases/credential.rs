@@ -1,0 +1,216 @@
+//! Credentials and secrets.
+
+use ostler::domain::credential::Credential;
+use ostler::domain::organization::Generation;
+use ostler::domain::organization::Status;
+use ostler::domain::resource::Identifiers;
+use ostler::domain::secret::StoredSecret;
+use ostler::store::Holder;
+use ostler::store::Lookup;
+use ostler::store::Page;
+use ostler::store::WriteError;
+
+use crate::store_contract::bench::Bench;
+use crate::store_contract::bench::access;
+use crate::store_contract::bench::at;
+use crate::store_contract::bench::credential;
+use crate::store_contract::bench::event_of;
+use crate::store_contract::bench::grant;
+use crate::store_contract::bench::secret;
+
+/// Compares all but the HMACs by their text, and the HMACs as they are meant to be.
+fn assert_same(one: &Credential, other: &Credential) {
+    assert_eq!(format!("{one:?}"), format!("{other:?}"));
+    for (one, other) in one.secrets.iter().zip(&other.secrets) {
+        assert!(one.hash.matches(&other.hash));
+    }
+}
+
+pub async fn a_credential_keeps_its_secrets_in_order_and_its_narrowing(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let account = bench.account(organization, "deploy-bot").await;
+    let api = bench.api(organization, "app").await.api.id;
+    let mut full = credential(&account, "CI, “main”");
+    full.narrowing = Some(access([grant(api, "read", Identifiers::All)]));
+    full.status = Status::Disabled;
+    // Three of one instant, in an order that their ids do not have.
+    full.secrets = vec![secret(1_000), secret(1_000), secret(1_000)];
+    full.secrets
+        .sort_by_key(|secret| std::cmp::Reverse(secret.id));
+    let mut bare = credential(&account, "bare");
+    bare.allowed_networks.clear();
+    bare.secrets = vec![StoredSecret {
+        ends_at: None,
+        revoked_at: Some(at(3)),
+        ..secret(1)
+    }];
+    let mut change = bench.change(organization).await;
+    for credential in [&full, &bare] {
+        change.add_credential(credential).await.unwrap();
+    }
+    let seen = change
+        .list_credentials(organization, account.id)
+        .await
+        .unwrap();
+    assert_eq!(seen.len(), 2);
+    let newest = secret(1_000);
+    change
+        .add_secret(organization, full.id, &newest)
+        .await
+        .unwrap();
+    full.secrets.push(newest);
+    change.commit(&event_of(organization)).await.unwrap();
+
+    let store = bench.reopen().await;
+    for credential in [&full, &bare] {
+        for lookup in [
+            Lookup::Id(credential.id),
+            Lookup::Name(credential.name.to_string()),
+        ] {
+            let found = store
+                .find_credential(organization, account.id, &lookup)
+                .await;
+            assert_same(&found.unwrap().unwrap(), credential);
+        }
+    }
+
+    let mut change = bench.change(organization).await;
+    let taken = change.add_credential(&credential(&account, "bare")).await;
+    assert!(matches!(taken, Err(WriteError::Taken)));
+}
+
+pub async fn secrets_end_and_are_revoked(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let account = bench.account(organization, "deploy-bot").await;
+    let mut known = bench.credential(&account, "one").await;
+    let newest = secret(1_100);
+    let mut change = bench.change(organization).await;
+    change
+        .add_secret(organization, known.id, &newest)
+        .await
+        .unwrap();
+    let first = known.secrets[0].id;
+    change
+        .set_secret_end(organization, first, Some(at(1_200)))
+        .await
+        .unwrap();
+    change
+        .set_secret_end(organization, newest.id, None)
+        .await
+        .unwrap();
+    change
+        .revoke_secret(organization, first, at(1_150))
+        .await
+        .unwrap();
+    change
+        .set_credential_status(organization, known.id, Status::Revoked, at(1_160))
+        .await
+        .unwrap();
+    let raised = change
+        .raise_credential_generation(organization, known.id)
+        .await;
+    assert_eq!(raised.unwrap(), Generation(2));
+    change.commit(&event_of(organization)).await.unwrap();
+
+    known.secrets.push(StoredSecret {
+        ends_at: None,
+        ..newest
+    });
+    known.secrets[0].ends_at = Some(at(1_200));
+    known.secrets[0].revoked_at = Some(at(1_150));
+    known.status = Status::Revoked;
+    known.generation = Generation(2);
+    let store = bench.reopen().await;
+    let found = store
+        .find_credential(organization, account.id, &Lookup::Id(known.id))
+        .await;
+    assert_same(&found.unwrap().unwrap(), &known);
+
+    // A secret that was revoked is not one that issuance knows.
+    let client = store.find_client(known.client_id).await.unwrap().unwrap();
+    assert_eq!(client.secrets.len(), 1);
+    assert_eq!(client.secrets[0].id, known.secrets[1].id);
+}
+
+pub async fn credentials_are_paged_by_id_and_filtered_by_account(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let one = bench.account(organization, "first-bot").await;
+    let two = bench.account(organization, "second-bot").await;
+    let mut all = Vec::new();
+    for (account, name) in [(&one, "a"), (&two, "a"), (&one, "b")] {
+        all.push(bench.credential(account, name).await);
+    }
+    all.sort_by_key(|credential| credential.id);
+    let store = bench.store();
+    let list = async |accounts, limit, after| -> Vec<Credential> {
+        let page = Page { limit, after };
+        store
+            .list_credentials(organization, accounts, page)
+            .await
+            .unwrap()
+    };
+    let listed = list(None, 201, None).await;
+    assert_eq!(listed.len(), 3);
+    for (listed, made) in listed.iter().zip(&all) {
+        assert_same(listed, made);
+    }
+    let listed = list(None, 1, Some(all[0].id)).await;
+    assert_eq!(listed.len(), 1);
+    assert_same(&listed[0], &all[1]);
+
+    let accounts = [one.id];
+    let of_one: Vec<_> = all
+        .iter()
+        .filter(|credential| credential.account == one.id)
+        .collect();
+    let listed = list(Some(&accounts), 201, None).await;
+    assert_eq!(listed.len(), 2);
+    assert_same(&listed[1], of_one[1]);
+    assert!(
+        list(Some(&accounts), 201, Some(of_one[1].id))
+            .await
+            .is_empty()
+    );
+    assert!(list(Some(&[]), 201, None).await.is_empty());
+}
+
+pub async fn a_removed_credential_takes_its_secrets_and_narrowing_with_it(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let account = bench.account(organization, "deploy-bot").await;
+    let (doomed, other) = (
+        bench.credential(&account, "one").await,
+        bench.credential(&account, "two").await,
+    );
+    let api = bench.api(organization, "app").await.api.id;
+    let mut change = bench.change(organization).await;
+    let narrowing = access([grant(api, "read", Identifiers::All)]);
+    let holder = Holder::Credential(doomed.id);
+    change
+        .replace_access(organization, holder, Some(&narrowing))
+        .await
+        .unwrap();
+    change.commit(&event_of(organization)).await.unwrap();
+    let mut change = bench.change(organization).await;
+    change
+        .remove_credential(organization, doomed.id)
+        .await
+        .unwrap();
+    change.commit(&event_of(organization)).await.unwrap();
+
+    let store = bench.reopen().await;
+    assert!(store.find_client(doomed.client_id).await.unwrap().is_none());
+    assert!(store.find_client(other.client_id).await.unwrap().is_some());
+    assert_eq!(
+        bench.rows("SELECT credential_id FROM secret").await,
+        [other.id.to_string()]
+    );
+    for table in [
+        "access_grant",
+        "access_scope",
+        "access_type",
+        "access_resource",
+    ] {
+        let left = bench.rows(&format!("SELECT holder_id FROM {table}")).await;
+        assert!(left.is_empty(), "{table}");
+    }
+}

@@ -1,0 +1,139 @@
+//! How tokens stand.
+
+use ostler::domain::organization::Generation;
+use ostler::domain::organization::Status;
+use ostler::domain::token::TokenId;
+use ostler::store::RevokedToken;
+
+use crate::store_contract::bench::Bench;
+use crate::store_contract::bench::at;
+use crate::store_contract::bench::event_of;
+use crate::store_contract::bench::instance;
+
+fn token(number: u8) -> TokenId {
+    TokenId::from_bytes([number; 16])
+}
+
+pub async fn a_token_stands_as_its_organization_account_and_credential_do(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let account = bench.account(organization, "deploy-bot").await;
+    let credential = bench.credential(&account, "one").await;
+    let mut change = bench.change(organization).await;
+    change
+        .raise_account_generation(organization, account.id)
+        .await
+        .unwrap();
+    change
+        .raise_credential_generation(organization, credential.id)
+        .await
+        .unwrap();
+    change
+        .raise_credential_generation(organization, credential.id)
+        .await
+        .unwrap();
+    change
+        .set_credential_status(organization, credential.id, Status::Revoked, at(1))
+        .await
+        .unwrap();
+    change.commit(&event_of(organization)).await.unwrap();
+    bench
+        .sql("UPDATE organization SET status = 'disabled', generation = 4")
+        .await
+        .unwrap();
+
+    let store = bench.reopen().await;
+    let found = store
+        .find_token_standing(credential.client_id, token(1))
+        .await;
+    let found = found.unwrap().unwrap();
+    assert_eq!(found.organization, organization);
+    assert_eq!(found.account, account.id);
+    assert_eq!(found.credential, credential.id);
+    assert!(!found.token_is_revoked);
+    assert_eq!(found.standing.epoch, instance().epoch);
+    assert_eq!(
+        found.standing.organization,
+        (Status::Disabled, Generation(4))
+    );
+    assert_eq!(found.standing.account, (Status::Active, Generation(2)));
+    assert_eq!(found.standing.account_ends_at, account.expires_at);
+    assert_eq!(found.standing.credential, (Status::Revoked, Generation(3)));
+
+    let client = store
+        .find_client(credential.client_id)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(client.standing, found.standing);
+}
+
+pub async fn a_token_is_revoked_once_and_stays_revoked(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let account = bench.account(organization, "deploy-bot").await;
+    let client = bench.credential(&account, "one").await.client_id;
+    let revoked = RevokedToken {
+        id: token(1),
+        organization,
+        expires_at: at(5_000),
+    };
+    for is_new in [true, false] {
+        let mut change = bench.change(organization).await;
+        assert_eq!(
+            change.add_revoked_token(&revoked, at(4_000)).await.unwrap(),
+            is_new
+        );
+        if is_new {
+            change.commit(&event_of(organization)).await.unwrap();
+        }
+    }
+    let store = bench.reopen().await;
+    let standing = async |id| {
+        store
+            .find_token_standing(client, id)
+            .await
+            .unwrap()
+            .unwrap()
+    };
+    assert!(standing(token(1)).await.token_is_revoked);
+    assert!(!standing(token(2)).await.token_is_revoked);
+    assert_eq!(
+        store.list_revoked_tokens(at(4_999)).await.unwrap(),
+        [revoked]
+    );
+    assert!(
+        store
+            .list_revoked_tokens(at(5_000))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+pub async fn revoked_tokens_are_forgotten_after_their_end(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    // More than are read or deleted at once.
+    let digits = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3
+                   UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7
+                   UNION ALL SELECT 8 UNION ALL SELECT 9)";
+    let insert = format!(
+        "INSERT INTO revoked_token (jti, organization_id, expires_at, revoked_at)
+         SELECT 'AAAAAAAAAAAAAAAA' || 'A' || a.d || b.d || c.d || e.d || 'A', '{organization}',
+                CASE WHEN a.d < 6 THEN 5000000 ELSE 6000000 END, 0
+         FROM {digits} a, {digits} b, {digits} c, {digits} e"
+    );
+    assert_eq!(bench.sql(&insert).await.unwrap(), 10_000);
+
+    let store = bench.reopen().await;
+    let listed = store.list_revoked_tokens(at(4_000)).await.unwrap();
+    assert_eq!(listed.len(), 10_000);
+    assert!(listed.is_sorted_by_key(|token| token.id.to_string()));
+    assert_eq!(
+        store.list_revoked_tokens(at(5_000)).await.unwrap().len(),
+        4_000
+    );
+
+    assert_eq!(store.remove_revoked_tokens(at(5_000)).await.unwrap(), 0);
+    assert_eq!(store.remove_revoked_tokens(at(5_001)).await.unwrap(), 6_000);
+    let store = bench.reopen().await;
+    assert_eq!(store.list_revoked_tokens(at(0)).await.unwrap().len(), 4_000);
+}
