@@ -5,10 +5,14 @@
 //! - [`dev`]: both, with a demo
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
 
 use crate::app::App;
 use crate::app::open::Ground;
 use crate::app::open::StartError;
+use crate::app::usage::Pace;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::domain::id::ClientId;
@@ -16,6 +20,9 @@ use crate::domain::secret::Secret;
 use crate::http::server::ListenError;
 use crate::http::server::Listeners;
 use crate::shutdown::Shutdown;
+
+/// How long a revocation is kept after the token's own end.
+const REVOCATION_KEPT: Duration = Duration::from_hours(25);
 
 /// Why the server ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -59,8 +66,39 @@ pub async fn serve_on(listeners: Listeners, app: &App, shutdown: &Shutdown) {
         version = env!("CARGO_PKG_VERSION"),
         "serving",
     );
-    listeners.serve(app, shutdown).await;
+    let (served, all_served) = oneshot::channel::<()>();
+    let serving = async {
+        listeners.serve(app, shutdown).await;
+        drop(served);
+    };
+    // Usage is delivered until the last request has been answered, and once more after it.
+    let usage = app.usage.run(Pace::default(), async {
+        let _ = all_served.await;
+    });
+    tokio::join!(serving, usage, forget_expired_revocations(app, shutdown));
     tracing::info!("stopped");
+}
+
+/// A revoked token's row goes some time after the token's own end: by then every clock agrees that
+/// it is over.
+async fn forget_expired_revocations(app: &App, shutdown: &Shutdown) {
+    let mut hourly = tokio::time::interval(Duration::from_hours(1));
+    loop {
+        tokio::select! {
+            () = shutdown.triggered() => return,
+            _ = hourly.tick() => {}
+        }
+        let before = app.clock.now().saturating_sub(REVOCATION_KEPT);
+        let removed = match before {
+            Ok(before) => app.store.remove_revoked_tokens(before).await,
+            Err(_) => continue,
+        };
+        match removed {
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(count, "forgot revocations of expired tokens"),
+            Err(error) => tracing::warn!(%error, "revocations of expired tokens were not removed"),
+        }
+    }
 }
 
 /// Initialises the store that `config` names. `hand_over` shows the credential to somebody; the
