@@ -25,6 +25,11 @@ pub mod throttle;
 pub mod tokens;
 pub mod usage;
 
+/// The faults that an action may end with, for those who answer it.
+pub use crate::jwt::SignError;
+/// The faults that an action may end with, for those who answer it.
+pub use crate::store::StoreError;
+
 use std::future::Future;
 use std::sync::Arc;
 

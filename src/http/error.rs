@@ -11,10 +11,10 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use serde::Serialize;
 
+use crate::app::SignError;
+use crate::app::StoreError;
 use crate::app::throttle::RetryAfter;
-use crate::jwt::SignError;
 use crate::oauth::refusal::Refusal;
-use crate::store::StoreError;
 
 /// Seconds after which it makes sense to ask an unavailable server again.
 const RETRY_AFTER_SECS: u64 = 1;
