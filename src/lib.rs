@@ -1,6 +1,7 @@
 //! Ostler: an OAuth 2.0 authorization server for non-human identities.
 
 pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;

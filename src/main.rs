@@ -1,3 +1,7 @@
-//! The `ostler` binary.
+//! The `ostler` binary; everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ostler::cli::main()
+}

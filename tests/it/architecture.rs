@@ -68,6 +68,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "config",
             "domain",
             "http",
+            "jwt",
             "oauth",
             "run",
             "shutdown",

@@ -1,0 +1,170 @@
+//! The shell: `ostler <noun> <verb>`.
+//!
+//! It talks to a server over HTTP like any other client, as the identity that flags, environment or
+//! a profile name ([`connection`]). Data goes to standard output and everything else to standard
+//! error; the exit code tells a script how it ended ([`failure::Exit`]).
+//!
+//! A secret never comes from the command line ([`exposed`]), goes to a pipe only when that was asked
+//! for ([`secret_sink`]), and is in no failure. What other people wrote cannot steer the terminal
+//! that it is shown on ([`terminal`]).
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "the docs of flags are help texts, where backticks would be shown"
+)]
+
+mod account;
+mod api;
+mod authorization_server;
+mod client;
+mod config;
+mod connection;
+mod credential;
+mod environment;
+mod exposed;
+mod failure;
+mod files;
+mod grant;
+mod input;
+mod key;
+mod lifetime;
+mod list;
+mod organization;
+mod output;
+mod problem;
+mod profile;
+mod resource;
+mod scope;
+mod secret_sink;
+mod secret_source;
+mod session;
+mod settings;
+mod shell;
+mod terminal;
+mod token;
+mod topics;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use clap::Parser;
+use clap::Subcommand;
+
+use environment::Environment;
+use failure::Failure;
+use grant::type_flags;
+use shell::Noun;
+use shell::Shell;
+
+const AFTER_HELP: &str = "\
+Try `ostler help environment` for servers, identities and profiles, and `ostler help exit-codes`.";
+
+/// An OAuth 2.0 authorization server for scripts, services and other machines
+#[derive(Debug, Parser)]
+#[command(name = "ostler", version, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check the configuration
+    #[command(subcommand)]
+    Config(config::Verb),
+    /// Service accounts: the identities of machines
+    Account(Noun<account::Verb>),
+    /// Credentials: the ways in which an account proves itself
+    Credential(Noun<credential::Verb>),
+    /// Organizations: the tenants
+    Org(Noun<organization::Verb>),
+    /// APIs: what tokens are for
+    Api(Noun<api::Verb>),
+    /// Scopes: what tokens may do at an API
+    Scope(Noun<scope::Verb>),
+    /// Resources: the things inside an API that access can be limited to
+    Resource(Noun<resource::Verb>),
+    /// Signing keys
+    Key(Noun<key::Verb>),
+    /// Access tokens: get one, look into one, check one
+    Token(Noun<token::Verb>),
+    #[command(hide = true, about = topics::EXIT_CODES, help_template = "{about}\n")]
+    ExitCodes,
+    #[command(hide = true, about = topics::ENVIRONMENT, help_template = "{about}\n")]
+    Environment,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let ended = match exposed::find(&arguments) {
+        Some(failure) => Err(failure),
+        None => match Cli::try_parse_from(type_flags::carried(arguments, &Cli::command())) {
+            Ok(cli) => run(cli.command),
+            Err(help_or_mistake) => {
+                // Nobody has to read it.
+                let _ = help_or_mistake.print();
+                return u8::try_from(help_or_mistake.exit_code())
+                    .unwrap_or(1)
+                    .into();
+            }
+        },
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            terminal::note(&failure.to_string());
+            failure.exit().code().into()
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    let environment = Environment::of_process();
+    match command {
+        Command::Config(verb) => config::run(&environment, &verb),
+        Command::Account(noun) => remote(environment, noun, account::run),
+        Command::Credential(noun) => remote(environment, noun, credential::run),
+        Command::Org(noun) => remote(environment, noun, organization::run),
+        Command::Api(noun) => remote(environment, noun, api::run),
+        Command::Scope(noun) => remote(environment, noun, scope::run),
+        Command::Resource(noun) => remote(environment, noun, resource::run),
+        Command::Key(noun) => remote(environment, noun, key::run),
+        Command::Token(noun) => remote(environment, noun, token::run),
+        Command::ExitCodes => terminal::print(&format!("{}\n", topics::EXIT_CODES)),
+        Command::Environment => terminal::print(&format!("{}\n", topics::ENVIRONMENT)),
+    }
+}
+
+/// Runs a verb that talks to a server, until it is done or somebody presses Ctrl-C.
+fn remote<V: Subcommand>(
+    environment: Environment,
+    noun: Noun<V>,
+    verb: impl AsyncFnOnce(&Shell, V) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let shell = Shell::new(environment, noun.connection, noun.output);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    let ended = runtime.block_on(async {
+        tokio::select! {
+            ended = verb(&shell, noun.verb) => ended,
+            Ok(()) = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+        }
+    });
+    // A thread may still wait for input that nobody gives.
+    runtime.shutdown_background();
+    ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
+}

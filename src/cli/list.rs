@@ -1,0 +1,119 @@
+//! Lists: all pages of them, or one.
+
+use clap::Args;
+use serde_json::Value;
+use serde_json::json;
+use url::form_urlencoded;
+
+use super::failure::Failure;
+use super::output::Document;
+use super::session::Session;
+
+/// The most things on a page, as the API has it.
+const PAGE: u32 = 200;
+
+/// The most pages that are fetched in one go: 200,000 things.
+const MAX_PAGES: usize = 1000;
+
+/// The flags of every list.
+#[derive(Args, Clone, Debug, Default)]
+pub struct PageArgs {
+    /// Only one page of at most N (1 to 200); all pages when left out
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
+    limit: Option<u32>,
+    /// Where that page begins: the `next_cursor` of the one before
+    #[arg(long, value_name = "CURSOR", requires = "limit")]
+    cursor: Option<String>,
+}
+
+impl Session {
+    /// Reads a list, filtered by these parameters; absent ones are left out.
+    pub async fn list(
+        &self,
+        path: &str,
+        filters: &[(&str, Option<&str>)],
+        page: &PageArgs,
+    ) -> Result<Document, Failure> {
+        let limit = page.limit.unwrap_or(PAGE);
+        let query = |cursor: Option<&str>| with_query(path, filters, limit, cursor);
+        let first = self.read(&query(page.cursor.as_deref())).await?;
+        let mut document = Document::of(&first)?;
+        if page.limit.is_some() {
+            return Ok(document);
+        }
+        for _ in 1..MAX_PAGES {
+            let Some(cursor) = next_cursor(&document.value) else {
+                return Ok(document);
+            };
+            let next = self.read(&query(Some(&cursor))).await?.json()?;
+            document = joined(document, next);
+        }
+        Err(Failure::failed("there is more than fits in one list")
+            .fix("narrow it with a filter, or go page by page with --limit and --cursor"))
+    }
+}
+
+fn with_query(
+    path: &str,
+    filters: &[(&str, Option<&str>)],
+    limit: u32,
+    cursor: Option<&str>,
+) -> String {
+    let start = format!("{path}?");
+    let query_at = start.len();
+    let mut query = form_urlencoded::Serializer::for_suffix(start, query_at);
+    query.append_pair("limit", &limit.to_string());
+    for (name, value) in filters {
+        if let Some(value) = value {
+            query.append_pair(name, value);
+        }
+    }
+    if let Some(cursor) = cursor {
+        query.append_pair("cursor", cursor);
+    }
+    query.finish()
+}
+
+fn next_cursor(page: &Value) -> Option<String> {
+    page.get("next_cursor")?.as_str().map(str::to_owned)
+}
+
+/// Two pages as one, in the form of a page.
+fn joined(document: Document, next: Value) -> Document {
+    let mut value = document.value;
+    value["next_cursor"] = next.get("next_cursor").cloned().unwrap_or(Value::Null);
+    if let (Some(Value::Array(items)), Value::Object(mut next)) = (value.get_mut("items"), next)
+        && let Some(Value::Array(more)) = next.get_mut("items")
+    {
+        items.append(more);
+    } else {
+        // Without items there is nothing to go on with.
+        value["next_cursor"] = json!(null);
+    }
+    Document::from(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_encoded_and_has_only_what_was_said() {
+        let filters = [("q", Some("a b&c")), ("status", None)];
+        assert_eq!(
+            with_query("/admin/v1/x", &filters, 200, Some("c/=")),
+            "/admin/v1/x?limit=200&q=a+b%26c&cursor=c%2F%3D"
+        );
+    }
+
+    #[test]
+    fn pages_join_into_one() {
+        let first = Document::from(json!({"items": [1, 2], "next_cursor": "c"}));
+        let whole = joined(first, json!({"items": [3], "next_cursor": null}));
+        assert_eq!(
+            whole.value,
+            json!({"items": [1, 2, 3], "next_cursor": null})
+        );
+        assert_eq!(whole.text, r#"{"items":[1,2,3],"next_cursor":null}"#);
+    }
+}

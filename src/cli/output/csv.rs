@@ -1,0 +1,38 @@
+//! Comma-separated values ([RFC 4180]).
+//!
+//! [RFC 4180]: https://www.rfc-editor.org/rfc/rfc4180
+
+use serde_json::Value;
+
+use super::View;
+use super::cell;
+use super::is_list;
+use super::things;
+
+/// The header and a row for each thing: the columns of a list, all members of a single thing.
+pub fn render(value: &Value, view: &View) -> String {
+    let mut members: Vec<&str> = view.columns.iter().map(|(_, member)| *member).collect();
+    if let (false, Value::Object(all)) = (is_list(value), value) {
+        members = all.keys().map(String::as_str).collect();
+    }
+    let mut text = row(members.iter().map(|member| (*member).to_owned()));
+    for thing in things(value) {
+        text.push_str(&row(members
+            .iter()
+            .map(|member| cell::text(&thing[*member]))));
+    }
+    text
+}
+
+fn row(fields: impl Iterator<Item = String>) -> String {
+    let fields: Vec<String> = fields.map(quoted).collect();
+    format!("{}\r\n", fields.join(","))
+}
+
+fn quoted(field: String) -> String {
+    if field.contains(['"', ',', '\r', '\n']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field
+    }
+}

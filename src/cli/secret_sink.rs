@@ -1,0 +1,237 @@
+//! Where a new secret goes. It is handed over once, and never to a log by accident: without a
+//! terminal the caller has to say where it should go, before anything is made.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::ValueEnum;
+use serde_json::Value;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::failure::Failure;
+use super::files::NewFile;
+use super::output::Document;
+use super::output::Format;
+use super::output::Output;
+use super::output::View;
+use super::terminal;
+
+/// The flags of every command that makes a secret.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "The new secret")]
+pub struct SecretArgs {
+    /// Write it to this new file (0600), and show it nowhere
+    #[arg(long, value_name = "FILE")]
+    secret_out: Option<PathBuf>,
+    /// The form of that file: env (OSTLER_URL, OSTLER_CLIENT_ID, OSTLER_CLIENT_SECRET) or json
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "env",
+        requires = "secret_out",
+        hide_possible_values = true
+    )]
+    secret_format: SecretFormat,
+}
+
+/// The form of a file with a secret.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub enum SecretFormat {
+    /// `OSTLER_URL`, `OSTLER_CLIENT_ID` and `OSTLER_CLIENT_SECRET`, as a shell or Docker reads them
+    #[default]
+    Env,
+    /// `issuer`, `client_id` and `client_secret` as a JSON object
+    Json,
+}
+
+/// A place that waits for a secret.
+#[derive(Debug)]
+pub struct SecretSink {
+    file: Option<(NewFile, SecretFormat)>,
+    output: Output,
+}
+
+impl SecretArgs {
+    /// Makes the place ready. It fails before a secret is made that nobody would see.
+    pub fn sink(&self, output: Output) -> Result<SecretSink, Failure> {
+        let file = match &self.secret_out {
+            Some(path) => Some((NewFile::create(path)?, self.secret_format)),
+            None => None,
+        };
+        match output.format {
+            _ if file.is_some() => {}
+            Some(Format::Id) => {
+                return Err(Failure::usage("with -o id the new secret would be lost")
+                    .fix("add --secret-out FILE, or use -o json"));
+            }
+            None if !output.is_terminal => {
+                return Err(Failure::usage(
+                    "the new secret would go to a pipe, and perhaps to a log",
+                )
+                .fix("say where it goes: --secret-out FILE, or -o json"));
+            }
+            _ => {}
+        }
+        Ok(SecretSink { file, output })
+    }
+}
+
+impl SecretSink {
+    /// Hands over the secret of the credential at `pointer` in the answer, and shows the answer.
+    pub fn hand_over(
+        self,
+        issuer: &str,
+        mut answer: Document,
+        pointer: &str,
+        view: &View,
+    ) -> Result<(), Failure> {
+        let Some((file, format)) = self.file else {
+            self.output.show(&answer, view)?;
+            if self.output.is_terminal {
+                terminal::note(
+                    "This secret is shown once, and cannot be shown again: store it now.",
+                );
+            }
+            return Ok(());
+        };
+        let mut nothing = Value::Null;
+        let credential = answer.value.pointer_mut(pointer).unwrap_or(&mut nothing);
+        let text = in_form(format, issuer, credential)?;
+        let name = file.path().display().to_string();
+        file.finish(&text).map_err(|failure| {
+            failure.fix("the secret is lost: make another with `ostler credential rotate`")
+        })?;
+        let hint = hint(credential);
+        credential["client_secret"] = Value::Null;
+        self.output.show(&Document::from(answer.value), view)?;
+        terminal::note(&format!(
+            "✓ new secret{hint} written to {name} (0600, shown nowhere else)"
+        ));
+        Ok(())
+    }
+}
+
+fn in_form(
+    format: SecretFormat,
+    issuer: &str,
+    credential: &Value,
+) -> Result<Zeroizing<String>, Failure> {
+    let (Some(id), Some(secret)) = (
+        credential["client_id"].as_str(),
+        credential["client_secret"].as_str(),
+    ) else {
+        return Err(Failure::failed(
+            "the server made a credential and answered without its secret",
+        )
+        .fix("make another with `ostler credential rotate`"));
+    };
+    Ok(Zeroizing::new(match format {
+        SecretFormat::Env => {
+            format!("OSTLER_URL={issuer}\nOSTLER_CLIENT_ID={id}\nOSTLER_CLIENT_SECRET={secret}\n")
+        }
+        SecretFormat::Json => {
+            let object = json!({"issuer": issuer, "client_id": id, "client_secret": secret});
+            format!("{object}\n")
+        }
+    }))
+}
+
+/// The last characters of the secret, by which people tell secrets apart.
+fn hint(credential: &Value) -> String {
+    let newest = credential["secrets"].as_array().and_then(|secrets| {
+        let mut live = secrets.iter().filter(|secret| secret["status"] == "active");
+        live.next_back()?["hint"].as_str()
+    });
+    newest.map_or_else(String::new, |hint| {
+        format!(" …{}", terminal::printable(hint))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const PIPE: Output = Output {
+        format: None,
+        is_terminal: false,
+    };
+    const VIEW: View = View {
+        columns: &[],
+        id: "id",
+    };
+
+    fn to(path: PathBuf, secret_format: SecretFormat) -> SecretArgs {
+        SecretArgs {
+            secret_out: Some(path),
+            secret_format,
+        }
+    }
+
+    fn answer() -> Document {
+        Document::from(
+            json!({"id": "cred_1", "client_id": "sac_1", "client_secret": "ostler_cs_1",
+            "secrets": [{"hint": "9aQ2", "status": "overlap"}, {"hint": "Xk3f", "status": "active"}]}),
+        )
+    }
+
+    #[test]
+    fn a_secret_does_not_go_to_a_pipe_by_accident() {
+        let nowhere = SecretArgs::default();
+        assert!(nowhere.sink(PIPE).is_err());
+        for (format, is_terminal, fine) in [
+            (Some(Format::Json), false, true),
+            (Some(Format::Csv), false, true),
+            (Some(Format::Id), true, false),
+            (None, true, true),
+        ] {
+            let output = Output {
+                format,
+                is_terminal,
+            };
+            assert_eq!(nowhere.sink(output).is_ok(), fine, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_takes_the_secret() {
+        let directory = TempDir::new().unwrap();
+        for (format, text) in [
+            (
+                SecretFormat::Env,
+                "OSTLER_URL=https://a.example\nOSTLER_CLIENT_ID=sac_1\n\
+                 OSTLER_CLIENT_SECRET=ostler_cs_1\n",
+            ),
+            (
+                SecretFormat::Json,
+                "{\"issuer\":\"https://a.example\",\"client_id\":\"sac_1\",\
+                 \"client_secret\":\"ostler_cs_1\"}\n",
+            ),
+        ] {
+            let path = directory.path().join(format!("{format:?}"));
+            let sink = to(path.clone(), format).sink(PIPE).unwrap();
+            sink.hand_over("https://a.example", answer(), "", &VIEW)
+                .unwrap();
+            assert_eq!(fs::read_to_string(path).unwrap(), text);
+        }
+        assert_eq!(hint(&answer().value), " …Xk3f");
+    }
+
+    #[test]
+    fn a_command_that_fails_leaves_no_file() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("secret.env");
+        let sink = to(path.clone(), SecretFormat::Env).sink(PIPE).unwrap();
+        let without = Document::from(json!({"client_id": "sac_1", "client_secret": null}));
+        assert!(
+            sink.hand_over("https://a.example", without, "", &VIEW)
+                .is_err()
+        );
+        assert!(!path.exists());
+    }
+}
