@@ -5,7 +5,7 @@
 //!
 //! - [`directory`]: what the OAuth endpoints know of clients and tokens; the only way from a request
 //!   to those facts
-//! - [`clients`]: a client authenticates
+//! - [`clients`]: a client authenticates; [`issuance`] gives it a token
 //! - [`tokens`]: whether a token that comes back is active; [`introspection`] tells others, and
 //!   [`revocation`] takes one back
 //! - [`change`]: how a durable change is made, to its end, with its audit event and its effects
@@ -19,6 +19,7 @@ pub mod clients;
 pub mod directory;
 pub mod init;
 pub mod introspection;
+pub mod issuance;
 pub mod open;
 pub mod revocation;
 pub mod throttle;
@@ -26,7 +27,6 @@ pub mod tokens;
 pub mod usage;
 
 /// The faults that an action may end with, for those who answer it.
-pub use crate::jwt::SignError;
 /// The faults that an action may end with, for those who answer it.
 pub use crate::store::StoreError;
 

@@ -23,7 +23,7 @@ use crate::keys::pepper::Pepper;
 use crate::keys::server_key::ServerKey;
 use crate::live::LiveState;
 use crate::live::memory::MemoryLive;
-use crate::live::redis;
+use crate::live::redis::DEADLINE;
 use crate::live::redis::InvalidRedisUrl;
 use crate::live::redis::Namespace;
 use crate::live::redis::RedisLive;
@@ -196,7 +196,7 @@ impl Ground {
         let names = Namespace::new(&self.config.server.issuer, instance.epoch);
         Ok(match &self.config.redis.url {
             None => Arc::new(MemoryLive::new(clock)),
-            Some(url) => Arc::new(RedisLive::connect(url, names, redis::DEADLINE, clock).await?),
+            Some(url) => Arc::new(RedisLive::connect(url, names, DEADLINE, clock).await?),
         })
     }
 

@@ -11,9 +11,12 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use serde::Serialize;
 
-use crate::app::SignError;
 use crate::app::StoreError;
+use crate::app::clients::NotLetIn;
+use crate::app::issuance::NotIssued;
+use crate::app::revocation::NotRevoked;
 use crate::app::throttle::RetryAfter;
+use crate::app::tokens::BearerRefused;
 use crate::oauth::refusal::Refusal;
 
 /// Seconds after which it makes sense to ask an unavailable server again.
@@ -31,9 +34,50 @@ pub enum Error {
     /// The store could not answer; nothing else may be made of that.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A token could not be signed.
-    #[error(transparent)]
-    Sign(#[from] SignError),
+    /// More is asked for than can be done at the moment.
+    #[error("too much is waiting")]
+    Busy,
+    /// The server has made a mistake.
+    #[error("the server has made a mistake")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<BearerRefused> for Error {
+    fn from(reason: BearerRefused) -> Self {
+        match reason {
+            BearerRefused::Refused(refusal) => Self::Refused(refusal),
+            BearerRefused::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<NotRevoked> for Error {
+    fn from(reason: NotRevoked) -> Self {
+        match reason {
+            NotRevoked::Refused(refusal) => Self::Refused(refusal),
+            NotRevoked::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<NotLetIn> for Error {
+    fn from(reason: NotLetIn) -> Self {
+        match reason {
+            NotLetIn::Refused(refusal) => Self::Refused(refusal),
+            NotLetIn::Throttled(wait) => Self::Throttled(wait),
+            NotLetIn::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<NotIssued> for Error {
+    fn from(reason: NotIssued) -> Self {
+        match reason {
+            NotIssued::Refused(refusal) => Self::Refused(refusal),
+            NotIssued::Busy => Self::Busy,
+            NotIssued::Failed(error) => Self::Failed(error.into()),
+        }
+    }
 }
 
 /// RFC 6749 section 5.2.
@@ -54,13 +98,13 @@ impl IntoResponse for Error {
                 let retry = [(header::RETRY_AFTER, wait.seconds)];
                 (retry, answer(status, "invalid_client", text)).into_response()
             }
-            Self::Store(_) | Self::Sign(SignError::Busy) => {
+            Self::Store(_) | Self::Busy => {
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 let text = "the server cannot answer at the moment";
                 let retry = [(header::RETRY_AFTER, RETRY_AFTER_SECS)];
                 (retry, answer(status, "temporarily_unavailable", text)).into_response()
             }
-            Self::Sign(_) => {
+            Self::Failed(_) => {
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
                 answer(status, "server_error", "the server has made a mistake")
             }
@@ -77,7 +121,7 @@ impl Error {
             }
             Self::Throttled(_) => tracing::info!("refused: {self}"),
             Self::Store(error) => tracing::error!(reason = source, "{error}"),
-            Self::Sign(error) => tracing::error!(reason = source, "{error}"),
+            Self::Busy | Self::Failed(_) => tracing::error!(reason = source, "{self}"),
         }
     }
 }

@@ -9,11 +9,11 @@ use super::refusal::Refusal;
 pub enum Authorization<'a> {
     /// There is no such header.
     Absent,
-    /// [RFC 7617 §2]: the text after the scheme, still in base64.
+    /// Basic ([RFC 7617 §2]): the text after the scheme, still in base64.
     ///
     /// [RFC 7617 §2]: https://www.rfc-editor.org/rfc/rfc7617#section-2
     Basic(&'a [u8]),
-    /// [RFC 6750 §2.1]: an access token; empty when it is no text at all.
+    /// A bearer token ([RFC 6750 §2.1]); empty when it is no text at all.
     ///
     /// [RFC 6750 §2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
     Bearer(&'a str),

@@ -61,6 +61,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "run",
+        &["app", "clock", "config", "domain", "http", "shutdown"],
+    ),
+    (
         "cli",
         &[
             "app",

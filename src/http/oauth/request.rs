@@ -11,9 +11,6 @@ use axum::http::header;
 use crate::app::App;
 use crate::app::clients;
 use crate::app::clients::From;
-use crate::app::clients::NotLetIn;
-use crate::app::revocation::NotRevoked;
-use crate::app::tokens::BearerRefused;
 use crate::domain::id::RequestId;
 use crate::http::address::ClientAddress;
 use crate::http::error::Error;
@@ -93,33 +90,5 @@ impl OAuthRequest {
             .get_all(name)
             .iter()
             .map(|value| value.as_bytes())
-    }
-}
-
-impl std::convert::From<BearerRefused> for Error {
-    fn from(reason: BearerRefused) -> Self {
-        match reason {
-            BearerRefused::Refused(refusal) => Self::Refused(refusal),
-            BearerRefused::Store(error) => Self::Store(error),
-        }
-    }
-}
-
-impl std::convert::From<NotRevoked> for Error {
-    fn from(reason: NotRevoked) -> Self {
-        match reason {
-            NotRevoked::Refused(refusal) => Self::Refused(refusal),
-            NotRevoked::Store(error) => Self::Store(error),
-        }
-    }
-}
-
-impl std::convert::From<NotLetIn> for Error {
-    fn from(reason: NotLetIn) -> Self {
-        match reason {
-            NotLetIn::Refused(refusal) => Self::Refused(refusal),
-            NotLetIn::Throttled(wait) => Self::Throttled(wait),
-            NotLetIn::Store(error) => Self::Store(error),
-        }
     }
 }

@@ -9,15 +9,11 @@ use axum::response::Response;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::app::clients;
+use crate::app::issuance;
+use crate::app::issuance::Issued;
 use crate::domain::located::LocatedDetails;
 use crate::domain::scope::ScopeSet;
-use crate::domain::usage::UsageKind;
 use crate::http::error::Error;
-use crate::oauth::grant;
-use crate::oauth::grant::Facts;
-use crate::oauth::grant::Lifetimes;
-use crate::random;
 
 use super::UNCACHED;
 use super::request::OAuthRequest;
@@ -36,42 +32,29 @@ struct TokenReply<'a> {
     authorization_details: LocatedDetails<'a>,
 }
 
-/// Answers with a token. Nothing is stored for it.
+impl<'a> From<&'a Issued> for TokenReply<'a> {
+    fn from(issued: &'a Issued) -> Self {
+        let claims = &issued.claims;
+        Self {
+            access_token: issued.token.as_str(),
+            token_type: "Bearer",
+            expires_in: claims.expires_at - claims.issued_at,
+            scope: &claims.scopes,
+            authorization_details: LocatedDetails {
+                details: &claims.details,
+                audience: &claims.audience,
+            },
+        }
+    }
+}
+
+/// Answers with a token.
 pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
     let form = request.form()?;
     let client = request.client(&app, &form).await?;
-    let now = app.clock.now();
-    let facts = Facts {
-        client: &client,
-        ostler: &app.ostler,
-        lifetimes: Lifetimes {
-            default: app.config.tokens.lifetime,
-            max: app.config.tokens.max_lifetime,
-        },
-        now,
-    };
-    let granted = grant::decide(&form, &facts)?;
-    let (settings, expires_in) = (granted.api.token, granted.lifetime_secs());
-    let claims = granted.into_claims(random::token_id());
+    let issued = issuance::issue(&app, &client, &form, request.from()).await?;
 
-    let token = app
-        .key_ring
-        .prepare(settings.typ, settings.signing_alg, &claims)?;
-    grant::check_size(token.len(), app.config.tokens.max_bytes)?;
-    let token = token.sign().await?;
-    clients::note(&app, &client, UsageKind::Issued, request.from(), now);
-
-    let reply = TokenReply {
-        access_token: token.as_str(),
-        token_type: "Bearer",
-        expires_in,
-        scope: &claims.scopes,
-        authorization_details: LocatedDetails {
-            details: &claims.details,
-            audience: &claims.audience,
-        },
-    };
-    let end = client.end_to_announce(now).map(|end| end.to_string());
-    let announced = AppendHeaders(end.map(|end| (SECRET_EXPIRES_AT, end)));
-    Ok((UNCACHED, announced, Json(reply)).into_response())
+    let end = issued.secret_ends_at.map(|end| end.to_string());
+    let end = AppendHeaders(end.map(|end| (SECRET_EXPIRES_AT, end)));
+    Ok((UNCACHED, end, Json(TokenReply::from(&issued))).into_response())
 }

@@ -1,0 +1,90 @@
+//! A token is issued: `oauth` decides, `jwt` signs, the use is noted. Nothing is stored.
+
+use jiff::Timestamp;
+
+use crate::domain::token::Claims;
+use crate::domain::usage::UsageKind;
+use crate::jwt::AccessToken;
+use crate::jwt::SignError;
+use crate::oauth::client_auth::AuthenticatedClient;
+use crate::oauth::form::Form;
+use crate::oauth::grant;
+use crate::oauth::grant::Facts;
+use crate::oauth::grant::Lifetimes;
+use crate::oauth::refusal::Refusal;
+use crate::random;
+
+use super::App;
+use super::clients;
+use super::clients::From;
+
+/// A token, and what it says.
+pub struct Issued {
+    /// The token.
+    pub token: AccessToken,
+    /// What it says.
+    pub claims: Claims,
+    /// The end of the secret that was used, when its user should know of it.
+    pub secret_ends_at: Option<Timestamp>,
+}
+
+/// Why no token was issued.
+#[derive(Debug, thiserror::Error)]
+pub enum NotIssued {
+    /// The client may not have it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// More signatures are asked for than can be made; try again soon.
+    #[error("too many signatures are waiting")]
+    Busy,
+    /// It could not be signed.
+    #[error(transparent)]
+    Failed(SignError),
+}
+
+impl std::convert::From<SignError> for NotIssued {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Busy => Self::Busy,
+            other => Self::Failed(other),
+        }
+    }
+}
+
+/// Issues what the authenticated `client` asks for in `form`.
+pub async fn issue(
+    app: &App,
+    client: &AuthenticatedClient,
+    form: &Form<'_>,
+    from: From<'_>,
+) -> Result<Issued, NotIssued> {
+    let now = app.clock.now();
+    let granted = grant::decide(form, &facts(app, client, now))?;
+    let settings = granted.api.token;
+    let claims = granted.into_claims(random::token_id());
+
+    let token = app
+        .key_ring
+        .prepare(settings.typ, settings.signing_alg, &claims)?;
+    grant::check_size(token.len(), app.config.tokens.max_bytes)?;
+    let token = token.sign().await?;
+
+    clients::note(app, client, UsageKind::Issued, from, now);
+    Ok(Issued {
+        token,
+        claims,
+        secret_ends_at: client.end_to_announce(now),
+    })
+}
+
+fn facts<'a>(app: &'a App, client: &'a AuthenticatedClient, now: Timestamp) -> Facts<'a> {
+    Facts {
+        client,
+        ostler: &app.ostler,
+        lifetimes: Lifetimes {
+            default: app.config.tokens.lifetime,
+            max: app.config.tokens.max_lifetime,
+        },
+        now,
+    }
+}
