@@ -182,7 +182,7 @@ mod tests {
             "[[]]",
             "[1]",
             r#"["project"]"#,
-            r#"[{}]"#,
+            "[{}]",
             r#"[{"type":"project"}]"#,
             r#"[{"identifiers":["A"]}]"#,
             r#"[{"type":"repo","identifiers":["A"]}]"#,

@@ -16,6 +16,7 @@ use oxide_auth::code_grant::client_credentials::Error;
 use oxide_auth::code_grant::client_credentials::Input;
 use oxide_auth::code_grant::client_credentials::Output;
 use oxide_auth::code_grant::client_credentials::Request;
+use oxide_auth::code_grant::error::AccessTokenError;
 use oxide_auth::code_grant::error::AccessTokenErrorType;
 use oxide_auth::primitives::grant::Extensions;
 use oxide_auth::primitives::registrar::BoundClient;
@@ -124,7 +125,7 @@ fn pre_grant(client: &BoundClient<'static>) -> PreGrant {
 
 /// All that the machine can find wrong with what it is shown is the grant type.
 fn refusal(mut error: Error) -> Refusal {
-    match error.description().map(|description| description.kind()) {
+    match error.description().map(AccessTokenError::kind) {
         Some(AccessTokenErrorType::UnsupportedGrantType) => Refusal::UnsupportedGrantType,
         _ => Refusal::invalid_request("grant_type is missing"),
     }
