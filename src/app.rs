@@ -42,6 +42,7 @@ use crate::keys::pepper::Pepper;
 use crate::keys::server_key::ServerKey;
 use crate::live::LiveState;
 use crate::store::Store;
+use crate::telemetry::registry::Registry;
 
 use directory::Directory;
 use throttle::Throttle;
@@ -67,6 +68,8 @@ pub struct Parts {
     pub usage: UsageRecorder,
     /// How many guesses are too many.
     pub throttle: Throttle,
+    /// What is counted and measured.
+    pub registry: Registry,
     /// The built-in API: this very server.
     pub ostler: Arc<Api>,
     /// The signing keys.

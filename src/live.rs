@@ -8,6 +8,7 @@
 //! - [`redis`]: in Redis, for several nodes
 //! - [`failures`]: what is counted against guessing, and in which window of time
 
+pub mod counters;
 mod expiring;
 pub mod failures;
 pub mod memory;

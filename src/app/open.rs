@@ -22,17 +22,20 @@ use crate::keys::file::KeyFileError;
 use crate::keys::pepper::Pepper;
 use crate::keys::server_key::ServerKey;
 use crate::live::LiveState;
+use crate::live::counters::LiveCounters;
 use crate::live::memory::MemoryLive;
 use crate::live::redis::DEADLINE;
 use crate::live::redis::InvalidRedisUrl;
 use crate::live::redis::Namespace;
 use crate::live::redis::RedisLive;
+use crate::live::redis::RedisOptions;
 use crate::store::Instance;
 use crate::store::OpenError;
 use crate::store::SqlOptions;
 use crate::store::SqlStore;
 use crate::store::Store;
 use crate::store::StoreError;
+use crate::telemetry::registry::Registry;
 
 use super::App;
 use super::Parts;
@@ -174,10 +177,13 @@ impl Ground {
         let issuer = Audience::parse(self.config.server.issuer.as_str())
             .expect("an issuer follows the rule of audiences");
         let directory = self.directory().await?;
-        let live = self.live(&instance).await?;
+        let registry = Registry::new();
+        let live = self.live(&instance, &registry).await?;
+        let limit = self.config.limits.failed_auth_per_minute;
         Ok(App(Arc::new(Parts {
-            usage: UsageRecorder::new(Arc::clone(&self.store), Arc::clone(&live)),
-            throttle: Throttle::new(Arc::clone(&live), self.config.limits.failed_auth_per_minute),
+            usage: UsageRecorder::new(Arc::clone(&self.store), Arc::clone(&live), &registry),
+            throttle: Throttle::new(Arc::clone(&live), limit, &registry),
+            registry,
             clock: self.clock,
             live,
             directory,
@@ -191,13 +197,24 @@ impl Ground {
         })))
     }
 
-    async fn live(&self, instance: &Instance) -> Result<Arc<dyn LiveState>, StartError> {
+    async fn live(
+        &self,
+        instance: &Instance,
+        registry: &Registry,
+    ) -> Result<Arc<dyn LiveState>, StartError> {
         let clock = Arc::clone(&self.clock);
-        let names = Namespace::new(&self.config.server.issuer, instance.epoch);
-        Ok(match &self.config.redis.url {
-            None => Arc::new(MemoryLive::new(clock)),
-            Some(url) => Arc::new(RedisLive::connect(url, names, DEADLINE, clock).await?),
-        })
+        let counters = LiveCounters::new(|name, help| registry.counter(name, help, &[]));
+        let Some(url) = &self.config.redis.url else {
+            return Ok(Arc::new(MemoryLive::new(clock, &counters)));
+        };
+        let options = RedisOptions {
+            url: url.clone(),
+            names: Namespace::new(&self.config.server.issuer, instance.epoch),
+            deadline: DEADLINE,
+        };
+        Ok(Arc::new(
+            RedisLive::connect(options, clock, counters).await?,
+        ))
     }
 
     async fn directory(&self) -> Result<Directory, StoreError> {

@@ -14,12 +14,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use metrics::Counter;
 use percent_encoding::percent_decode_str;
 
 use crate::live::LiveState;
 use crate::live::failures::FailureCounter;
 use crate::live::failures::FailureCounts;
 use crate::live::failures::Window;
+use crate::telemetry::registry::Registry;
 
 /// The span that the limit is about.
 const MINUTE: Duration = Duration::from_mins(1);
@@ -41,6 +43,7 @@ pub struct Throttle {
     limit: Option<u32>,
     /// Counts while the live state does not answer.
     local: FailureCounts,
+    throttled: Counter,
 }
 
 /// How long a guesser must wait, in whole seconds: the value of `Retry-After`
@@ -55,11 +58,26 @@ pub struct RetryAfter {
 
 impl Throttle {
     /// Allows `failed_auth_per_minute` failures; `None` = any number.
-    pub fn new(live: Arc<dyn LiveState>, failed_auth_per_minute: Option<u32>) -> Self {
+    pub fn new(
+        live: Arc<dyn LiveState>,
+        failed_auth_per_minute: Option<u32>,
+        registry: &Registry,
+    ) -> Self {
+        let dropped = registry.counter(
+            "ostler_throttle_dropped_total",
+            "Counters of failed authentications that went because there were too many.",
+            &[],
+        );
+        let throttled = registry.counter(
+            "ostler_throttled_total",
+            "Failed authentications that were told to wait.",
+            &[],
+        );
         Self {
             live,
             limit: failed_auth_per_minute,
-            local: FailureCounts::new(LOCAL_COUNTERS),
+            local: FailureCounts::new(LOCAL_COUNTERS, dropped),
+            throttled,
         }
     }
 
@@ -83,7 +101,11 @@ impl Throttle {
                 limit.div_ceil(TIGHTER),
             ),
         };
-        (count > limit).then(|| RetryAfter::the_end_of(Window::at(now, MINUTE), now))
+        if count <= limit {
+            return None;
+        }
+        self.throttled.increment(1);
+        Some(RetryAfter::the_end_of(Window::at(now, MINUTE), now))
     }
 }
 

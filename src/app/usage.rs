@@ -34,6 +34,7 @@ use crate::live::LiveError;
 use crate::live::LiveState;
 use crate::store::Store;
 use crate::store::StoreError;
+use crate::telemetry::registry::Registry;
 
 use super::to_completion;
 use buffer::Buffer;
@@ -111,16 +112,26 @@ pub struct UsageRecorder {
 
 impl UsageRecorder {
     /// A recorder that delivers to these two; [`UsageRecorder::run`] does it in the background.
-    pub fn new(archive: impl Archive, live: Arc<dyn LiveState>) -> Self {
-        Self::bounded(archive, live, buffer::CAPACITY)
+    pub fn new(archive: impl Archive, live: Arc<dyn LiveState>, registry: &Registry) -> Self {
+        Self::bounded(archive, live, registry, buffer::CAPACITY)
     }
 
     /// A recorder that keeps about `capacity` undelivered uses at most.
-    pub fn bounded(archive: impl Archive, live: Arc<dyn LiveState>, capacity: usize) -> Self {
+    pub fn bounded(
+        archive: impl Archive,
+        live: Arc<dyn LiveState>,
+        registry: &Registry,
+        capacity: usize,
+    ) -> Self {
+        let dropped = registry.counter(
+            "ostler_usage_dropped_total",
+            "Uses and usage stamps that went because too many could not be delivered.",
+            &[],
+        );
         Self {
             archive: Arc::new(archive),
             live,
-            buffer: Buffer::new(capacity),
+            buffer: Buffer::new(capacity, dropped),
             first_use: Notify::new(),
         }
     }

@@ -26,7 +26,6 @@ use crate::shutdown::Shutdown;
 use crate::telemetry::health::Check;
 use crate::telemetry::health::Health;
 use crate::telemetry::health::Readiness;
-use crate::telemetry::registry::Registry;
 
 /// Why the server cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +90,7 @@ impl Listeners {
 
     /// Serves `app` until `shutdown`, then finishes what is in flight.
     pub async fn serve(self, app: &App, shutdown: &Shutdown) {
-        let registry = Registry::new();
+        let registry = app.registry.clone();
         let metrics = HttpMetrics::new(&registry);
         let limits = limits(app);
         let edge = |router: Router| {

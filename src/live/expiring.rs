@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use jiff::Timestamp;
+use metrics::Counter;
 
 /// A map of entries that each have an end.
 ///
@@ -12,14 +13,12 @@ use jiff::Timestamp;
 /// cost of removal is spread over the writes; at the bound, the entry that would end first goes
 /// (the oldest of those that end together), and is counted.
 pub(super) struct ExpiringMap<K, V> {
-    /// What the entries are, as a label of the metric that counts the dropped ones.
-    what: &'static str,
     capacity: usize,
     entries: HashMap<K, Entry<V>>,
     by_end: BTreeMap<(Timestamp, u64), K>,
     /// The number of the next entry: tells entries apart that end together.
     next: u64,
-    dropped: u64,
+    dropped: Counter,
 }
 
 struct Entry<V> {
@@ -28,15 +27,14 @@ struct Entry<V> {
 }
 
 impl<K: Clone + Eq + Hash, V> ExpiringMap<K, V> {
-    /// An empty map for at most `capacity` entries.
-    pub(super) fn new(what: &'static str, capacity: usize) -> Self {
+    /// An empty map for at most `capacity` entries; those that have to go are `dropped`.
+    pub(super) fn new(capacity: usize, dropped: Counter) -> Self {
         Self {
-            what,
             capacity,
             entries: HashMap::new(),
             by_end: BTreeMap::new(),
             next: 0,
-            dropped: 0,
+            dropped,
         }
     }
 
@@ -72,19 +70,12 @@ impl<K: Clone + Eq + Hash, V> ExpiringMap<K, V> {
         }
     }
 
-    /// How many entries went because of the bound.
-    #[cfg(test)]
-    pub(super) fn dropped(&self) -> u64 {
-        self.dropped
-    }
-
     fn add(&mut self, key: K, value: V, until: Timestamp) {
         if self.entries.len() >= self.capacity
             && let Some((_, oldest)) = self.by_end.pop_first()
         {
             self.entries.remove(&oldest);
-            self.dropped += 1;
-            metrics::counter!("ostler_live_dropped_total", "what" => self.what).increment(1);
+            self.dropped.increment(1);
         }
         let place = (until, self.next);
         self.next += 1;
@@ -104,7 +95,17 @@ impl<K: Clone + Eq + Hash, V> ExpiringMap<K, V> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+    use std::sync::atomic::Ordering;
+
     use super::*;
+
+    fn map<K: Clone + Eq + Hash, V>(capacity: usize) -> (ExpiringMap<K, V>, Arc<AtomicU64>) {
+        let dropped = Arc::new(AtomicU64::new(0));
+        let counter = Counter::from_arc(dropped.clone());
+        (ExpiringMap::new(capacity, counter), dropped)
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -116,7 +117,7 @@ mod tests {
 
     #[test]
     fn an_entry_ends_at_its_end_and_then_takes_no_room() {
-        let mut map = ExpiringMap::new("test", 10);
+        let (mut map, dropped) = map(10);
         put(&mut map, "a", 10, 0);
         put(&mut map, "b", 20, 0);
         assert_eq!(map.get(&"a", at(9)), Some(&1));
@@ -124,12 +125,12 @@ mod tests {
 
         put(&mut map, "c", 30, 10);
         assert_eq!((map.entries.len(), map.by_end.len()), (2, 2));
-        assert_eq!(map.dropped(), 0);
+        assert_eq!(dropped.load(Ordering::Relaxed), 0);
     }
 
     #[test]
     fn merging_keeps_the_later_end() {
-        let mut map = ExpiringMap::new("test", 10);
+        let (mut map, _) = map(10);
         put(&mut map, "a", 10, 0);
         put(&mut map, "a", 30, 0);
         put(&mut map, "a", 20, 0);
@@ -139,14 +140,14 @@ mod tests {
 
     #[test]
     fn what_has_ended_already_is_not_kept() {
-        let mut map = ExpiringMap::new("test", 10);
+        let (mut map, _) = map(10);
         put(&mut map, "a", 10, 10);
         assert!(map.entries.is_empty() && map.by_end.is_empty());
     }
 
     #[test]
     fn at_the_bound_the_oldest_of_those_that_end_first_goes_and_is_counted() {
-        let mut map = ExpiringMap::new("test", 3);
+        let (mut map, dropped) = map(3);
         put(&mut map, "z", 10, 0);
         put(&mut map, "a", 10, 0);
         put(&mut map, "m", 99, 0);
@@ -154,19 +155,19 @@ mod tests {
 
         assert_eq!(map.get(&"z", at(0)), None);
         assert_eq!(map.entries.len(), 3);
-        assert_eq!(map.dropped(), 1);
+        assert_eq!(dropped.load(Ordering::Relaxed), 1);
         // What is there already needs no room.
         put(&mut map, "m", 99, 0);
-        assert_eq!(map.dropped(), 1);
+        assert_eq!(dropped.load(Ordering::Relaxed), 1);
     }
 
     #[test]
     fn a_flood_stays_within_the_bound() {
-        let mut map = ExpiringMap::new("test", 100);
+        let (mut map, dropped) = map(100);
         for number in 0..10_000_u32 {
             map.merge(number, (), at(10), at(0), |(), ()| {});
         }
         assert_eq!((map.entries.len(), map.by_end.len()), (100, 100));
-        assert_eq!(map.dropped(), 9_900);
+        assert_eq!(dropped.load(Ordering::Relaxed), 9_900);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use metrics::Counter;
 use ring::digest;
 
 use super::expiring::ExpiringMap;
@@ -59,10 +60,10 @@ pub struct FailureCounts {
 }
 
 impl FailureCounts {
-    /// No failures yet, and room for `capacity` counters.
-    pub fn new(capacity: usize) -> Self {
+    /// No failures yet, and room for `capacity` counters; those that have to go are `dropped`.
+    pub fn new(capacity: usize, dropped: Counter) -> Self {
         Self {
-            counts: Mutex::new(ExpiringMap::new("failures", capacity)),
+            counts: Mutex::new(ExpiringMap::new(capacity, dropped)),
         }
     }
 

@@ -25,6 +25,7 @@ use super::LiveError;
 use super::LiveState;
 use super::TokenNames;
 use super::USAGE_KEPT;
+use super::counters::LiveCounters;
 use super::expiring::ExpiringMap;
 use super::failures::FailureCounter;
 use super::failures::FailureCounts;
@@ -68,20 +69,21 @@ struct Graves {
 
 impl MemoryLive {
     /// An empty live state with the default bounds.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self::bounded(clock, Bounds::default())
+    pub fn new(clock: Arc<dyn Clock>, counters: &LiveCounters) -> Self {
+        Self::bounded(clock, Bounds::default(), counters)
     }
 
     /// An empty live state with these bounds.
-    pub fn bounded(clock: Arc<dyn Clock>, bounds: Bounds) -> Self {
+    pub fn bounded(clock: Arc<dyn Clock>, bounds: Bounds, counters: &LiveCounters) -> Self {
+        let dropped = || counters.dropped.clone();
         Self {
             clock,
             dead: RwLock::new(Graves {
-                tokens: ExpiringMap::new("tokens", bounds.tokens),
-                generations: ExpiringMap::new("generations", bounds.generations),
+                tokens: ExpiringMap::new(bounds.tokens, dropped()),
+                generations: ExpiringMap::new(bounds.generations, dropped()),
             }),
-            usage: Mutex::new(ExpiringMap::new("usage", bounds.usage)),
-            failures: FailureCounts::new(bounds.failures),
+            usage: Mutex::new(ExpiringMap::new(bounds.usage, dropped())),
+            failures: FailureCounts::new(bounds.failures, dropped()),
         }
     }
 }

@@ -20,8 +20,6 @@ mod writes;
 pub use keys::Namespace;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -45,13 +43,14 @@ use super::Dead;
 use super::LiveError;
 use super::LiveState;
 use super::TokenNames;
+use super::counters::LiveCounters;
 use super::failures::FailureCounter;
 use super::failures::Window;
 use link::Link;
 use values::Odd;
 use writes::Write;
 
-/// How long a request waits for Redis at most, unless it is told otherwise.
+/// How long a request waits for Redis at most, unless there is a reason for another deadline.
 pub const DEADLINE: Duration = Duration::from_millis(100);
 
 /// How many keys one round trip writes at most: a few milliseconds of Redis's time.
@@ -67,40 +66,41 @@ pub struct InvalidRedisUrl(#[source] Box<dyn std::error::Error + Send + Sync>);
 #[error("{0}")]
 struct Unexpected(&'static str);
 
+/// Which Redis, and how to speak with it.
+#[derive(Clone, Debug)]
+pub struct RedisOptions {
+    /// Its address, with user and password where it wants them.
+    pub url: SecretString,
+    /// Where our keys are.
+    pub names: Namespace,
+    /// How long a request waits for an answer at most; [`DEADLINE`] is good.
+    pub deadline: Duration,
+}
+
 /// The live state in Redis.
 pub struct RedisLive {
     link: Arc<Link>,
     names: Namespace,
     clock: Arc<dyn Clock>,
-    unreadable: AtomicU64,
+    counters: LiveCounters,
 }
 
 impl RedisLive {
-    /// Connects to the Redis at `url`. When it does not answer within the `deadline`, the live state
-    /// is there all the same and answers as soon as Redis does; only a malformed URL is an error.
+    /// Connects. When Redis does not answer within the deadline, the live state is there all the same
+    /// and answers as soon as Redis does; only a malformed URL is an error.
     pub async fn connect(
-        url: &SecretString,
-        names: Namespace,
-        deadline: Duration,
+        options: RedisOptions,
         clock: Arc<dyn Clock>,
+        counters: LiveCounters,
     ) -> Result<Self, InvalidRedisUrl> {
-        let client = client(url).map_err(|error| InvalidRedisUrl(error.into()))?;
+        let client = client(&options.url).map_err(|error| InvalidRedisUrl(error.into()))?;
+        let given_up = counters.given_up.clone();
         Ok(Self {
-            link: Link::open(client, deadline).await,
-            names,
+            link: Link::open(client, options.deadline, given_up).await,
+            names: options.names,
             clock,
-            unreadable: AtomicU64::new(0),
+            counters,
         })
-    }
-
-    /// How many values were found under our names that are not ours.
-    pub fn unreadable(&self) -> u64 {
-        self.unreadable.load(Ordering::Relaxed)
-    }
-
-    fn note_unreadable(&self, count: usize) {
-        self.unreadable.fetch_add(count as u64, Ordering::Relaxed);
-        metrics::counter!("ostler_redis_unreadable_total").increment(count as u64);
     }
 
     /// Writes all or nothing. A key that holds another type is in our way, and is written anew.
@@ -120,7 +120,7 @@ impl RedisLive {
             values::checked(answer).map_err(|odd| match odd {
                 Odd::Refused(error) => error,
                 Odd::Unreadable => {
-                    self.note_unreadable(1);
+                    self.counters.unreadable.increment(1);
                     unexpected("a key of another type is in the way")
                 }
             })
@@ -130,7 +130,7 @@ impl RedisLive {
 
     /// Removes keys that hold nothing of ours.
     async fn remove(&self, keys: &[&str]) -> Result<(), LiveError> {
-        self.note_unreadable(keys.len());
+        self.counters.unreadable.increment(keys.len() as u64);
         let mut commands = Pipeline::new();
         commands.cmd("UNLINK").arg(keys);
         self.link.ask(&commands).await?;
@@ -253,7 +253,7 @@ impl RedisLive {
             match answer {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
-                Err(Odd::Unreadable) => self.note_unreadable(1),
+                Err(Odd::Unreadable) => self.counters.unreadable.increment(1),
                 Err(Odd::Refused(error)) => refusal = Some(error),
             }
         }

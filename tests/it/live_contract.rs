@@ -22,11 +22,13 @@ use ostler::domain::usage::UsageSubject;
 use ostler::live::Dead;
 use ostler::live::LiveState;
 use ostler::live::TokenNames;
+use ostler::live::counters::LiveCounters;
 use ostler::live::failures::FailureCounter;
 use ostler::live::memory::Bounds;
 use ostler::live::memory::MemoryLive;
 use ostler::live::redis::Namespace;
 use ostler::live::redis::RedisLive;
+use ostler::live::redis::RedisOptions;
 
 use crate::services::redis_url;
 use crate::services::unheard_of_issuer;
@@ -76,7 +78,7 @@ cases! {
 pub fn memory() -> Fresh {
     let clock = Arc::new(ManualClock::at(at(0)));
     Fresh {
-        live: Arc::new(MemoryLive::new(clock.clone())),
+        live: Arc::new(MemoryLive::new(clock.clone(), &LiveCounters::unread())),
         clock,
     }
 }
@@ -84,11 +86,13 @@ pub fn memory() -> Fresh {
 /// Part of the Redis that all tests share, under a name that only this test has.
 pub async fn redis() -> Fresh {
     let clock = Arc::new(ManualClock::at(at(0)));
-    let names = Namespace::new(&unheard_of_issuer(), Epoch::from_random([1; 8]));
-    // On a busy machine an answer may take its time; deadlines have tests of their own.
-    let deadline = Duration::from_secs(10);
-    let url = redis_url().into();
-    let live = RedisLive::connect(&url, names, deadline, clock.clone()).await;
+    let options = RedisOptions {
+        url: redis_url().into(),
+        names: Namespace::new(&unheard_of_issuer(), Epoch::from_random([1; 8])),
+        // On a busy machine an answer may take its time; deadlines have tests of their own.
+        deadline: Duration::from_secs(10),
+    };
+    let live = RedisLive::connect(options, clock.clone(), LiveCounters::unread()).await;
     Fresh {
         live: Arc::new(live.unwrap()),
         clock,
@@ -423,7 +427,8 @@ async fn memory_is_bounded_in_everything_that_it_keeps() {
         usage: 10,
         failures: 10,
     };
-    let live: Arc<dyn LiveState> = Arc::new(MemoryLive::bounded(clock, bounds));
+    let live: Arc<dyn LiveState> =
+        Arc::new(MemoryLive::bounded(clock, bounds, &LiveCounters::unread()));
     let victim = FailureCounter {
         client_id: "sac_victim".into(),
         address: IpAddr::from([192, 0, 2, 1]),

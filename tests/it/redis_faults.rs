@@ -4,10 +4,13 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::Instant;
 
 use jiff::Timestamp;
+use metrics::Counter;
 use ostler::clock::ManualClock;
 use ostler::domain::id::AccountId;
 use ostler::domain::id::ClientId;
@@ -25,10 +28,13 @@ use ostler::live::Dead;
 use ostler::live::LiveError;
 use ostler::live::LiveState;
 use ostler::live::TokenNames;
+use ostler::live::counters::LiveCounters;
 use ostler::live::failures::FailureCounter;
 use ostler::live::redis::DEADLINE;
+use ostler::live::redis::InvalidRedisUrl;
 use ostler::live::redis::Namespace;
 use ostler::live::redis::RedisLive;
+use ostler::live::redis::RedisOptions;
 use redis::aio::MultiplexedConnection;
 use tokio::time::interval;
 use tokio::time::timeout;
@@ -84,9 +90,10 @@ async fn a_server_starts_while_redis_accepts_and_never_answers() {
 #[tokio::test]
 async fn only_a_malformed_url_is_an_error_and_it_is_not_shown() {
     for url in ["", "http://user:hunter2@host", "redis://:hunter2@host:x"] {
-        let clock = Arc::new(ManualClock::at(now()));
-        let live = RedisLive::connect(&url.into(), names(1), DEADLINE, clock).await;
-        let error = live.map(|_| ()).unwrap_err();
+        let error = try_to_connect(url, names(1), DEADLINE)
+            .await
+            .map(|_| ())
+            .unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hunter2"));
     }
 }
@@ -269,7 +276,7 @@ async fn clients_that_hang_up_leave_every_other_answer_its_own() {
 #[tokio::test]
 async fn keys_of_another_type_say_nothing_and_are_written_anew() {
     let server = RedisServer::start();
-    let live = connect(&server.url(), PATIENT).await;
+    let (live, unreadable) = connect_and_count(&server).await;
     let mut raw = raw(&server).await;
     mark(&live, 1).await;
     touch(&live).await;
@@ -279,7 +286,7 @@ async fn keys_of_another_type_say_nothing_and_are_written_anew() {
     }
 
     assert!(!live.is_dead(&token(1)).await.unwrap());
-    assert_eq!(live.unreadable(), 4);
+    assert_eq!(unreadable.load(Ordering::SeqCst), 4);
     // Hidden evidence is no evidence of rest: the reading fails once, and is then true again.
     assert!(live.list_usage(&[SUBJECT]).await.is_err());
     assert_eq!(live.list_usage(&[SUBJECT]).await.unwrap(), []);
@@ -314,7 +321,7 @@ async fn each_mark_is_enough_though_the_others_are_of_another_type() {
 #[tokio::test]
 async fn garbage_under_our_names_kills_nothing() {
     let server = RedisServer::start();
-    let live = connect(&server.url(), PATIENT).await;
+    let (live, unreadable) = connect_and_count(&server).await;
     let mut raw = raw(&server).await;
     mark(&live, 1).await;
     let (tokens, generations): (Vec<_>, Vec<_>) = keys(&mut raw)
@@ -332,9 +339,9 @@ async fn garbage_under_our_names_kills_nothing() {
         for key in &generations {
             run(&mut raw, &["ZADD", key, score, "generation"]).await;
         }
-        let before = live.unreadable();
+        let before = unreadable.load(Ordering::SeqCst);
         assert!(!live.is_dead(&token(1)).await.unwrap(), "{garbage} {score}");
-        assert_eq!(live.unreadable() - before, 4);
+        assert_eq!(unreadable.load(Ordering::SeqCst) - before, 4);
     }
 }
 
@@ -375,19 +382,16 @@ async fn another_epoch_or_instance_kills_nothing() {
     mark(&live, 1).await;
     touch(&live).await;
 
-    let clock = Arc::new(ManualClock::at(now()));
-    let url = server.url().into();
-    let restored = RedisLive::connect(&url, names(2), PATIENT, clock.clone()).await;
-    let restored = restored.unwrap();
+    let restored = try_to_connect(&server.url(), names(2), PATIENT)
+        .await
+        .unwrap();
     assert!(!restored.is_dead(&token(1)).await.unwrap());
     // A use before the restore was a use all the same.
     assert_eq!(restored.list_usage(&[SUBJECT]).await.unwrap(), [stamp()]);
 
     let other = Issuer::parse("https://other.example").unwrap();
     let names = Namespace::new(&other, Epoch::from_random([1; 8]));
-    let other = RedisLive::connect(&url, names, PATIENT, clock)
-        .await
-        .unwrap();
+    let other = try_to_connect(&server.url(), names, PATIENT).await.unwrap();
     assert!(!other.is_dead(&token(1)).await.unwrap());
     assert_eq!(other.list_usage(&[SUBJECT]).await.unwrap(), []);
 }
@@ -475,9 +479,38 @@ fn names(epoch: u8) -> Namespace {
 }
 
 async fn connect(url: &str, deadline: Duration) -> RedisLive {
+    try_to_connect(url, names(1), deadline).await.unwrap()
+}
+
+async fn try_to_connect(
+    url: &str,
+    names: Namespace,
+    deadline: Duration,
+) -> Result<RedisLive, InvalidRedisUrl> {
+    let options = RedisOptions {
+        url: url.into(),
+        names,
+        deadline,
+    };
     let clock = Arc::new(ManualClock::at(now()));
-    let live = RedisLive::connect(&url.into(), names(1), deadline, clock).await;
-    live.unwrap()
+    RedisLive::connect(options, clock, LiveCounters::unread()).await
+}
+
+/// A connection whose values that are not ours are counted where the test can see it.
+async fn connect_and_count(server: &RedisServer) -> (RedisLive, Arc<AtomicU64>) {
+    let unreadable = Arc::new(AtomicU64::new(0));
+    let counters = LiveCounters {
+        unreadable: Counter::from_arc(unreadable.clone()),
+        ..LiveCounters::unread()
+    };
+    let options = RedisOptions {
+        url: server.url().into(),
+        names: names(1),
+        deadline: PATIENT,
+    };
+    let clock = Arc::new(ManualClock::at(now()));
+    let live = RedisLive::connect(options, clock, counters).await;
+    (live.unwrap(), unreadable)
 }
 
 /// Asks again and again, as requests do, until there is an answer.

@@ -9,9 +9,12 @@ use ostler::app::throttle::Throttle;
 use ostler::clock::ManualClock;
 use ostler::domain::token::Epoch;
 use ostler::live::LiveState;
+use ostler::live::counters::LiveCounters;
 use ostler::live::redis::DEADLINE;
 use ostler::live::redis::Namespace;
 use ostler::live::redis::RedisLive;
+use ostler::live::redis::RedisOptions;
+use ostler::telemetry::registry::Registry;
 
 use crate::services::RedisServer;
 use crate::services::unheard_of_issuer;
@@ -43,7 +46,7 @@ cases! {
 }
 
 async fn so_many_failures_are_allowed_and_then_the_minute_must_end(live: Arc<dyn LiveState>) {
-    let throttle = Throttle::new(live, Some(60));
+    let throttle = Throttle::new(live, Some(60), &Registry::new());
     for _ in 0..60 {
         assert_eq!(fail(&throttle, "sac_x", "192.0.2.1", 10).await, None);
     }
@@ -55,7 +58,7 @@ async fn so_many_failures_are_allowed_and_then_the_minute_must_end(live: Arc<dyn
 }
 
 async fn a_thousand_spellings_of_a_client_id_are_one_bucket(live: Arc<dyn LiveState>) {
-    let throttle = Throttle::new(live, Some(60));
+    let throttle = Throttle::new(live, Some(60), &Registry::new());
     let mut slowed = 0;
     for turn in 0..1_000_usize {
         let blanks = " ".repeat(turn % 7);
@@ -84,7 +87,7 @@ async fn a_thousand_spellings_of_a_client_id_are_one_bucket(live: Arc<dyn LiveSt
 }
 
 async fn another_client_or_place_is_not_slowed(live: Arc<dyn LiveState>) {
-    let throttle = Throttle::new(live, Some(1));
+    let throttle = Throttle::new(live, Some(1), &Registry::new());
     for _ in 0..2 {
         fail(&throttle, "sac_x", "192.0.2.1", 0).await;
         fail(&throttle, "sac_x", "2001:db8:1:1::1", 0).await;
@@ -100,7 +103,7 @@ async fn another_client_or_place_is_not_slowed(live: Arc<dyn LiveState>) {
 }
 
 async fn two_nodes_count_together(live: Arc<dyn LiveState>) {
-    let nodes = [(); 2].map(|()| Throttle::new(live.clone(), Some(10)));
+    let nodes = [(); 2].map(|()| Throttle::new(live.clone(), Some(10), &Registry::new()));
     for turn in 0..10 {
         let node = &nodes[turn % 2];
         assert_eq!(fail(node, "sac_x", "192.0.2.1", 0).await, None);
@@ -111,7 +114,7 @@ async fn two_nodes_count_together(live: Arc<dyn LiveState>) {
 }
 
 async fn zero_is_no_limit(live: Arc<dyn LiveState>) {
-    let throttle = Throttle::new(live, None);
+    let throttle = Throttle::new(live, None, &Registry::new());
     for _ in 0..200 {
         assert_eq!(fail(&throttle, "sac_x", "192.0.2.1", 0).await, None);
     }
@@ -121,10 +124,14 @@ async fn zero_is_no_limit(live: Arc<dyn LiveState>) {
 async fn without_redis_each_process_counts_for_itself_and_tighter() {
     // Security section 2: throttling without Redis is a "per-process limiter, tighter".
     let mut server = RedisServer::start();
-    let names = Namespace::new(&unheard_of_issuer(), Epoch::from_random([1; 8]));
+    let options = RedisOptions {
+        url: server.url().into(),
+        names: Namespace::new(&unheard_of_issuer(), Epoch::from_random([1; 8])),
+        deadline: DEADLINE,
+    };
     let clock = Arc::new(ManualClock::at(at(0)));
-    let redis = RedisLive::connect(&server.url().into(), names, DEADLINE, clock).await;
-    let throttle = Throttle::new(Arc::new(redis.unwrap()), Some(60));
+    let redis = RedisLive::connect(options, clock, LiveCounters::unread()).await;
+    let throttle = Throttle::new(Arc::new(redis.unwrap()), Some(60), &Registry::new());
     server.kill();
 
     for _ in 0..15 {

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::SignedDuration;
 use jiff::Timestamp;
 use ostler::app::usage::Archive;
 use ostler::app::usage::Pace;
@@ -24,10 +25,17 @@ use ostler::domain::usage::UsageReading;
 use ostler::domain::usage::UsageStamp;
 use ostler::domain::usage::UsageSubject;
 use ostler::live::LiveState;
+use ostler::live::counters::LiveCounters;
 use ostler::live::redis::DEADLINE;
 use ostler::live::redis::Namespace;
 use ostler::live::redis::RedisLive;
+use ostler::live::redis::RedisOptions;
+use ostler::store::SqlOptions;
+use ostler::store::SqlStore;
+use ostler::store::Store;
 use ostler::store::StoreError;
+use ostler::telemetry::registry::Registry;
+use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
 use tokio::time::interval;
@@ -297,15 +305,50 @@ async fn the_end_delivers_everything(live: Arc<dyn LiveState>) {
     assert_eq!(last_use(&there).await, Some(at(10)));
 }
 
+// --- With the real store
+
+#[tokio::test]
+async fn the_database_says_exactly_what_the_memory_said() {
+    let directory = TempDir::new().unwrap();
+    let options = SqlOptions {
+        url: format!("sqlite://{}/ostler.db", directory.path().display()).into(),
+        create_if_missing: true,
+        connections: SqlOptions::CONNECTIONS,
+    };
+    let store: Arc<dyn Store> = Arc::new(SqlStore::open(&options).await.unwrap());
+    let on = |live| UsageRecorder::new(store.clone(), live, &Registry::new());
+    let before = on(live_contract::memory().live);
+    for (kind, nanos) in UsageKind::ALL.into_iter().zip([1, 500_000, 999_999]) {
+        before.note(&Use {
+            kind,
+            at: at(10) + SignedDuration::from_nanos(nanos),
+            ..authenticated(0)
+        });
+    }
+    let noted = before.read(&SUBJECTS).await.unwrap();
+    assert_eq!(noted.stamps.len(), 9);
+    before.flush_to_live().await.unwrap();
+    before.flush_to_store().await.unwrap();
+
+    let restarted = on(live_contract::memory().live);
+    let stored = restarted.read(&SUBJECTS).await.unwrap();
+    assert_eq!(stored.stamps, noted.stamps);
+    assert_eq!(before.read(&SUBJECTS).await.unwrap().stamps, noted.stamps);
+}
+
 // --- Trouble of its own
 
 #[tokio::test]
 async fn without_redis_evidence_is_not_complete_and_nothing_is_lost() {
     // Security section 2: usage evidence without Redis is `complete: false`.
     let mut server = RedisServer::start();
-    let names = Namespace::new(&unheard_of_issuer(), Epoch::from_random([1; 8]));
+    let options = RedisOptions {
+        url: server.url().into(),
+        names: Namespace::new(&unheard_of_issuer(), Epoch::from_random([1; 8])),
+        deadline: DEADLINE,
+    };
     let clock = Arc::new(ManualClock::at(at(0)));
-    let redis = RedisLive::connect(&server.url().into(), names, DEADLINE, clock).await;
+    let redis = RedisLive::connect(options, clock, LiveCounters::unread()).await;
     let live: Arc<dyn LiveState> = Arc::new(redis.unwrap());
     let database = Database::default();
     let here = node(&database, &live);
@@ -334,7 +377,7 @@ async fn at_the_bound_the_oldest_go_and_evidence_is_no_longer_complete() {
     let database = Database::default();
     database.go_away();
     let live = live_contract::memory().live;
-    let node = UsageRecorder::bounded(database.clone(), live, 160);
+    let node = UsageRecorder::bounded(database.clone(), live, &Registry::new(), 160);
     for number in 0..1_000 {
         node.note(&Use {
             account: AccountId::from_bits(number),
@@ -438,7 +481,8 @@ fn stamps(second: i64) -> Vec<UsageStamp> {
 }
 
 fn node(database: &Database, live: &Arc<dyn LiveState>) -> Arc<UsageRecorder> {
-    Arc::new(UsageRecorder::new(database.clone(), live.clone()))
+    let recorder = UsageRecorder::new(database.clone(), live.clone(), &Registry::new());
+    Arc::new(recorder)
 }
 
 async fn last_use(node: &UsageRecorder) -> Option<Timestamp> {

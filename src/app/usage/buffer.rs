@@ -20,6 +20,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
+use metrics::Counter;
 
 use crate::domain::id::AccountId;
 use crate::domain::id::CredentialId;
@@ -55,6 +56,7 @@ pub(super) struct Buffer {
     shards: [Mutex<Shard>; SHARDS],
     pending: Mutex<[Stamps; 2]>,
     dropped: AtomicU64,
+    dropped_total: Counter,
 }
 
 type Stamps = HashMap<(UsageSubject, UsageKind), UsageStamp>;
@@ -75,13 +77,14 @@ struct Noted {
 }
 
 impl Buffer {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, dropped_total: Counter) -> Self {
         Self {
             capacity,
             hasher: RandomState::new(),
             shards: Default::default(),
             pending: Mutex::default(),
             dropped: AtomicU64::new(0),
+            dropped_total,
         }
     }
 
@@ -181,28 +184,30 @@ impl Buffer {
     fn note_dropped(&self, count: usize) {
         if count > 0 {
             self.dropped.fetch_add(count as u64, Ordering::Relaxed);
-            metrics::counter!("ostler_usage_dropped_total").increment(count as u64);
+            self.dropped_total.increment(count as u64);
         }
     }
 }
 
 impl Noted {
     fn new(usage: &Use<'_>) -> Self {
+        let at = to_the_millisecond(usage.at);
         Self {
             account: usage.account,
-            first_at: usage.at,
-            last_at: usage.at,
+            first_at: at,
+            last_at: at,
             address: usage.address.map(|address| address.to_canonical()),
             user_agent: usage.user_agent.map(printable),
         }
     }
 
     fn merge(&mut self, usage: &Use<'_>) {
-        self.first_at = self.first_at.min(usage.at);
-        if usage.at < self.last_at {
+        let at = to_the_millisecond(usage.at);
+        self.first_at = self.first_at.min(at);
+        if at < self.last_at {
             return;
         }
-        self.last_at = usage.at;
+        self.last_at = at;
         self.address = usage.address.map(|address| address.to_canonical());
         // Most often it is the same program again, and nothing is allocated.
         if self.user_agent.as_deref() != usage.user_agent {
@@ -233,6 +238,12 @@ impl Noted {
                 user_agent: self.user_agent.clone(),
             })
     }
+}
+
+/// As the store keeps it. So a stamp is the same in every place, and two of them compare alike
+/// wherever they come from.
+fn to_the_millisecond(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
 /// A user agent that may be shown and logged: bounded, and without control characters.

@@ -14,6 +14,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use metrics::Counter;
 use redis::Client;
 use redis::Pipeline;
 use redis::RedisResult;
@@ -36,6 +37,7 @@ const DIAL_LIMIT: Duration = Duration::from_secs(1);
 pub(super) struct Link {
     client: Client,
     deadline: Duration,
+    given_up: Counter,
     /// `None` while the breaker is open; then a task is dialling.
     line: ArcSwapOption<Line>,
 }
@@ -49,10 +51,11 @@ struct Line {
 impl Link {
     /// Dials, and waits for an answer at most for the `deadline`: a Redis that is away stops nobody
     /// from starting.
-    pub(super) async fn open(client: Client, deadline: Duration) -> Arc<Self> {
+    pub(super) async fn open(client: Client, deadline: Duration, given_up: Counter) -> Arc<Self> {
         let link = Arc::new(Self {
             client,
             deadline,
+            given_up,
             line: ArcSwapOption::empty(),
         });
         let dialling = tokio::spawn(dial_until_it_answers(Arc::downgrade(&link), Duration::ZERO));
@@ -94,7 +97,7 @@ impl Link {
                 error = why as &dyn std::error::Error,
                 "Redis fails again and again; going on without it until it answers"
             );
-            metrics::counter!("ostler_redis_breaker_opened_total").increment(1);
+            self.given_up.increment(1);
             tokio::spawn(dial_until_it_answers(Arc::downgrade(self), DIAL_EVERY));
         }
     }
