@@ -8,20 +8,37 @@
 //! - [`clients`]: a client authenticates; [`issuance`] gives it a token
 //! - [`tokens`]: whether a token that comes back is active; [`introspection`] tells others, and
 //!   [`revocation`] takes one back
+//! - [`authority`]: what a caller of the admin API may do; each of its actions takes a proof of it:
+//!   [`organizations`], [`accounts`], [`credentials`], [`access`], [`roles`], [`apis`],
+//!   [`resources`], [`keys`]; [`problem`] is why one was not carried out, [`page`] a part of a list
 //! - [`change`]: how a durable change is made, to its end, with its audit event and its effects
 //! - [`throttle`]: how many guesses are too many
 //! - [`usage`]: what was used, on its way from the request to the store
 //! - [`init`]: the first organization, administrator and keys
 //! - [`open`]: from a configuration to an [`App`]
 
+pub mod access;
+pub mod accounts;
+mod administrators;
+pub mod apis;
+mod audited;
+pub mod authority;
 pub mod change;
 pub mod clients;
+pub mod credentials;
 pub mod directory;
 pub mod init;
 pub mod introspection;
 pub mod issuance;
+pub mod keys;
+mod lookup;
 pub mod open;
+pub mod organizations;
+pub mod page;
+pub mod problem;
+pub mod resources;
 pub mod revocation;
+pub mod roles;
 pub mod throttle;
 pub mod tokens;
 pub mod usage;
@@ -32,6 +49,8 @@ pub use crate::store::StoreError;
 
 use std::future::Future;
 use std::sync::Arc;
+
+use tokio::sync::Mutex;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -78,6 +97,8 @@ pub struct Parts {
     pub keys_dir: KeysDir,
     /// What secrets are hashed under.
     pub pepper: Pepper,
+    /// Whose turn it is to let the signing keys follow their records.
+    pub key_turn: Mutex<()>,
     /// What vouches for cursors.
     pub server_key: ServerKey,
 }

@@ -190,6 +190,7 @@ impl Ground {
             ostler: Arc::new(role::ostler_api(&issuer)),
             key_ring,
             keys_dir: self.keys_dir,
+            key_turn: tokio::sync::Mutex::default(),
             pepper,
             server_key,
             store: self.store,

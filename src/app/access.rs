@@ -1,0 +1,117 @@
+//! Access: what an account is granted, shown and replaced.
+//!
+//! Whatever way access is reduced, the account's generation is raised in the same transaction, so
+//! that no live token says more than its account may do now. Additions raise nothing.
+
+mod book;
+mod presented;
+
+pub(super) use book::Book;
+pub use book::DescribedAccess;
+pub use book::DescribedGrant;
+pub use book::DescribedIdentifiers;
+pub use presented::PresentedAccess;
+pub use presented::PresentedGrant;
+pub use presented::PresentedIdentifiers;
+pub(super) use presented::Reading;
+
+use crate::domain::access::Access;
+use crate::domain::audit::Changes;
+use crate::domain::role;
+use crate::store::Holder;
+
+use super::accounts;
+use super::administrators;
+use super::authority::InOrganization;
+use super::directory::Touched;
+use super::problem::Problem;
+use super::problem::Submitted;
+use super::to_completion;
+
+/// What replacing some access comes to.
+#[derive(Clone, Debug)]
+pub struct Replaced {
+    /// The access from now on.
+    pub access: DescribedAccess,
+    /// What becomes possible.
+    pub added: DescribedAccess,
+    /// What stops being possible.
+    pub removed: DescribedAccess,
+    /// Whether the account's tokens die of it.
+    pub tokens_revoked: bool,
+}
+
+/// The account's own grants.
+pub async fn show(within: &InOrganization, account: &str) -> Result<DescribedAccess, Problem> {
+    let account = within.account(account).await?;
+    let holder = Holder::Account(account.id);
+    let found = within.app.store.find_access(within.id(), holder).await?;
+    let access = found.unwrap_or_default();
+    let mut book = Book::new(within);
+    book.read(within.app.store.as_ref(), &access).await?;
+    Ok(book.describe(&access))
+}
+
+/// Replaces the account's own grants; with `dry_run` it only says what that would come to.
+pub async fn replace(
+    within: InOrganization,
+    account: String,
+    submitted: Submitted<(PresentedAccess, bool)>,
+) -> Result<Replaced, Problem> {
+    to_completion(async move {
+        let submitted = match submitted {
+            Ok((mut presented, dry_run)) => {
+                within.recognise_audiences(&mut presented).await?;
+                Ok((presented, dry_run))
+            }
+            mistaken => mistaken,
+        };
+        let mut change = within.begin().await?;
+        let account = within.account_in(change.rows(), &account).await?;
+        within.caller.may_edit_access_of(account.id)?;
+        let (presented, dry_run) = submitted?;
+
+        let holder = Holder::Account(account.id);
+        let found = change.rows().find_access(within.id(), holder).await?;
+        let before = found.unwrap_or_default();
+        let mut reading = Reading::new(&within, &before);
+        let after = reading.read(change.rows(), &presented).await?;
+        if !reading.is_good() {
+            drop(change);
+            return Err(reading.refuse().await);
+        }
+        reading.book.learn(change.rows(), &before).await?;
+        let roles = change.rows().list_roles(within.id(), account.id).await?;
+        let effective = |own: &Access| role::effective(own, &roles, within.id());
+        if !after.lies_within(&before) {
+            within.caller.may_hand_on(&effective(&after))?;
+        }
+        administrators::keep_one(&mut change, account.id, &before, &after).await?;
+
+        let replaced = Replaced {
+            access: reading.book.describe(&after),
+            added: reading.book.describe(&after.lost_in(&before)),
+            removed: reading.book.describe(&before.lost_in(&after)),
+            tokens_revoked: effective(&before).is_reduced_to(&effective(&after)),
+        };
+        if dry_run || after == before {
+            return Ok(replaced);
+        }
+        change
+            .rows()
+            .replace_access(within.id(), holder, Some(&after))
+            .await?;
+        change.open.touch(Touched::Account(account.id));
+        if replaced.tokens_revoked {
+            change.kill_tokens_of(&account).await?;
+        }
+        let described = reading.book.describe(&before).to_json();
+        let changes = Changes::default().with("access", described, replaced.access.to_json());
+        let target = accounts::target(&account);
+        change
+            .commit("service_account.update_access", target, changes)
+            .await?;
+        Ok(replaced)
+    })
+    .await
+}

@@ -1,0 +1,188 @@
+//! Service accounts: made, shown, stopped, started again, deleted.
+
+mod create;
+mod described;
+
+pub use create::CreatedAccount;
+pub use create::NewAccount;
+pub use create::create;
+pub use described::DescribedAccount;
+
+use crate::domain::access::Access;
+use crate::domain::account::ServiceAccount;
+use crate::domain::audit::Changes;
+use crate::domain::audit::Target;
+use crate::domain::id::AccountId;
+use crate::domain::organization::Status;
+use crate::domain::role;
+use crate::store::Holder;
+
+use super::administrators;
+use super::audited::AuditedChange;
+use super::authority::InOrganization;
+use super::directory::Touched;
+use super::page::List;
+use super::page::Listing;
+use super::page::PageRequest;
+use super::problem::Problem;
+use super::problem::Submitted;
+use super::to_completion;
+
+/// An account.
+pub async fn show(within: &InOrganization, account: &str) -> Result<DescribedAccount, Problem> {
+    let account = within.account(account).await?;
+    described::one(within, account).await
+}
+
+/// The accounts of the organization, the oldest first.
+pub async fn list(
+    within: &InOrganization,
+    request: Submitted<PageRequest>,
+) -> Result<Listing<DescribedAccount>, Problem> {
+    let request = request?;
+    let list = List {
+        key: &within.app.server_key,
+        path: vec!["service-accounts".to_owned(), within.id().to_string()],
+    };
+    let page = list.page::<AccountId>(&request)?;
+    let found = within.app.store.list_accounts(within.id(), page).await?;
+    let listing = list.listing(&request, found, |account| account.id);
+    Ok(Listing {
+        items: described::all(within, listing.items).await?,
+        next_cursor: listing.next_cursor,
+    })
+}
+
+/// Stops an account: it gets no token any more, and its tokens are dead for good. One that is
+/// stopped already stays as it is.
+pub async fn disable(
+    within: InOrganization,
+    account: String,
+    nothing: Submitted<()>,
+) -> Result<DescribedAccount, Problem> {
+    to_completion(async move {
+        let mut change = within.begin().await?;
+        let account = within.account_in(change.rows(), &account).await?;
+        nothing?;
+        if account.status == Status::Active {
+            let own = own_access(&mut change, &account).await?;
+            administrators::keep_one(&mut change, account.id, &own, &Access::NOTHING).await?;
+            change.kill_tokens_of(&account).await?;
+            set_status(
+                change,
+                &account,
+                Status::Disabled,
+                "service_account.disable",
+            )
+            .await?;
+        } else {
+            drop(change);
+        }
+        show(&within, &account.id.to_string()).await
+    })
+    .await
+}
+
+/// Lets an account get tokens again; the tokens from before stay dead.
+pub async fn enable(
+    within: InOrganization,
+    account: String,
+    nothing: Submitted<()>,
+) -> Result<DescribedAccount, Problem> {
+    to_completion(async move {
+        let mut change = within.begin().await?;
+        let account = within.account_in(change.rows(), &account).await?;
+        let resulting = effective_access(&mut change, &account).await?;
+        within.caller.may_hand_on(&resulting)?;
+        nothing?;
+        if account.status == Status::Active {
+            drop(change);
+        } else {
+            change.open.touch(Touched::Account(account.id));
+            set_status(change, &account, Status::Active, "service_account.enable").await?;
+        }
+        show(&within, &account.id.to_string()).await
+    })
+    .await
+}
+
+async fn set_status(
+    mut change: AuditedChange,
+    account: &ServiceAccount,
+    status: Status,
+    action: &'static str,
+) -> Result<(), Problem> {
+    let now = change.now;
+    change
+        .rows()
+        .set_account_status(account.organization, account.id, status, now)
+        .await?;
+    let changes = Changes::default().with("status", account.status.as_str(), status.as_str());
+    change.commit(action, target(account), changes).await?;
+    Ok(())
+}
+
+/// Deletes an account with its credentials and kills its tokens. What remains is a tombstone that
+/// audit and usage can still name: the same name later is another identity.
+pub async fn delete(
+    within: InOrganization,
+    account: String,
+    nothing: Submitted<()>,
+) -> Result<(), Problem> {
+    to_completion(async move {
+        let mut change = within.begin().await?;
+        let account = within.account_in(change.rows(), &account).await?;
+        nothing?;
+        let own = own_access(&mut change, &account).await?;
+        administrators::keep_one(&mut change, account.id, &own, &Access::NOTHING).await?;
+        change.kill_tokens_of(&account).await?;
+        let now = change.now;
+        change
+            .rows()
+            .remove_account(within.id(), account.id, now)
+            .await?;
+        let changes = Changes::default()
+            .with("name", account.name.as_str(), None::<&str>)
+            .with("email", account.email.as_str(), None::<&str>);
+        change
+            .commit("service_account.delete", target(&account), changes)
+            .await?;
+        Ok(())
+    })
+    .await
+}
+
+/// The account's own grants.
+pub(super) async fn own_access(
+    change: &mut AuditedChange,
+    account: &ServiceAccount,
+) -> Result<Access, Problem> {
+    let holder = Holder::Account(account.id);
+    let found = change
+        .rows()
+        .find_access(account.organization, holder)
+        .await?;
+    Ok(found.unwrap_or_default())
+}
+
+/// All that the account may do: its own grants and its roles.
+pub(super) async fn effective_access(
+    change: &mut AuditedChange,
+    account: &ServiceAccount,
+) -> Result<Access, Problem> {
+    let own = own_access(change, account).await?;
+    let roles = change
+        .rows()
+        .list_roles(account.organization, account.id)
+        .await?;
+    Ok(role::effective(&own, &roles, account.organization))
+}
+
+/// The account as the target of an audit event.
+pub(super) fn target(account: &ServiceAccount) -> Target {
+    Target {
+        kind: "service_account",
+        id: account.id.to_string(),
+        name: account.name.to_string(),
+    }
+}

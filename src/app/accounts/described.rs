@@ -1,0 +1,103 @@
+//! An account with all that an administrator sees of it.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use crate::domain::account::AccountStatus;
+use crate::domain::account::ServiceAccount;
+use crate::domain::credential::CredentialStatus;
+use crate::domain::id::AccountId;
+use crate::domain::role::BuiltInRole;
+use crate::domain::usage::UsageSubject;
+use crate::store::Holder;
+use crate::store::Page;
+use crate::store::StoreError;
+
+use super::super::access::Book;
+use super::super::access::DescribedAccess;
+use super::super::authority::InOrganization;
+use super::super::problem::Problem;
+
+/// An account with all that an administrator sees of it.
+#[derive(Clone, Debug)]
+pub struct DescribedAccount {
+    /// The account.
+    pub account: ServiceAccount,
+    /// How it stands now.
+    pub status: AccountStatus,
+    /// Its own grants.
+    pub access: DescribedAccess,
+    /// Its roles.
+    pub roles: Vec<BuiltInRole>,
+    /// When it was last used, in any way.
+    pub last_used_at: Option<Timestamp>,
+    /// How many of its credentials may authenticate now.
+    pub active_credentials: u32,
+}
+
+pub(super) async fn one(
+    within: &InOrganization,
+    account: ServiceAccount,
+) -> Result<DescribedAccount, Problem> {
+    let described = all(within, vec![account]).await?.pop();
+    described.ok_or(Problem::NotFound("service account"))
+}
+
+pub(super) async fn all(
+    within: &InOrganization,
+    accounts: Vec<ServiceAccount>,
+) -> Result<Vec<DescribedAccount>, Problem> {
+    let app = &within.app;
+    let now = app.clock.now();
+    let ids: Vec<_> = accounts.iter().map(|account| account.id).collect();
+    let subjects: Vec<_> = ids.iter().map(|id| UsageSubject::Account(*id)).collect();
+    let usage = app.usage.read(&subjects).await?;
+    let active = count_active_credentials(within, &ids, now).await?;
+
+    let mut book = Book::new(within);
+    let mut described = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let holder = Holder::Account(account.id);
+        let access = app.store.find_access(within.id(), holder).await?;
+        let access = access.unwrap_or_default();
+        book.read(app.store.as_ref(), &access).await?;
+        let last_used = usage.last_used(UsageSubject::Account(account.id));
+        described.push(DescribedAccount {
+            status: account.status_at(now),
+            access: book.describe(&access),
+            roles: app.store.list_roles(within.id(), account.id).await?,
+            last_used_at: last_used.map(|stamp| stamp.last_at),
+            active_credentials: active.get(&account.id).copied().unwrap_or(0),
+            account,
+        });
+    }
+    Ok(described)
+}
+
+async fn count_active_credentials(
+    within: &InOrganization,
+    accounts: &[AccountId],
+    now: Timestamp,
+) -> Result<HashMap<AccountId, u32>, StoreError> {
+    const PAGE: u16 = 200;
+    let mut counts = HashMap::new();
+    let mut after = None;
+    loop {
+        let page = Page { limit: PAGE, after };
+        let found = within
+            .app
+            .store
+            .list_credentials(within.id(), Some(accounts), page)
+            .await?;
+        for credential in &found {
+            if credential.status_at(now) == CredentialStatus::Active {
+                *counts.entry(credential.account).or_default() += 1;
+            }
+        }
+        after = found.last().map(|last| last.id);
+        if found.len() < usize::from(PAGE) {
+            return Ok(counts);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The scopes of an API.
+
+use serde_json::Value;
+
+use crate::domain::api::ApiRecord;
+use crate::domain::api::DescribedScope;
+use crate::domain::audit::Changes;
+use crate::domain::audit::Target;
+use crate::domain::scope::Scope;
+
+use super::super::authority::InOrganization;
+use super::super::directory::Touched;
+use super::super::page::List;
+use super::super::page::Listing;
+use super::super::page::PageRequest;
+use super::super::problem::Problem;
+use super::super::problem::Submitted;
+use super::super::to_completion;
+
+/// Adds a scope to an API. Nobody holds it yet, so it changes no token.
+pub async fn create(
+    within: InOrganization,
+    api: String,
+    submitted: Submitted<DescribedScope>,
+) -> Result<DescribedScope, Problem> {
+    to_completion(async move {
+        let mut change = within.begin().await?;
+        let record = within.api_in(change.rows(), &api).await?;
+        let new = submitted?;
+        let added = change
+            .rows()
+            .add_scope(within.id(), record.api.id, &new)
+            .await;
+        let taken = "the API has a scope of this name already";
+        added.map_err(|error| Problem::of_write(error, taken))?;
+        change.open.touch(Touched::Api(record.api.id));
+        let changes = Changes::default()
+            .with("scope", Value::Null, new.scope.as_str())
+            .with("description", Value::Null, new.description.clone());
+        change
+            .commit("scope.create", target(&record, &new.scope), changes)
+            .await?;
+        Ok(new)
+    })
+    .await
+}
+
+/// A scope of an API.
+pub async fn show(
+    within: &InOrganization,
+    api: &str,
+    scope: &str,
+) -> Result<DescribedScope, Problem> {
+    let record = within.api(api).await?;
+    let mut scopes = record.described_scopes.into_iter();
+    let found = scopes.find(|described| described.scope.as_str() == scope);
+    found.ok_or(Problem::NotFound("scope"))
+}
+
+/// The scopes of an API, sorted.
+pub async fn list(
+    within: &InOrganization,
+    api: &str,
+    request: Submitted<PageRequest>,
+) -> Result<Listing<DescribedScope>, Problem> {
+    let record = within.api(api).await?;
+    let request = request?;
+    let list = List {
+        key: &within.app.server_key,
+        path: vec![
+            "scopes".to_owned(),
+            within.id().to_string(),
+            record.api.id.to_string(),
+        ],
+    };
+    let page = list.page::<String>(&request)?;
+    let after = |described: &DescribedScope| match &page.after {
+        None => true,
+        Some(after) => described.scope.as_str() > after.as_str(),
+    };
+    let rest = record.described_scopes.into_iter().filter(after);
+    let found = rest.take(page.limit.into()).collect();
+    Ok(list.listing(&request, found, |described| described.scope.to_string()))
+}
+
+fn target(record: &ApiRecord, scope: &Scope) -> Target {
+    Target {
+        kind: "scope",
+        id: record.api.id.to_string(),
+        name: scope.to_string(),
+    }
+}

@@ -1,0 +1,165 @@
+//! A change that an administrator makes: it commits with exactly one audit event, which says who.
+
+use jiff::Timestamp;
+
+use crate::domain::account::ServiceAccount;
+use crate::domain::audit::Actor;
+use crate::domain::audit::AuditDraft;
+use crate::domain::audit::AuditResult;
+use crate::domain::audit::Chain;
+use crate::domain::audit::Changes;
+use crate::domain::audit::Target;
+use crate::domain::credential::Credential;
+use crate::domain::id::EventId;
+use crate::domain::id::OrganizationId;
+use crate::domain::id::RequestId;
+use crate::live::Dead;
+use crate::store::Change;
+use crate::store::Lookup;
+use crate::store::StoreError;
+
+use super::App;
+use super::authority::Caller;
+use super::authority::Identity;
+use super::authority::InOrganization;
+use super::authority::OnInstance;
+use super::change;
+use super::change::OpenChange;
+use super::directory::Touched;
+use super::init::new_id;
+
+/// An open change with who makes it and when.
+pub struct AuditedChange {
+    app: App,
+    chain: Chain,
+    actor: Actor,
+    request_id: Option<RequestId>,
+    /// The instant of the change; everything in it happens then.
+    pub now: Timestamp,
+    /// The transaction, and what it touches.
+    pub open: OpenChange,
+}
+
+impl InOrganization {
+    /// Begins a change in the organization, under its lock.
+    pub(super) async fn begin(&self) -> Result<AuditedChange, StoreError> {
+        let organization = self.organization.id;
+        AuditedChange::begin(&self.app, &self.caller, Some(organization)).await
+    }
+}
+
+impl OnInstance {
+    /// Begins a change of the instance, under its lock.
+    pub(super) async fn begin(&self) -> Result<AuditedChange, StoreError> {
+        AuditedChange::begin(&self.app, &self.caller, None).await
+    }
+}
+
+impl AuditedChange {
+    async fn begin(
+        app: &App,
+        caller: &Caller,
+        organization: Option<OrganizationId>,
+    ) -> Result<Self, StoreError> {
+        let mut open = change::begin(app, organization).await?;
+        // Named before the change, which may delete the very account that makes it.
+        let actor = name_actor(caller, open.rows.as_mut()).await?;
+        Ok(Self {
+            app: app.clone(),
+            chain: organization.map_or(Chain::Instance, Chain::Organization),
+            actor,
+            request_id: caller.origin().request_id,
+            now: to_the_millisecond(app.clock.now()),
+            open,
+        })
+    }
+
+    /// Reads and writes.
+    pub fn rows(&mut self) -> &mut dyn Change {
+        self.open.rows.as_mut()
+    }
+
+    /// A new id, made at the instant of the change.
+    pub fn new_id<Id>(&self, generate: impl FnOnce(u64, u128) -> Id) -> Id {
+        new_id(generate, self.now)
+    }
+
+    /// Notes that the account has changed.
+    pub fn touch_account(&mut self, account: &ServiceAccount) {
+        self.open.touch(Touched::Account(account.id));
+    }
+
+    /// Raises the account's generation: every token that it has is dead.
+    pub async fn kill_tokens_of(&mut self, account: &ServiceAccount) -> Result<(), StoreError> {
+        let raised = self
+            .rows()
+            .raise_account_generation(account.organization, account.id)
+            .await?;
+        self.open.touch(Touched::Account(account.id));
+        self.open.kill(Dead::Account(account.id, raised));
+        Ok(())
+    }
+
+    /// Raises the credential's generation: every token that it got is dead.
+    pub async fn kill_tokens_got_by(&mut self, credential: &Credential) -> Result<(), StoreError> {
+        let raised = self
+            .rows()
+            .raise_credential_generation(credential.organization, credential.id)
+            .await?;
+        self.open.touch(Touched::Account(credential.account));
+        self.open
+            .kill(Dead::Credential(credential.client_id, raised));
+        Ok(())
+    }
+
+    /// Makes the change durable with its audit event, and lets this node and the live state know.
+    pub async fn commit(
+        self,
+        action: &'static str,
+        target: Target,
+        changes: Changes,
+    ) -> Result<(), StoreError> {
+        let event = AuditDraft {
+            id: new_id(EventId::generate, self.now),
+            chain: self.chain,
+            at: self.now,
+            actor: self.actor,
+            action,
+            target,
+            result: AuditResult::Success,
+            count: 1,
+            request_id: self.request_id,
+            changes,
+        };
+        self.open.commit(&self.app, &event).await
+    }
+}
+
+/// The store keeps milliseconds; so an answer says the same instant now and later.
+fn to_the_millisecond(now: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+async fn name_actor(caller: &Caller, rows: &mut dyn Change) -> Result<Actor, StoreError> {
+    let (kind, id, name) = match *caller.identity() {
+        Identity::Local { command } => ("local", String::new(), command.to_owned()),
+        Identity::Account {
+            account,
+            organization,
+        } => {
+            let found = rows
+                .find_account(organization, &Lookup::Id(account))
+                .await?;
+            let name = found.map(|account| account.name.to_string());
+            let id = account.to_string();
+            ("service_account", id, name.unwrap_or_default())
+        }
+    };
+    Ok(Actor {
+        kind,
+        id,
+        name,
+        address: caller.origin().address.clone(),
+        user_agent: caller.origin().user_agent.clone(),
+    })
+}

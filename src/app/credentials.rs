@@ -1,0 +1,158 @@
+//! Credentials: the ways in which an account proves itself. Made, shown, rotated, revoked, deleted.
+
+mod create;
+mod described;
+mod rotate;
+
+pub use create::NewCredential;
+pub(super) use create::add;
+pub(super) use create::check_expiry;
+pub use create::create;
+pub use described::DescribedCredential;
+pub use described::DescribedSecret;
+pub use described::IssuedCredential;
+pub use rotate::RotationRequest;
+pub use rotate::rotate;
+
+use crate::domain::access::Access;
+use crate::domain::account::ServiceAccount;
+use crate::domain::audit::Changes;
+use crate::domain::audit::Target;
+use crate::domain::credential::Credential;
+use crate::domain::id::CredentialId;
+use crate::domain::organization::Status;
+
+use super::accounts;
+use super::audited::AuditedChange;
+use super::authority::InOrganization;
+use super::page::List;
+use super::page::Listing;
+use super::page::PageRequest;
+use super::problem::Problem;
+use super::problem::Submitted;
+use super::to_completion;
+
+/// A credential of an account.
+pub async fn show(
+    within: &InOrganization,
+    account: &str,
+    credential: &str,
+) -> Result<DescribedCredential, Problem> {
+    let account = within.account(account).await?;
+    let credential = within.credential(account.id, credential).await?;
+    described::one(within, credential).await
+}
+
+/// The credentials of an account, the oldest first.
+pub async fn list(
+    within: &InOrganization,
+    account: &str,
+    request: Submitted<PageRequest>,
+) -> Result<Listing<DescribedCredential>, Problem> {
+    let account = within.account(account).await?;
+    let request = request?;
+    let list = List {
+        key: &within.app.server_key,
+        path: vec![
+            "credentials".to_owned(),
+            within.id().to_string(),
+            account.id.to_string(),
+        ],
+    };
+    let page = list.page::<CredentialId>(&request)?;
+    let store = &within.app.store;
+    let found = store
+        .list_credentials(within.id(), Some(&[account.id]), page)
+        .await?;
+    let listing = list.listing(&request, found, |credential| credential.id);
+    Ok(Listing {
+        items: described::all(within, listing.items).await?,
+        next_cursor: listing.next_cursor,
+    })
+}
+
+/// Takes a credential back for good: it gets no token any more, and its tokens are dead. One that
+/// was taken back already stays as it is.
+pub async fn revoke(
+    within: InOrganization,
+    account: String,
+    credential: String,
+    nothing: Submitted<()>,
+) -> Result<DescribedCredential, Problem> {
+    to_completion(async move {
+        let mut change = within.begin().await?;
+        let account = within.account_in(change.rows(), &account).await?;
+        let found = within.credential_in(change.rows(), account.id, &credential);
+        let credential = found.await?;
+        nothing?;
+        if credential.status == Status::Revoked {
+            drop(change);
+        } else {
+            let now = change.now;
+            change.kill_tokens_got_by(&credential).await?;
+            change
+                .rows()
+                .set_credential_status(within.id(), credential.id, Status::Revoked, now)
+                .await?;
+            let (before, after) = (credential.status.as_str(), Status::Revoked.as_str());
+            let changes = Changes::default().with("status", before, after);
+            change
+                .commit("credential.revoke", target(&credential), changes)
+                .await?;
+        }
+        show(&within, &account.id.to_string(), &credential.id.to_string()).await
+    })
+    .await
+}
+
+/// Deletes a credential with its secrets, and kills its tokens.
+pub async fn delete(
+    within: InOrganization,
+    account: String,
+    credential: String,
+    nothing: Submitted<()>,
+) -> Result<(), Problem> {
+    to_completion(async move {
+        let mut change = within.begin().await?;
+        let account = within.account_in(change.rows(), &account).await?;
+        let found = within.credential_in(change.rows(), account.id, &credential);
+        let credential = found.await?;
+        nothing?;
+        change.kill_tokens_got_by(&credential).await?;
+        change
+            .rows()
+            .remove_credential(within.id(), credential.id)
+            .await?;
+        let client_id = credential.client_id.to_string();
+        let changes = Changes::default()
+            .with("name", credential.name.as_str(), None::<&str>)
+            .with("client_id", client_id, None::<&str>);
+        change
+            .commit("credential.delete", target(&credential), changes)
+            .await?;
+        Ok(())
+    })
+    .await
+}
+
+/// All that the credential may do: its account's access, narrowed.
+async fn effective_access(
+    change: &mut AuditedChange,
+    account: &ServiceAccount,
+    narrowing: Option<&Access>,
+) -> Result<Access, Problem> {
+    let access = accounts::effective_access(change, account).await?;
+    Ok(match narrowing {
+        None => access,
+        Some(narrowing) => access.narrowed_by(narrowing),
+    })
+}
+
+/// The credential as the target of an audit event.
+fn target(credential: &Credential) -> Target {
+    Target {
+        kind: "credential",
+        id: credential.id.to_string(),
+        name: credential.name.to_string(),
+    }
+}

@@ -1,0 +1,180 @@
+//! Rotation: a new secret beside the old one. The rules are in [`crate::domain::rotation`].
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::domain::audit::Changes;
+use crate::domain::credential::Credential;
+use crate::domain::credential::DEFAULT_OVERLAP;
+use crate::domain::id::SecretId;
+use crate::domain::rotation::Lifetime;
+use crate::domain::rotation::Rotation;
+use crate::domain::rotation::RotationPlan;
+use crate::domain::rotation::RotationRefusal;
+
+use super::super::access::Book;
+use super::super::audited::AuditedChange;
+use super::super::authority::InOrganization;
+use super::super::directory::Touched;
+use super::super::problem::Conflict;
+use super::super::problem::Mistakes;
+use super::super::problem::Problem;
+use super::super::problem::Submitted;
+use super::super::to_completion;
+use super::create::mint;
+use super::described::IssuedCredential;
+use super::described::describe;
+use super::described::read_usage;
+use super::effective_access;
+use super::target;
+
+/// What a rotation is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct RotationRequest {
+    /// The overlap and the lifetime of the new secret.
+    pub rotation: Rotation,
+    /// Whether the tokens of the credential die as well.
+    pub revoke_tokens: bool,
+}
+
+impl Default for RotationRequest {
+    fn default() -> Self {
+        Self {
+            rotation: Rotation {
+                overlap: DEFAULT_OVERLAP,
+                lifetime: Lifetime::Usual,
+                end_overlap: false,
+            },
+            revoke_tokens: false,
+        }
+    }
+}
+
+/// Gives a credential a new secret; the old one lives on for the overlap.
+pub async fn rotate(
+    within: InOrganization,
+    account: String,
+    credential: String,
+    submitted: Submitted<RotationRequest>,
+) -> Result<IssuedCredential, Problem> {
+    to_completion(async move {
+        // The evidence of use is read first: once the change is durable, nothing may stand between
+        // the new secret and its owner.
+        let owner = within.account(&account).await?;
+        let before = within.credential(owner.id, &credential).await?;
+        let usage = read_usage(&within.app, std::slice::from_ref(&before)).await?;
+
+        let mut change = within.begin().await?;
+        let account = within
+            .account_in(change.rows(), &owner.id.to_string())
+            .await?;
+        let id = before.id.to_string();
+        let mut credential = within.credential_in(change.rows(), account.id, &id).await?;
+        let narrowing = credential.narrowing.as_ref();
+        let resulting = effective_access(&mut change, &account, narrowing).await?;
+        within.caller.may_hand_on(&resulting)?;
+        let request = submitted?;
+
+        let plan = plan(&within, &credential, &request.rotation, change.now)?;
+        let (stored, secret) = mint(&within.app, &change, plan.expires_at);
+        carry_out(&mut change, &credential, &plan).await?;
+        change
+            .rows()
+            .add_secret(within.id(), credential.id, &stored)
+            .await?;
+        change.open.touch(Touched::Account(account.id));
+        if request.revoke_tokens {
+            change.kill_tokens_got_by(&credential).await?;
+        }
+        let changes = changes(&credential, &plan, stored.id, request.revoke_tokens);
+
+        plan.apply_to(&mut credential.secrets);
+        credential.secrets.push(stored);
+        let mut book = Book::new(&within);
+        if let Some(narrowing) = &credential.narrowing {
+            book.learn(change.rows(), narrowing).await?;
+        }
+        let target = target(&credential);
+        let described = describe(credential, &usage, &book, change.now);
+        change.commit("credential.rotate", target, changes).await?;
+        Ok(IssuedCredential {
+            credential: described,
+            secret,
+        })
+    })
+    .await
+}
+
+fn plan(
+    within: &InOrganization,
+    credential: &Credential,
+    rotation: &Rotation,
+    now: Timestamp,
+) -> Result<RotationPlan, Problem> {
+    let plan = credential.plan_rotation(rotation, now).map_err(refusal)?;
+    if plan.expires_at.is_none() {
+        let mut mistakes = Mistakes::default();
+        super::check_expiry(within, "", Lifetime::Never, &mut mistakes);
+        mistakes.check()?;
+    }
+    Ok(plan)
+}
+
+fn refusal(refusal: RotationRefusal) -> Problem {
+    match refusal {
+        RotationRefusal::Revoked => Problem::conflict(
+            Conflict::WrongState,
+            "the credential was revoked for good: make a new one",
+        ),
+        RotationRefusal::OverlapInProgress { until } => {
+            let until = until.map_or_else(
+                || "they do so without end".to_owned(),
+                |until| format!("the older one does so until {until}"),
+            );
+            Problem::conflict(
+                Conflict::OverlapInProgress,
+                format!(
+                    "two secrets work already, and {until}: wait, or end that overlap now with \
+                     `end_overlap`"
+                ),
+            )
+        }
+    }
+}
+
+async fn carry_out(
+    change: &mut AuditedChange,
+    credential: &Credential,
+    plan: &RotationPlan,
+) -> Result<(), Problem> {
+    for (secret, end) in &plan.ends {
+        change
+            .rows()
+            .set_secret_end(credential.organization, *secret, Some(*end))
+            .await?;
+    }
+    Ok(())
+}
+
+fn changes(
+    credential: &Credential,
+    plan: &RotationPlan,
+    new: SecretId,
+    revoke_tokens: bool,
+) -> Changes {
+    let ended: Vec<_> = plan
+        .ends
+        .iter()
+        .map(|(secret, end)| format!("{secret} ends at {end}"))
+        .collect();
+    let end = |end: Option<Timestamp>| end.map(|end| end.to_string());
+    Changes::default()
+        .with("secret", Value::Null, new.to_string())
+        .with("old_secrets", Value::Null, ended)
+        .with(
+            "expires_at",
+            end(credential.expires_at()),
+            end(plan.expires_at),
+        )
+        .with("tokens_revoked", Value::Null, revoke_tokens)
+}

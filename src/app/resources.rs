@@ -1,0 +1,126 @@
+//! Resources: the things inside an API that access can be restricted to.
+
+use serde_json::Value;
+
+use crate::domain::api::ApiRecord;
+use crate::domain::audit::Changes;
+use crate::domain::audit::Target;
+use crate::domain::id::ResourceId;
+use crate::domain::name::Label;
+use crate::domain::resource::Resource;
+use crate::domain::resource::ResourceKey;
+use crate::domain::resource::ResourceType;
+
+use super::authority::InOrganization;
+use super::lookup;
+use super::page::List;
+use super::page::Listing;
+use super::page::PageRequest;
+use super::problem::Mistakes;
+use super::problem::Problem;
+use super::problem::Submitted;
+use super::to_completion;
+
+/// A resource that is to be made known.
+#[derive(Clone, Debug)]
+pub struct NewResource {
+    /// Its type, one that the API declares.
+    pub resource_type: String,
+    /// Its key, unique among its type.
+    pub key: ResourceKey,
+    /// What people call it.
+    pub name: Option<Label>,
+}
+
+/// Makes a resource known.
+pub async fn create(
+    within: InOrganization,
+    api: String,
+    submitted: Submitted<NewResource>,
+) -> Result<Resource, Problem> {
+    to_completion(async move {
+        let mut change = within.begin().await?;
+        let record = within.api_in(change.rows(), &api).await?;
+        let new = submitted?;
+        let resource = Resource {
+            id: change.new_id(ResourceId::generate),
+            api: record.api.id,
+            resource_type: declared(&record, &new.resource_type)?,
+            key: new.key,
+            name: new.name,
+        };
+        let added = change.rows().add_resource(within.id(), &resource).await;
+        let taken = "the API has a resource of this type and key already";
+        added.map_err(|error| Problem::of_write(error, taken))?;
+        let changes = Changes::default()
+            .with("type", Value::Null, resource.resource_type.as_str())
+            .with("key", Value::Null, resource.key.as_str())
+            .with(
+                "name",
+                Value::Null,
+                resource.name.as_ref().map(Label::as_str),
+            );
+        change
+            .commit("resource.create", target(&resource), changes)
+            .await?;
+        Ok(resource)
+    })
+    .await
+}
+
+/// A resource of an API, by its id or by `type:key`.
+pub async fn show(within: &InOrganization, api: &str, resource: &str) -> Result<Resource, Problem> {
+    let record = within.api(api).await?;
+    let unknown = || Problem::NotFound("resource");
+    let lookup = lookup::resource(resource).ok_or_else(unknown)?;
+    let store = &within.app.store;
+    let found = store
+        .find_resource(within.id(), record.api.id, &lookup)
+        .await?;
+    found.ok_or_else(unknown)
+}
+
+/// The resources of an API, the oldest first.
+pub async fn list(
+    within: &InOrganization,
+    api: &str,
+    request: Submitted<PageRequest>,
+) -> Result<Listing<Resource>, Problem> {
+    let record = within.api(api).await?;
+    let request = request?;
+    let list = List {
+        key: &within.app.server_key,
+        path: vec![
+            "resources".to_owned(),
+            within.id().to_string(),
+            record.api.id.to_string(),
+        ],
+    };
+    let page = list.page::<ResourceId>(&request)?;
+    let store = &within.app.store;
+    let found = store
+        .list_resources(within.id(), record.api.id, page)
+        .await?;
+    Ok(list.listing(&request, found, |resource| resource.id))
+}
+
+fn declared(record: &ApiRecord, name: &str) -> Result<ResourceType, Problem> {
+    let types = &record.api.resource_types;
+    if let Some(found) = types.iter().find(|kind| kind.as_str() == name) {
+        return Ok(found.clone());
+    }
+    let mut mistakes = Mistakes::default();
+    let what = format!("resource type at API `{}`:", record.api.name);
+    let known = types.iter().map(ResourceType::as_str);
+    mistakes.add_unknown("/type", "unknown_resource_type", &what, name, known);
+    mistakes.check()?;
+    Err(Problem::NotFound("resource type"))
+}
+
+fn target(resource: &Resource) -> Target {
+    Target {
+        kind: "resource",
+        id: resource.id.to_string(),
+        name: format!("{}:{}", resource.resource_type, resource.key),
+    }
+}
