@@ -9,6 +9,7 @@
 //! - the handlers; [`management`] has those of the management listener.
 
 pub mod address;
+pub mod admin;
 pub mod body;
 mod connection;
 pub mod edge;

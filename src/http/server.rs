@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::address::TrustedProxies;
+use crate::http::admin;
 use crate::http::edge::Edge;
 use crate::http::edge::EdgeSettings;
 use crate::http::limits::Limits;
@@ -106,9 +107,9 @@ impl Listeners {
 
         let mut serving = JoinSet::new();
         let main = match self.admin {
-            None => oauth::router(app),
+            None => oauth::router(app).merge(admin::router(app)),
             Some(listener) => {
-                let router = axum::Router::new();
+                let router = admin::router(app);
                 serving.spawn(serve(
                     listener,
                     self.tls.clone(),

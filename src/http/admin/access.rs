@@ -1,0 +1,135 @@
+//! `.../service-accounts/{account}/access`
+
+use axum::Json;
+use axum::extract::Path;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::app::access;
+use crate::app::access::DescribedAccess;
+use crate::app::access::PresentedAccess;
+use crate::app::access::PresentedGrant;
+use crate::app::access::PresentedIdentifiers;
+use crate::app::access::Replaced;
+use crate::app::problem::Problem;
+use crate::domain::role::AdminScope;
+
+use super::call::Call;
+use super::fields::Fields;
+use super::place::Place;
+
+/// The most grants of an account or a credential.
+const MAX_GRANTS: usize = 200;
+
+/// The most scopes of a grant.
+const MAX_SCOPES: usize = 1_000;
+
+/// The most keys of one type in a grant.
+const MAX_KEYS: usize = 10_000;
+
+#[derive(Serialize)]
+struct AccessBody {
+    access: DescribedAccess,
+}
+
+#[derive(Serialize)]
+struct ReplacedBody {
+    access: DescribedAccess,
+    diff: DiffBody,
+    tokens_revoked: bool,
+}
+
+#[derive(Serialize)]
+struct DiffBody {
+    added: DescribedAccess,
+    removed: DescribedAccess,
+}
+
+impl From<Replaced> for ReplacedBody {
+    fn from(replaced: Replaced) -> Self {
+        Self {
+            access: replaced.access,
+            diff: DiffBody {
+                added: replaced.added,
+                removed: replaced.removed,
+            },
+            tokens_revoked: replaced.tokens_revoked,
+        }
+    }
+}
+
+/// `GET .../access` shows the account's own grants.
+pub(super) async fn get(
+    State(app): State<App>,
+    Path((org, account)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccountsRead)
+        .await?;
+    let access = access::show(&within, &account).await?;
+    call.nothing()?;
+    Ok(Json(AccessBody { access }))
+}
+
+/// `PUT .../access[?dry_run=true]` replaces them, or says what that would come to.
+pub(super) async fn put(
+    State(app): State<App>,
+    Path((org, account)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let submitted =
+        call.object_and_flag("dry_run", |fields| fields.required("access", read_access));
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccessWrite)
+        .await?;
+    let replaced = access::replace(within, account, submitted).await?;
+    Ok(Json(ReplacedBody::from(replaced)))
+}
+
+/// A list of grants.
+pub(super) fn read_access(place: Place<'_>) -> Option<PresentedAccess> {
+    let pointer = place.pointer.clone();
+    let grants = place.list(MAX_GRANTS, |place| place.object(read_grant))?;
+    Some(PresentedAccess { pointer, grants })
+}
+
+fn read_grant(fields: &mut Fields<'_>) -> Option<PresentedGrant> {
+    let api = fields.required("api", Place::text);
+    let scopes = fields.required("scopes", |place| place.list(MAX_SCOPES, Place::text));
+    let resources = fields.optional("resources", |place| {
+        place.entries(|_, place| read_identifiers(place))
+    });
+    Some(PresentedGrant {
+        api: api?,
+        scopes: scopes?,
+        resources: resources.unwrap_or_default(),
+    })
+}
+
+/// `"*"`, or a list of keys.
+fn read_identifiers(place: Place<'_>) -> Option<PresentedIdentifiers> {
+    if place.is("*") {
+        return Some(PresentedIdentifiers::All);
+    }
+    if !place.value.is_array() {
+        place.note(
+            "wrong_type",
+            "this has to be \"*\" for all, or a list of keys",
+        );
+        return None;
+    }
+    let keys = place.list(MAX_KEYS, |place| {
+        if place.is("*") {
+            place.note(
+                "invalid",
+                "\"*\" stands alone: write \"*\" instead of [\"*\"]",
+            );
+            return None;
+        }
+        place.text()
+    });
+    keys.map(PresentedIdentifiers::Listed)
+}

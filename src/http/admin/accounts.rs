@@ -1,0 +1,228 @@
+//! `/organizations/{org}/service-accounts`
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::Path;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::app::access::DescribedAccess;
+use crate::app::accounts;
+use crate::app::accounts::CreatedAccount;
+use crate::app::accounts::DescribedAccount;
+use crate::app::accounts::NewAccount;
+use crate::app::problem::Problem;
+use crate::domain::id::AccountId;
+use crate::domain::name::AccountName;
+use crate::domain::role::AdminScope;
+use crate::domain::role::BuiltInRole;
+
+use super::access::read_access;
+use super::call::Call;
+use super::credentials::CredentialBody;
+use super::credentials::read_credential;
+use super::fields::Fields;
+use super::listing::created;
+use super::listing::listed;
+use super::place::Place;
+use super::roles::read_names;
+
+/// An account as answers show it.
+#[derive(Serialize)]
+struct AccountBody {
+    id: AccountId,
+    name: String,
+    email: String,
+    description: Option<String>,
+    owner: Option<String>,
+    labels: BTreeMap<String, String>,
+    status: &'static str,
+    expires_at: Option<Timestamp>,
+    max_token_lifetime_seconds: Option<u64>,
+    access: DescribedAccess,
+    roles: Vec<&'static str>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    last_used_at: Option<Timestamp>,
+    active_credentials: u32,
+    active_api_tokens: u32,
+}
+
+impl From<DescribedAccount> for AccountBody {
+    fn from(described: DescribedAccount) -> Self {
+        let account = described.account;
+        let roles = described.roles.into_iter();
+        Self {
+            id: account.id,
+            name: account.name.to_string(),
+            email: account.email,
+            description: account.description,
+            owner: account.owner,
+            labels: account.labels,
+            status: described.status.as_str(),
+            expires_at: account.expires_at,
+            max_token_lifetime_seconds: account.max_token_lifetime.map(|l| l.as_secs()),
+            access: described.access,
+            roles: roles.map(BuiltInRole::as_str).collect(),
+            created_at: account.created_at,
+            updated_at: account.updated_at,
+            last_used_at: described.last_used_at,
+            active_credentials: described.active_credentials,
+            // There are none yet: API tokens come with a later feature.
+            active_api_tokens: 0,
+        }
+    }
+}
+
+/// An account that was just made: with its first credential, and that one's secret.
+#[derive(Serialize)]
+struct CreatedBody {
+    #[serde(flatten)]
+    account: AccountBody,
+    credential: Option<CredentialBody>,
+}
+
+impl From<CreatedAccount> for CreatedBody {
+    fn from(made: CreatedAccount) -> Self {
+        Self {
+            account: made.account.into(),
+            credential: made.credential.map(CredentialBody::from),
+        }
+    }
+}
+
+/// `POST .../service-accounts` makes an account.
+pub(super) async fn post(
+    State(app): State<App>,
+    Path(org): Path<String>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccountsWrite)
+        .await?;
+    let made = accounts::create(within, call.object(read)).await?;
+    Ok(created::<_, CreatedBody>(made))
+}
+
+/// `GET .../service-accounts`
+pub(super) async fn list(
+    State(app): State<App>,
+    Path(org): Path<String>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccountsRead)
+        .await?;
+    let found = accounts::list(&within, call.page()).await?;
+    Ok(listed::<_, AccountBody>(found))
+}
+
+/// `GET .../service-accounts/{account}`
+pub(super) async fn get(
+    State(app): State<App>,
+    Path((org, account)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccountsRead)
+        .await?;
+    let found = accounts::show(&within, &account).await?;
+    call.nothing()?;
+    Ok(Json(AccountBody::from(found)))
+}
+
+/// `POST .../service-accounts/{account}/disable`
+pub(super) async fn disable(
+    State(app): State<App>,
+    Path((org, account)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccountsWrite)
+        .await?;
+    let disabled = accounts::disable(within, account, call.nothing()).await?;
+    Ok(Json(AccountBody::from(disabled)))
+}
+
+/// `POST .../service-accounts/{account}/enable`
+pub(super) async fn enable(
+    State(app): State<App>,
+    Path((org, account)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccountsWrite)
+        .await?;
+    let enabled = accounts::enable(within, account, call.nothing()).await?;
+    Ok(Json(AccountBody::from(enabled)))
+}
+
+/// `DELETE .../service-accounts/{account}`
+pub(super) async fn delete(
+    State(app): State<App>,
+    Path((org, account)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccountsWrite)
+        .await?;
+    accounts::delete(within, account, call.nothing()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn read(fields: &mut Fields<'_>) -> Option<NewAccount> {
+    let name = fields.required("name", |place| place.parsed(AccountName::parse));
+    let description = fields.optional("description", |place| place.prose(1_000));
+    let owner = fields.optional("owner", |place| place.prose(200));
+    let labels = fields.optional("labels", read_labels);
+    let expires_at = fields.optional("expires_at", read_instant);
+    let max_token_lifetime = fields.optional("max_token_lifetime_seconds", |place| {
+        place.seconds(1..=u32::MAX.into())
+    });
+    let access = fields.optional("access", read_access);
+    let roles = fields.optional("roles", read_names);
+    let credential = fields.optional("credential", |place| place.object(read_credential));
+    Some(NewAccount {
+        name: name?,
+        description,
+        owner,
+        labels: labels.unwrap_or_default(),
+        expires_at,
+        max_token_lifetime,
+        access,
+        roles,
+        credential,
+    })
+}
+
+/// At most 64 labels: keys of 1 to 63 characters, values of at most 255.
+fn read_labels(place: Place<'_>) -> Option<BTreeMap<String, String>> {
+    const MAX_LABELS: usize = 64;
+    let labels = place.entries(|name, place| {
+        let right = (1..=63).contains(&name.len())
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
+        if !right {
+            let rule = "the name of a label is 1 to 63 of A-Z, a-z, 0-9, `-`, `_`, `.` and `/`";
+            place.note("invalid", rule);
+        }
+        place.prose(255)
+    });
+    let labels: BTreeMap<_, _> = labels?.into_iter().collect();
+    (labels.len() <= MAX_LABELS).then_some(labels)
+}
+
+/// An instant of RFC 3339, kept to the second.
+fn read_instant(place: Place<'_>) -> Option<Timestamp> {
+    place.parsed(|text| {
+        let rule = "an instant as RFC 3339 writes it, such as `2030-01-31T12:00:00Z`";
+        let instant: Timestamp = text.parse().map_err(|_| rule)?;
+        Timestamp::from_second(instant.as_second()).map_err(|_| rule)
+    })
+}

@@ -1,0 +1,181 @@
+//! `/organizations/{org}/apis`
+
+use std::collections::BTreeSet;
+
+use axum::Json;
+use axum::extract::Path;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::app::apis;
+use crate::app::apis::NewApi;
+use crate::app::problem::Problem;
+use crate::domain::api::ApiRecord;
+use crate::domain::api::Audience;
+use crate::domain::api::DescribedScope;
+use crate::domain::api::TokenSettings;
+use crate::domain::id::ApiId;
+use crate::domain::name::Name;
+use crate::domain::resource::ResourceType;
+use crate::domain::role::AdminScope;
+use crate::domain::signing_key::Algorithm;
+use crate::domain::token::TokenTyp;
+
+use super::call::Call;
+use super::fields::Fields;
+use super::listing::created;
+use super::listing::listed;
+use super::place::Place;
+use super::scopes::ScopeBody;
+use super::scopes::read_scope;
+
+/// The most scopes of an API.
+const MAX_SCOPES: usize = 1_000;
+
+/// The most resource types of an API: every token names each of them.
+const MAX_TYPES: usize = 16;
+
+/// An API as answers show it.
+#[derive(Serialize)]
+struct ApiBody {
+    id: ApiId,
+    name: String,
+    audience: String,
+    scopes: Vec<ScopeBody>,
+    resource_types: Vec<String>,
+    token: TokenBody,
+    created_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct TokenBody {
+    lifetime_seconds: Option<u64>,
+    signing_alg: &'static str,
+    typ: &'static str,
+}
+
+impl From<ApiRecord> for ApiBody {
+    fn from(record: ApiRecord) -> Self {
+        let api = record.api;
+        let scopes = record.described_scopes.into_iter();
+        Self {
+            id: api.id,
+            name: api.name.to_string(),
+            audience: api.audience.to_string(),
+            scopes: scopes.map(ScopeBody::from).collect(),
+            resource_types: api.resource_types.iter().map(ToString::to_string).collect(),
+            token: TokenBody {
+                lifetime_seconds: api.token.lifetime.map(|lifetime| lifetime.as_secs()),
+                signing_alg: api.token.signing_alg.as_str(),
+                typ: api.token.typ.as_str(),
+            },
+            created_at: record.created_at,
+        }
+    }
+}
+
+/// `POST .../apis` makes an API.
+pub(super) async fn post(
+    State(app): State<App>,
+    Path(org): Path<String>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::ApisWrite)
+        .await?;
+    let made = apis::create(within, call.object(read)).await?;
+    Ok(created::<_, ApiBody>(made))
+}
+
+/// `GET .../apis`
+pub(super) async fn list(
+    State(app): State<App>,
+    Path(org): Path<String>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::ApisRead)
+        .await?;
+    let found = apis::list(&within, call.page()).await?;
+    Ok(listed::<_, ApiBody>(found))
+}
+
+/// `GET .../apis/{api}`
+pub(super) async fn get(
+    State(app): State<App>,
+    Path((org, api)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::ApisRead)
+        .await?;
+    let found = apis::show(&within, &api).await?;
+    call.nothing()?;
+    Ok(Json(ApiBody::from(found)))
+}
+
+fn read(fields: &mut Fields<'_>) -> Option<NewApi> {
+    let name = fields.required("name", |place| place.parsed(Name::parse));
+    let audience = fields.required("audience", |place| place.parsed(Audience::parse));
+    let scopes = fields.optional("scopes", read_scopes);
+    let resource_types = fields.optional("resource_types", read_types);
+    let token = fields.optional("token", |place| {
+        place.object(|token| Some(read_token(token)))
+    });
+    Some(NewApi {
+        name: name?,
+        audience: audience?,
+        scopes: scopes.unwrap_or_default(),
+        resource_types: resource_types.unwrap_or_default(),
+        token: token.unwrap_or_default(),
+    })
+}
+
+fn read_scopes(place: Place<'_>) -> Option<Vec<DescribedScope>> {
+    let mut seen = BTreeSet::new();
+    place.list(MAX_SCOPES, |place| {
+        let (pointer, mistakes) = (place.pointer.clone(), place.mistakes);
+        let described = place.object(read_scope)?;
+        if seen.insert(described.scope.clone()) {
+            return Some(described);
+        }
+        let detail = format!("the scope `{}` stands here twice", described.scope);
+        mistakes.borrow_mut().add(&pointer, "duplicate", detail);
+        None
+    })
+}
+
+fn read_types(place: Place<'_>) -> Option<Vec<ResourceType>> {
+    let mut seen = BTreeSet::new();
+    place.list(MAX_TYPES, |place| {
+        place.parsed(|text| {
+            let kind = ResourceType::parse(text).map_err(|error| error.to_string())?;
+            if seen.insert(kind.clone()) {
+                Ok(kind)
+            } else {
+                Err(format!("the resource type `{kind}` stands here twice"))
+            }
+        })
+    })
+}
+
+fn read_token(fields: &mut Fields<'_>) -> TokenSettings {
+    let usual = TokenSettings::default();
+    let lifetime = fields.optional("lifetime_seconds", |place| {
+        place.seconds(1..=u32::MAX.into())
+    });
+    let signing_alg = fields.optional("signing_alg", |place| {
+        place.one_of(&Algorithm::ALL.map(Algorithm::as_str), Algorithm::parse)
+    });
+    let typ = fields.optional("typ", |place| {
+        place.one_of(&["at+jwt", "JWT"], TokenTyp::parse)
+    });
+    TokenSettings {
+        lifetime,
+        signing_alg: signing_alg.unwrap_or(usual.signing_alg),
+        typ: typ.unwrap_or(usual.typ),
+    }
+}

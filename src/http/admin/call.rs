@@ -1,0 +1,267 @@
+//! A call of the admin API: who calls, and what they sent.
+//!
+//! The token is checked in full on every request, before a byte of the body is looked at. What was
+//! sent is read here and judged later: an unknown id is answered before a mistake in the body.
+
+use std::cell::RefCell;
+
+use axum::body::Bytes;
+use axum::extract::FromRequest;
+use axum::extract::Request;
+use axum::http::HeaderMap;
+use axum::http::HeaderValue;
+use axum::http::header;
+use axum::http::request::Parts;
+use serde_json::Map;
+use serde_json::Value;
+
+use crate::app::App;
+use crate::app::authority::Caller;
+use crate::app::authority::InOrganization;
+use crate::app::authority::OnInstance;
+use crate::app::authority::Origin;
+use crate::app::page::PageRequest;
+use crate::app::problem::BearerFault;
+use crate::app::problem::Mistake;
+use crate::app::problem::Problem;
+use crate::app::problem::Submitted;
+use crate::app::tokens;
+use crate::app::tokens::BearerRefused;
+use crate::domain::role::AdminScope;
+use crate::http::address::ClientAddress;
+use crate::http::address::UserAgent;
+use crate::oauth::authorization::Authorization;
+use crate::oauth::refusal::Refusal;
+use crate::telemetry::request_id::RequestId;
+
+use super::fields::Fields;
+use super::json;
+use super::place::Place;
+use super::query::Query;
+
+/// A call by somebody who is known.
+pub(super) struct Call {
+    /// Who calls.
+    pub(super) caller: Caller,
+    query: String,
+    is_json: bool,
+    body: Bytes,
+}
+
+impl FromRequest<App> for Call {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let caller = authenticate(app, &parts).await?;
+        let limit = app.config.limits.admin_body_bytes;
+        // What is too large or too slow is answered further out, by who bounds it.
+        let body = axum::body::to_bytes(body, limit).await;
+        let body = body.map_err(|_| unreadable())?;
+        Ok(Self {
+            caller,
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            is_json: is_json(&parts.headers),
+            body,
+        })
+    }
+}
+
+impl Call {
+    /// Proof that the caller holds `scope` in the organization of this name or id.
+    pub(super) async fn in_organization(
+        &self,
+        app: &App,
+        organization: &str,
+        scope: AdminScope,
+    ) -> Result<InOrganization, Problem> {
+        let caller = self.caller.clone();
+        caller.in_organization(app, organization, scope).await
+    }
+
+    /// Proof that the caller holds `scope` on the whole instance.
+    pub(super) fn on_instance(&self, app: &App, scope: AdminScope) -> Result<OnInstance, Problem> {
+        self.caller.clone().on_instance(app, scope)
+    }
+
+    /// An object in the body, and no query.
+    pub(super) fn object<T>(
+        &self,
+        read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
+    ) -> Submitted<T> {
+        Query::parse(&self.query).end()?;
+        self.body(read)
+    }
+
+    /// An object in the body, and a flag in the query.
+    pub(super) fn object_and_flag<T>(
+        &self,
+        name: &'static str,
+        read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
+    ) -> Submitted<(T, bool)> {
+        let mut query = Query::parse(&self.query);
+        let flag = query.flag(name);
+        query.end()?;
+        Ok((self.body(read)?, flag))
+    }
+
+    /// Nothing: no query, and no body but an empty object.
+    pub(super) fn nothing(&self) -> Submitted<()> {
+        self.object(|_| Some(()))
+    }
+
+    /// Which part of a list is wanted.
+    pub(super) fn page(&self) -> Submitted<PageRequest> {
+        Query::parse(&self.query).page()
+    }
+
+    fn body<T>(&self, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Submitted<T> {
+        let mistakes = RefCell::default();
+        let value = if self.body.is_empty() {
+            // A body is optional where nothing in it is required.
+            Some(Value::Object(Map::new()))
+        } else if self.is_json {
+            json::read(&self.body, &mistakes)
+        } else {
+            return Err(Problem::UnsupportedMediaType);
+        };
+        let read = value.and_then(|value| Place::root(value, &mistakes).object(read));
+        let mistakes = mistakes.into_inner();
+        match read {
+            Some(read) if mistakes.is_empty() => Ok(read),
+            _ => Err(Problem::Invalid(mistakes)),
+        }
+    }
+}
+
+/// Who presents the bearer token of the request ([RFC 6750 §2.1]): it has to be active now, and for
+/// this very server.
+///
+/// [RFC 6750 §2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
+async fn authenticate(app: &App, parts: &Parts) -> Result<Caller, Problem> {
+    let token = bearer(&parts.headers)?;
+    let token = tokens::check_bearer(app, token).await.map_err(refusal)?;
+    Ok(Caller::bearer(token.claims(), origin(parts)))
+}
+
+fn refusal(refused: BearerRefused) -> Problem {
+    match refused {
+        BearerRefused::Refused(Refusal::MissingToken) => {
+            Problem::Unauthorized(BearerFault::Missing)
+        }
+        BearerRefused::Refused(_) => Problem::Unauthorized(BearerFault::Invalid),
+        BearerRefused::Store(error) => error.into(),
+    }
+}
+
+/// What the request presents as its token; another scheme presents none.
+fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let fields = headers.get_all(header::AUTHORIZATION).iter();
+    match Authorization::parse(fields.map(HeaderValue::as_bytes)) {
+        Ok(Authorization::Bearer(token)) => Ok(token),
+        Ok(_) => Err(Problem::Unauthorized(BearerFault::Missing)),
+        Err(_) => Err(Problem::mistake(Mistake {
+            pointer: None,
+            code: "duplicate",
+            detail: "there is more than one Authorization header".to_owned(),
+            hint: None,
+        })),
+    }
+}
+
+fn origin(parts: &Parts) -> Origin {
+    let address = parts.extensions.get::<ClientAddress>();
+    let user_agent = UserAgent::of(&parts.headers);
+    Origin {
+        address: address.map(ToString::to_string),
+        user_agent: user_agent.map(|agent| agent.as_str().to_owned()),
+        request_id: RequestId::current().and_then(|id| id.as_str().parse().ok()),
+    }
+}
+
+/// `application/json`, once, in UTF-8 ([RFC 8259 §8.1]).
+///
+/// [RFC 8259 §8.1]: https://www.rfc-editor.org/rfc/rfc8259#section-8.1
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut fields = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(field), None) = (fields.next(), fields.next()) else {
+        return false;
+    };
+    let Ok(text) = field.to_str() else {
+        return false;
+    };
+    let mut parts = text.split(';').map(str::trim);
+    let is_json = parts
+        .next()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    is_json && parts.all(is_utf8)
+}
+
+fn is_utf8(parameter: &str) -> bool {
+    let Some((name, value)) = parameter.split_once('=') else {
+        return parameter.is_empty();
+    };
+    let value = value.trim_matches('"');
+    name.eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("utf-8")
+}
+
+fn unreadable() -> Problem {
+    Problem::mistake(Mistake {
+        pointer: None,
+        code: "invalid",
+        detail: "the body could not be read".to_owned(),
+        hint: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: header::HeaderName, values: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(name.clone(), HeaderValue::from_str(value).unwrap());
+        }
+        headers
+    }
+
+    #[test]
+    fn json_in_utf_8_is_read_and_nothing_else() {
+        for good in [
+            "application/json",
+            "Application/JSON",
+            "application/json; charset=utf-8",
+            "application/json;charset=\"UTF-8\"",
+            "application/json;",
+        ] {
+            assert!(is_json(&headers(header::CONTENT_TYPE, &[good])), "{good}");
+        }
+        for bad in [
+            &[][..],
+            &["application/json", "application/json"],
+            &["text/plain"],
+            &["application/x-www-form-urlencoded"],
+            &["application/json; charset=utf-16"],
+            &["application/json; boundary=x"],
+            &["application/jsonp"],
+        ] {
+            assert!(!is_json(&headers(header::CONTENT_TYPE, bad)), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_bearer_token_is_told_from_nothing_and_from_nonsense() {
+        let found = |values: &[&str]| {
+            let headers = headers(header::AUTHORIZATION, values);
+            bearer(&headers)
+                .map(ToOwned::to_owned)
+                .map_err(|problem| problem.code())
+        };
+        assert_eq!(found(&["Bearer a.b.c"]), Ok("a.b.c".to_owned()));
+        assert_eq!(found(&["bEARER a.b.c"]), Ok("a.b.c".to_owned()));
+        assert_eq!(found(&[]), Err("unauthorized"));
+        assert_eq!(found(&["Basic eDp5"]), Err("unauthorized"));
+        assert_eq!(found(&["Bearer a", "Bearer a"]), Err("validation_failed"));
+    }
+}

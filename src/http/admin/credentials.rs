@@ -1,0 +1,272 @@
+//! `.../service-accounts/{account}/credentials`
+
+use axum::Json;
+use axum::extract::Path;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::app::access::DescribedAccess;
+use crate::app::credentials;
+use crate::app::credentials::DescribedCredential;
+use crate::app::credentials::DescribedSecret;
+use crate::app::credentials::IssuedCredential;
+use crate::app::credentials::NewCredential;
+use crate::app::credentials::RotationRequest;
+use crate::app::problem::Problem;
+use crate::domain::credential::MAX_OVERLAP;
+use crate::domain::id::ClientId;
+use crate::domain::id::CredentialId;
+use crate::domain::id::SecretId;
+use crate::domain::name::Label;
+use crate::domain::role::AdminScope;
+use crate::domain::rotation::Lifetime;
+use crate::domain::rotation::Rotation;
+
+use super::access::read_access;
+use super::call::Call;
+use super::fields::Fields;
+use super::fields::Nullable;
+use super::listing::created;
+use super::listing::listed;
+use super::place::Place;
+
+/// A credential as answers show it.
+#[derive(Serialize)]
+pub(super) struct CredentialBody {
+    id: CredentialId,
+    name: String,
+    kind: &'static str,
+    client_id: ClientId,
+    status: &'static str,
+    allowed_networks: Vec<IpNet>,
+    access: Option<DescribedAccess>,
+    created_at: Timestamp,
+    expires_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
+    secrets: Vec<SecretBody>,
+    /// Only in the answer that made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<String>,
+}
+
+#[derive(Serialize)]
+struct SecretBody {
+    id: SecretId,
+    hint: String,
+    status: &'static str,
+    created_at: Timestamp,
+    ends_at: Option<Timestamp>,
+    first_used_at: Option<Timestamp>,
+    last_used_at: Option<Timestamp>,
+    last_used_address: Option<String>,
+    last_used_user_agent: Option<String>,
+}
+
+impl From<DescribedCredential> for CredentialBody {
+    fn from(described: DescribedCredential) -> Self {
+        let credential = described.credential;
+        Self {
+            id: credential.id,
+            name: credential.name.to_string(),
+            kind: credential.kind.as_str(),
+            client_id: credential.client_id,
+            status: described.status.as_str(),
+            expires_at: credential.expires_at(),
+            allowed_networks: credential.allowed_networks,
+            access: described.access,
+            created_at: credential.created_at,
+            last_used_at: described.last_used_at,
+            secrets: described
+                .secrets
+                .into_iter()
+                .map(SecretBody::from)
+                .collect(),
+            client_secret: None,
+        }
+    }
+}
+
+impl From<DescribedSecret> for SecretBody {
+    fn from(described: DescribedSecret) -> Self {
+        Self {
+            id: described.secret.id,
+            hint: described.secret.hint,
+            status: described.status.as_str(),
+            created_at: described.secret.created_at,
+            ends_at: described.secret.ends_at,
+            first_used_at: described.first_used_at,
+            last_used_at: described.last_used_at,
+            last_used_address: described
+                .last_used_address
+                .map(|address| address.to_string()),
+            last_used_user_agent: described
+                .last_used_user_agent
+                .map(|agent| agent.to_string()),
+        }
+    }
+}
+
+/// With the secret: this is the one answer that shows it.
+impl From<IssuedCredential> for CredentialBody {
+    fn from(issued: IssuedCredential) -> Self {
+        Self {
+            client_secret: Some(issued.secret.expose().to_owned()),
+            ..Self::from(issued.credential)
+        }
+    }
+}
+
+/// `POST .../credentials` makes a credential.
+pub(super) async fn post(
+    State(app): State<App>,
+    Path((org, account)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::CredentialsWrite)
+        .await?;
+    let made = credentials::create(within, account, call.object(read_credential)).await?;
+    Ok(created::<_, CredentialBody>(made))
+}
+
+/// `GET .../credentials`
+pub(super) async fn list(
+    State(app): State<App>,
+    Path((org, account)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccountsRead)
+        .await?;
+    let found = credentials::list(&within, &account, call.page()).await?;
+    Ok(listed::<_, CredentialBody>(found))
+}
+
+/// `GET .../credentials/{credential}`
+pub(super) async fn get(
+    State(app): State<App>,
+    Path((org, account, credential)): Path<(String, String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccountsRead)
+        .await?;
+    let found = credentials::show(&within, &account, &credential).await?;
+    call.nothing()?;
+    Ok(Json(CredentialBody::from(found)))
+}
+
+/// `POST .../credentials/{credential}/rotate` gives it a new secret.
+pub(super) async fn rotate(
+    State(app): State<App>,
+    Path((org, account, credential)): Path<(String, String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::CredentialsWrite)
+        .await?;
+    let rotated = credentials::rotate(
+        within,
+        account,
+        credential,
+        call.object(|fields| Some(read_rotation(fields))),
+    )
+    .await?;
+    Ok(Json(CredentialBody::from(rotated)))
+}
+
+/// `POST .../credentials/{credential}/revoke` takes it back for good.
+pub(super) async fn revoke(
+    State(app): State<App>,
+    Path((org, account, credential)): Path<(String, String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::CredentialsWrite)
+        .await?;
+    let revoked = credentials::revoke(within, account, credential, call.nothing()).await?;
+    Ok(Json(CredentialBody::from(revoked)))
+}
+
+/// `DELETE .../credentials/{credential}`
+pub(super) async fn delete(
+    State(app): State<App>,
+    Path((org, account, credential)): Path<(String, String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::CredentialsWrite)
+        .await?;
+    credentials::delete(within, account, credential, call.nothing()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A credential that is to be made.
+pub(super) fn read_credential(fields: &mut Fields<'_>) -> Option<NewCredential> {
+    const MAX_NETWORKS: usize = 100;
+    let name = fields.required("name", |place| place.parsed(Label::parse));
+    let lifetime = read_lifetime(fields);
+    let allowed_networks = fields.optional("allowed_networks", |place| {
+        place.list(MAX_NETWORKS, read_network)
+    });
+    let access = fields.optional("access", read_access);
+    Some(NewCredential {
+        name: name?,
+        lifetime,
+        allowed_networks: allowed_networks.unwrap_or_default(),
+        access,
+    })
+}
+
+fn read_rotation(fields: &mut Fields<'_>) -> RotationRequest {
+    let usual = RotationRequest::default();
+    let overlap = fields.optional("overlap_seconds", |place| {
+        place.seconds(0..=MAX_OVERLAP.as_secs())
+    });
+    let lifetime = read_lifetime(fields);
+    let revoke_tokens = fields.optional("revoke_tokens", Place::boolean);
+    let end_overlap = fields.optional("end_overlap", Place::boolean);
+    RotationRequest {
+        rotation: Rotation {
+            overlap: overlap.unwrap_or(usual.rotation.overlap),
+            lifetime,
+            end_overlap: end_overlap.unwrap_or(usual.rotation.end_overlap),
+        },
+        revoke_tokens: revoke_tokens.unwrap_or(usual.revoke_tokens),
+    }
+}
+
+/// Left out is the usual lifetime, `null` is none.
+fn read_lifetime(fields: &mut Fields<'_>) -> Lifetime {
+    const TEN_YEARS_SECS: u64 = 10 * 366 * 24 * 60 * 60;
+    let seconds = fields.nullable("expires_in_seconds", |place| {
+        place.seconds(1..=TEN_YEARS_SECS)
+    });
+    match seconds {
+        Nullable::Absent => Lifetime::Usual,
+        Nullable::Null => Lifetime::Never,
+        Nullable::Value(lifetime) => Lifetime::For(lifetime),
+    }
+}
+
+/// A network in the notation of RFC 4632, without bits beyond its prefix.
+fn read_network(place: Place<'_>) -> Option<IpNet> {
+    place.parsed(|text| {
+        let network: IpNet = text
+            .parse()
+            .map_err(|_| "a network in CIDR notation, such as `10.0.0.0/8`".to_owned())?;
+        if network == network.trunc() {
+            Ok(network)
+        } else {
+            let meant = network.trunc();
+            Err(format!(
+                "the address has bits beyond the prefix; `{meant}` is meant"
+            ))
+        }
+    })
+}

@@ -1,0 +1,89 @@
+//! `/keys`
+
+use axum::Json;
+use axum::extract::Path;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::app::keys;
+use crate::app::problem::Problem;
+use crate::domain::role::AdminScope;
+use crate::domain::signing_key::Algorithm;
+use crate::domain::signing_key::SigningKeyRecord;
+
+use super::call::Call;
+use super::fields::Fields;
+use super::listing::created;
+use super::listing::listed;
+use super::place::Place;
+
+/// A signing key as answers show it: never its private half.
+#[derive(Serialize)]
+struct KeyBody {
+    kid: String,
+    alg: &'static str,
+    state: &'static str,
+    created_at: Timestamp,
+    published_at: Timestamp,
+    active_from: Option<Timestamp>,
+    last_signed_at: Option<Timestamp>,
+    leaves_jwks_at: Option<Timestamp>,
+}
+
+impl From<SigningKeyRecord> for KeyBody {
+    fn from(key: SigningKeyRecord) -> Self {
+        Self {
+            kid: key.kid,
+            alg: key.algorithm.as_str(),
+            state: key.state.as_str(),
+            created_at: key.created_at,
+            published_at: key.published_at,
+            active_from: key.active_from,
+            last_signed_at: key.last_signed_at,
+            leaves_jwks_at: key.leaves_jwks_at,
+        }
+    }
+}
+
+/// `POST /keys` makes a key, published and not yet signing.
+pub(super) async fn post(State(app): State<App>, call: Call) -> Result<impl IntoResponse, Problem> {
+    let instance = call.on_instance(&app, AdminScope::KeysWrite)?;
+    let made = keys::create(instance, call.object(read_algorithm)).await?;
+    Ok(created::<_, KeyBody>(made))
+}
+
+/// `GET /keys`
+pub(super) async fn list(State(app): State<App>, call: Call) -> Result<impl IntoResponse, Problem> {
+    let instance = call.on_instance(&app, AdminScope::KeysRead)?;
+    let found = keys::list(&instance, call.page()).await?;
+    Ok(listed::<_, KeyBody>(found))
+}
+
+/// `POST /keys/{kid}/activate` makes it the one that signs.
+pub(super) async fn activate(
+    State(app): State<App>,
+    Path(kid): Path<String>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let instance = call.on_instance(&app, AdminScope::KeysWrite)?;
+    let active = keys::activate(
+        instance,
+        kid,
+        call.object(|fields| Some(read_force(fields))),
+    )
+    .await?;
+    Ok(Json(KeyBody::from(active)))
+}
+
+fn read_algorithm(fields: &mut Fields<'_>) -> Option<Algorithm> {
+    let names = Algorithm::ALL.map(Algorithm::as_str);
+    fields.required("alg", |place| place.one_of(&names, Algorithm::parse))
+}
+
+/// Whether the key signs at once, whatever verifiers know.
+fn read_force(fields: &mut Fields<'_>) -> bool {
+    fields.optional("force", Place::boolean).unwrap_or(false)
+}

@@ -1,0 +1,123 @@
+//! `/organizations`
+
+use axum::Json;
+use axum::extract::Path;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::app::organizations;
+use crate::app::organizations::DescribedOrganization;
+use crate::app::organizations::NewOrganization;
+use crate::app::problem::Problem;
+use crate::domain::id::OrganizationId;
+use crate::domain::name::Name;
+use crate::domain::organization::LeakReport;
+use crate::domain::organization::Policy;
+use crate::domain::role::AdminScope;
+
+use super::call::Call;
+use super::fields::Fields;
+use super::listing::created;
+use super::listing::listed;
+use super::place::Place;
+
+/// An organization as answers show it.
+#[derive(Serialize)]
+struct OrganizationBody {
+    id: OrganizationId,
+    name: String,
+    status: &'static str,
+    max_service_accounts: Option<u32>,
+    policy: PolicyBody,
+    service_account_count: u32,
+    created_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct PolicyBody {
+    leak_report: &'static str,
+    allow_never_expires: bool,
+    max_token_lifetime_seconds: Option<u64>,
+}
+
+impl From<DescribedOrganization> for OrganizationBody {
+    fn from(described: DescribedOrganization) -> Self {
+        let organization = described.organization;
+        let policy = organization.policy;
+        Self {
+            id: organization.id,
+            name: organization.name.to_string(),
+            status: organization.status.as_str(),
+            max_service_accounts: organization.max_service_accounts,
+            policy: PolicyBody {
+                leak_report: policy.leak_report.as_str(),
+                allow_never_expires: policy.allow_never_expires,
+                max_token_lifetime_seconds: policy.max_token_lifetime.map(|l| l.as_secs()),
+            },
+            service_account_count: described.service_account_count,
+            created_at: organization.created_at,
+        }
+    }
+}
+
+/// `POST /organizations` makes an organization.
+pub(super) async fn post(State(app): State<App>, call: Call) -> Result<impl IntoResponse, Problem> {
+    let instance = call.on_instance(&app, AdminScope::OrganizationsWrite)?;
+    let made = organizations::create(instance, call.object(read)).await?;
+    Ok(created::<_, OrganizationBody>(made))
+}
+
+/// `GET /organizations` lists those that the token reaches.
+pub(super) async fn list(State(app): State<App>, call: Call) -> Result<impl IntoResponse, Problem> {
+    let found = organizations::list(&app, &call.caller, call.page()).await?;
+    Ok(listed::<_, OrganizationBody>(found))
+}
+
+/// `GET /organizations/{org}`
+pub(super) async fn get(
+    State(app): State<App>,
+    Path(org): Path<String>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::OrganizationsRead)
+        .await?;
+    let found = organizations::show(within).await?;
+    call.nothing()?;
+    Ok(Json(OrganizationBody::from(found)))
+}
+
+fn read(fields: &mut Fields<'_>) -> Option<NewOrganization> {
+    let name = fields.required("name", |place| place.parsed(Name::parse));
+    let max_service_accounts = fields.optional("max_service_accounts", |place| {
+        let number = place.whole_number(0..=u32::MAX.into())?;
+        u32::try_from(number).ok()
+    });
+    let policy = fields.optional("policy", |place| {
+        place.object(|policy| Some(read_policy(policy)))
+    });
+    Some(NewOrganization {
+        name: name?,
+        max_service_accounts,
+        policy: policy.unwrap_or_default(),
+    })
+}
+
+fn read_policy(fields: &mut Fields<'_>) -> Policy {
+    let usual = Policy::default();
+    let leak_report = fields.optional("leak_report", |place| {
+        place.one_of(&["revoke", "finding"], LeakReport::parse)
+    });
+    let allow_never_expires = fields.optional("allow_never_expires", Place::boolean);
+    let max_token_lifetime = fields.optional("max_token_lifetime_seconds", |place| {
+        place.seconds(1..=u32::MAX.into())
+    });
+    Policy {
+        leak_report: leak_report.unwrap_or(usual.leak_report),
+        allow_never_expires: allow_never_expires.unwrap_or(usual.allow_never_expires),
+        max_token_lifetime,
+    }
+}

@@ -1,0 +1,185 @@
+//! A value in its place in a body: what is of another type or outside of its rule is noted there.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::app::problem::Mistakes;
+use crate::app::problem::escaped;
+
+use super::fields::Fields;
+
+/// A value in its place.
+pub(super) struct Place<'m> {
+    pub(super) value: Value,
+    pub(super) pointer: String,
+    pub(super) mistakes: &'m RefCell<Mistakes>,
+}
+
+impl<'m> Place<'m> {
+    /// The whole body.
+    pub(super) fn root(value: Value, mistakes: &'m RefCell<Mistakes>) -> Self {
+        Self {
+            value,
+            pointer: String::new(),
+            mistakes,
+        }
+    }
+
+    /// Notes that it is wrong.
+    pub(super) fn note(&self, code: &'static str, detail: impl Into<String>) {
+        self.mistakes.borrow_mut().add(&self.pointer, code, detail);
+    }
+
+    fn wrong_type<T>(&self, expected: &str) -> Option<T> {
+        let found = match &self.value {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a text",
+            Value::Array(_) => "a list",
+            Value::Object(_) => "an object",
+        };
+        self.note(
+            "wrong_type",
+            format!("this has to be {expected}, not {found}"),
+        );
+        None
+    }
+
+    /// Whether it is this very text.
+    pub(super) fn is(&self, text: &str) -> bool {
+        self.value.as_str() == Some(text)
+    }
+
+    /// A text.
+    pub(super) fn text(self) -> Option<String> {
+        match self.value {
+            Value::String(text) => Some(text),
+            _ => self.wrong_type("a text"),
+        }
+    }
+
+    /// A text that `parse` accepts; its error says the rule.
+    pub(super) fn parsed<T, E: Display>(
+        self,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let Value::String(text) = &self.value else {
+            return self.wrong_type("a text");
+        };
+        match parse(text) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.note("invalid", error.to_string());
+                None
+            }
+        }
+    }
+
+    /// One of these words.
+    pub(super) fn one_of<T>(self, words: &[&str], parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let listed = words.join("`, `");
+        self.parsed(|text| parse(text).ok_or_else(|| format!("this has to be one of `{listed}`")))
+    }
+
+    /// A text for people, of at most `max_chars`, without control characters but line ends.
+    pub(super) fn prose(self, max_chars: usize) -> Option<String> {
+        self.parsed(|text| {
+            let odd = text.chars().any(|c| c.is_control() && c != '\n');
+            if odd || text.chars().count() > max_chars {
+                Err(format!(
+                    "a text of at most {max_chars} characters, without control characters"
+                ))
+            } else {
+                Ok(text.to_owned())
+            }
+        })
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(self) -> Option<bool> {
+        match self.value {
+            Value::Bool(value) => Some(value),
+            _ => self.wrong_type("true or false"),
+        }
+    }
+
+    /// A whole number in a range.
+    pub(super) fn whole_number(self, range: RangeInclusive<u64>) -> Option<u64> {
+        let Value::Number(number) = &self.value else {
+            return self.wrong_type("a whole number");
+        };
+        let found = number.as_u64().filter(|number| range.contains(number));
+        if found.is_none() {
+            let (least, most) = (range.start(), range.end());
+            self.note("invalid", format!("a whole number from {least} to {most}"));
+        }
+        found
+    }
+
+    /// A number of whole seconds in a range.
+    pub(super) fn seconds(self, range: RangeInclusive<u64>) -> Option<Duration> {
+        self.whole_number(range).map(Duration::from_secs)
+    }
+
+    /// A list, item by item; `None` when any of them is wrong.
+    pub(super) fn list<T>(
+        self,
+        max_items: usize,
+        read: impl FnMut(Self) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let items = match self.value {
+            Value::Array(items) if items.len() > max_items => {
+                let detail = format!("a list of at most {max_items} items");
+                let mut mistakes = self.mistakes.borrow_mut();
+                mistakes.add(&self.pointer, "too_many", detail);
+                return None;
+            }
+            Value::Array(items) => items,
+            _ => return self.wrong_type("a list"),
+        };
+        let places = items.into_iter().enumerate().map(|(position, value)| Self {
+            value,
+            pointer: format!("{}/{position}", self.pointer),
+            mistakes: self.mistakes,
+        });
+        // Each is read before any is given up, so that all mistakes are found.
+        let read: Vec<_> = places.map(read).collect();
+        read.into_iter().collect()
+    }
+
+    /// An object whose members have names of the caller's choice.
+    pub(super) fn entries<T>(
+        self,
+        mut read: impl FnMut(&str, Self) -> Option<T>,
+    ) -> Option<Vec<(String, T)>> {
+        let Value::Object(members) = self.value else {
+            return self.wrong_type("an object");
+        };
+        let entries = members.into_iter().map(|(name, value)| {
+            let place = Self {
+                value,
+                pointer: format!("{}/{}", self.pointer, escaped(&name)),
+                mistakes: self.mistakes,
+            };
+            read(&name, place).map(|value| (name, value))
+        });
+        let read: Vec<_> = entries.collect();
+        read.into_iter().collect()
+    }
+
+    /// An object with the members that `read` takes, and no others.
+    pub(super) fn object<T>(self, read: impl FnOnce(&mut Fields<'m>) -> Option<T>) -> Option<T> {
+        let Value::Object(members) = self.value else {
+            return self.wrong_type("an object");
+        };
+        let mut fields = Fields::new(members, self.pointer, self.mistakes);
+        let read = read(&mut fields);
+        fields.end();
+        read
+    }
+}

@@ -1,0 +1,94 @@
+//! `/organizations/{org}/apis/{api}/resources`
+
+use axum::Json;
+use axum::extract::Path;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::app::problem::Problem;
+use crate::app::resources;
+use crate::app::resources::NewResource;
+use crate::domain::id::ResourceId;
+use crate::domain::name::Label;
+use crate::domain::resource::Resource;
+use crate::domain::resource::ResourceKey;
+use crate::domain::role::AdminScope;
+
+use super::call::Call;
+use super::fields::Fields;
+use super::listing::created;
+use super::listing::listed;
+use super::place::Place;
+
+/// A resource as answers show it.
+#[derive(Serialize)]
+struct ResourceBody {
+    id: ResourceId,
+    r#type: String,
+    key: String,
+    name: Option<String>,
+}
+
+impl From<Resource> for ResourceBody {
+    fn from(resource: Resource) -> Self {
+        Self {
+            id: resource.id,
+            r#type: resource.resource_type.to_string(),
+            key: resource.key.to_string(),
+            name: resource.name.map(|name| name.to_string()),
+        }
+    }
+}
+
+/// `POST .../resources` makes a resource known.
+pub(super) async fn post(
+    State(app): State<App>,
+    Path((org, api)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::ApisWrite)
+        .await?;
+    let made = resources::create(within, api, call.object(read)).await?;
+    Ok(created::<_, ResourceBody>(made))
+}
+
+/// `GET .../resources`
+pub(super) async fn list(
+    State(app): State<App>,
+    Path((org, api)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::ApisRead)
+        .await?;
+    let found = resources::list(&within, &api, call.page()).await?;
+    Ok(listed::<_, ResourceBody>(found))
+}
+
+/// `GET .../resources/{resource}`, where `{resource}` is an id or `type:key`.
+pub(super) async fn get(
+    State(app): State<App>,
+    Path((org, api, resource)): Path<(String, String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::ApisRead)
+        .await?;
+    let found = resources::show(&within, &api, &resource).await?;
+    call.nothing()?;
+    Ok(Json(ResourceBody::from(found)))
+}
+
+fn read(fields: &mut Fields<'_>) -> Option<NewResource> {
+    let resource_type = fields.required("type", Place::text);
+    let key = fields.required("key", |place| place.parsed(ResourceKey::parse));
+    let name = fields.optional("name", |place| place.parsed(Label::parse));
+    Some(NewResource {
+        resource_type: resource_type?,
+        key: key?,
+        name,
+    })
+}

@@ -1,0 +1,85 @@
+//! `/organizations/{org}/apis/{api}/scopes`
+
+use axum::Json;
+use axum::extract::Path;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::app::apis;
+use crate::app::problem::Problem;
+use crate::domain::api::DescribedScope;
+use crate::domain::role::AdminScope;
+use crate::domain::scope::Scope;
+
+use super::call::Call;
+use super::fields::Fields;
+use super::listing::created;
+use super::listing::listed;
+
+/// A scope as answers show it.
+#[derive(Serialize)]
+pub(super) struct ScopeBody {
+    name: String,
+    description: Option<String>,
+}
+
+impl From<DescribedScope> for ScopeBody {
+    fn from(described: DescribedScope) -> Self {
+        Self {
+            name: described.scope.to_string(),
+            description: described.description,
+        }
+    }
+}
+
+/// `POST .../scopes` adds a scope to the API.
+pub(super) async fn post(
+    State(app): State<App>,
+    Path((org, api)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::ApisWrite)
+        .await?;
+    let made = apis::create_scope(within, api, call.object(read_scope)).await?;
+    Ok(created::<_, ScopeBody>(made))
+}
+
+/// `GET .../scopes`
+pub(super) async fn list(
+    State(app): State<App>,
+    Path((org, api)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::ApisRead)
+        .await?;
+    let found = apis::list_scopes(&within, &api, call.page()).await?;
+    Ok(listed::<_, ScopeBody>(found))
+}
+
+/// `GET .../scopes/{scope}`
+pub(super) async fn get(
+    State(app): State<App>,
+    Path((org, api, scope)): Path<(String, String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::ApisRead)
+        .await?;
+    let found = apis::show_scope(&within, &api, &scope).await?;
+    call.nothing()?;
+    Ok(Json(ScopeBody::from(found)))
+}
+
+/// A scope that is to be made.
+pub(super) fn read_scope(fields: &mut Fields<'_>) -> Option<DescribedScope> {
+    let scope = fields.required("name", |place| place.parsed(Scope::parse));
+    let description = fields.optional("description", |place| place.prose(1_000));
+    Some(DescribedScope {
+        scope: scope?,
+        description,
+    })
+}
