@@ -5,13 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::process::Output;
 
-use ostler::config::Config;
-use ostler::config::DatabaseEngine;
-use ostler::config::Problems;
-use ostler::config::Sources;
-use ostler::config::Warning;
-use ostler::config::check;
 use serde::Deserialize;
 use tempfile::TempDir;
 
@@ -56,21 +51,22 @@ struct SecretFile {
 }
 
 #[test]
-fn the_server_accepts_the_environment_it_is_given() {
-    let (config, warnings) = Machine::with_secrets().check().unwrap();
-    assert_eq!(config.database.engine, DatabaseEngine::Postgres);
-    assert!(config.redis.url.is_some());
-    assert!(config.server.behind_tls_proxy);
-    assert!(warnings.is_empty(), "{warnings:?}");
+fn config_check_accepts_the_environment_of_the_server() {
+    let reply = Machine::with_secrets().config_check();
+    let said = String::from_utf8_lossy(&reply.stderr);
+    assert_eq!(reply.status.code(), Some(0), "{said}");
+    assert!(!said.contains("warning"), "{said}");
 }
 
 #[test]
-fn the_server_misses_a_secret_that_was_not_made() {
+fn config_check_misses_a_secret_that_was_not_made() {
     let machine = Machine::with_secrets();
     fs::remove_file(machine.path().join("secrets/redis_url")).unwrap();
 
-    let problems = machine.check().unwrap_err().to_string();
-    assert!(problems.contains("OSTLER_REDIS__URL_FILE"), "{problems}");
+    let reply = machine.config_check();
+    let said = String::from_utf8_lossy(&reply.stderr);
+    assert_eq!(reply.status.code(), Some(6), "{said}");
+    assert!(said.contains("OSTLER_REDIS__URL_FILE"), "{said}");
 }
 
 #[test]
@@ -152,13 +148,19 @@ impl Machine {
         self.directory.path()
     }
 
-    /// What the server makes of the environment of its service.
-    fn check(&self) -> Result<(Config, Vec<Warning>), Problems> {
+    /// Asks `ostler config check` about the environment of the server, and about nothing else.
+    fn config_check(&self) -> Output {
         let environment = &self.compose.services["ostler"].environment;
         let values = environment
             .iter()
             .map(|(key, value)| (key, self.here(&with_default(value))));
-        check(&Sources::new().environment(values))
+        Command::new(env!("CARGO_BIN_EXE_ostler"))
+            .args(["config", "check"])
+            .env_clear()
+            .envs(values)
+            .current_dir(self.path())
+            .output()
+            .unwrap()
     }
 
     /// A path of the container, as one of this machine.
