@@ -199,8 +199,13 @@ impl SqlStore {
         F: for<'c> FnOnce(&'c mut Db) -> Work<'c, T> + Send + 'static,
     {
         let begin = self.engine.begin_snapshot();
-        let lease = self.readers.acquire().await?;
-        to_its_end(lease, move |db| Box::pin(in_snapshot(db, begin, work))).await
+        let mut lease = self.readers.acquire().await?;
+        let query = tokio::spawn(async move {
+            let answer = lease.run(|db| in_snapshot(db, begin, work)).await;
+            lease.roll_back().await;
+            answer
+        });
+        end_of(query).await
     }
 
     /// Makes a write of one statement that is no change: usage, and forgetting what has expired.
@@ -224,7 +229,10 @@ where
     T: Send + 'static,
     F: for<'c> FnOnce(&'c mut Db) -> Work<'c, T> + Send + 'static,
 {
-    let query = tokio::spawn(async move { lease.run(work).await });
+    end_of(tokio::spawn(async move { lease.run(work).await })).await
+}
+
+async fn end_of<T>(query: JoinHandle<Answer<T>>) -> Result<T, StoreError> {
     match query.await {
         Ok(answer) => Ok(answer?),
         Err(error) => Err(StoreError::Unavailable(Box::new(error))),
@@ -237,10 +245,7 @@ async fn in_snapshot<T>(
     work: impl for<'c> FnOnce(&'c mut Db) -> Work<'c, T> + Send,
 ) -> Answer<T> {
     script(db, begin).await?;
-    let answer = work(db).await;
-    // Also after a failure: the connection is sound when this succeeds.
-    script(db, "ROLLBACK").await?;
-    answer
+    work(db).await
 }
 
 /// Checks the database and its schema on a connection of its own.

@@ -5,6 +5,8 @@
 
 mod bench;
 mod cases;
+mod faults;
+mod files;
 
 use bench::Bench;
 

@@ -70,16 +70,17 @@ struct Open {
 impl SqlChange {
     /// Begins a transaction and locks the organization, or the instance.
     pub(super) async fn begin(
-        mut lease: Lease,
+        lease: Lease,
         turn: Turn,
         engine: Engine,
         organization: Option<OrganizationId>,
     ) -> Result<Self, StoreError> {
-        lease.run(|db| begin(db, engine, organization)).await?;
-        Ok(Self {
+        let mut change = Self {
             open: Some(Open { lease, turn }),
             failed: false,
-        })
+        };
+        change.run(|db| begin(db, engine, organization)).await?;
+        Ok(change)
     }
 
     async fn ask<'c, T, W>(&'c mut self, work: impl FnOnce(&'c mut Db) -> W) -> Answer<T>
@@ -409,12 +410,10 @@ impl Drop for SqlChange {
             lease.doubt();
             return;
         };
-        if lease.is_sound() {
-            runtime.spawn(async move {
-                let _ = lease.run(|db| script(db, "ROLLBACK")).await;
-                drop(lease);
-                drop(turn);
-            });
-        }
+        runtime.spawn(async move {
+            lease.roll_back().await;
+            drop(lease);
+            drop(turn);
+        });
     }
 }

@@ -25,6 +25,7 @@ use super::failure::Failure;
 use super::failure::Verdict;
 use super::gate::Gate;
 use super::query::Db;
+use super::query::script;
 
 /// How long somebody waits for a connection.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(1);
@@ -137,6 +138,7 @@ pub(super) struct Lease {
     connection: Option<Db>,
     series: u64,
     /// Whether the last query has ended, and nothing that it did makes the connection doubtful.
+    /// Whoever opens a transaction sees to its end, by [`Lease::roll_back`] if by nothing else.
     sound: bool,
     _permit: OwnedSemaphorePermit,
 }
@@ -176,14 +178,16 @@ impl Lease {
         Err(failure)
     }
 
+    /// Ends the open transaction without a trace; if that is not certain, the connection goes too.
+    pub(super) async fn roll_back(&mut self) {
+        if self.sound && self.run(|db| script(db, "ROLLBACK")).await.is_err() {
+            self.sound = false;
+        }
+    }
+
     /// Makes sure that the connection is closed and not lent again.
     pub(super) fn doubt(&mut self) {
         self.sound = false;
-    }
-
-    /// Whether the connection can be used further.
-    pub(super) fn is_sound(&self) -> bool {
-        self.sound
     }
 }
 

@@ -1,5 +1,6 @@
 //! A store to try, and things to put in it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,13 +55,13 @@ use ostler::store::SqlStore;
 use ostler::store::Store;
 use ring::rand::SecureRandom;
 use ring::rand::SystemRandom;
-use secrecy::ExposeSecret;
 use sqlx::AnyConnection;
 use sqlx::Connection;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 use tempfile::TempDir;
 
+use crate::services::FaultProxy;
 use crate::services::PostgresDatabase;
 use crate::services::postgres_database;
 
@@ -68,7 +69,9 @@ use crate::services::postgres_database;
 pub struct Bench {
     store: Option<Arc<SqlStore>>,
     options: SqlOptions,
-    _directory: TempDir,
+    /// The way to the database behind the store's back.
+    url: String,
+    directory: Option<TempDir>,
     _database: Option<PostgresDatabase>,
 }
 
@@ -77,28 +80,40 @@ impl Bench {
     pub async fn sqlite() -> Self {
         let directory = TempDir::new().unwrap();
         let url = format!("sqlite://{}/data/ostler.db", directory.path().display());
-        Self::on(url, directory, None).await
+        let options = options(&url);
+        let store = SqlStore::open(&options).await.unwrap();
+        Self {
+            store: Some(Arc::new(store)),
+            options,
+            url,
+            directory: Some(directory),
+            _database: None,
+        }
     }
 
     /// On a server.
     pub async fn postgres() -> Self {
         let database = postgres_database().await;
         let url = database.url().to_owned();
-        Self::on(url, TempDir::new().unwrap(), Some(database)).await
+        Self::on_server(database, &url).await
     }
 
-    async fn on(url: String, directory: TempDir, database: Option<PostgresDatabase>) -> Self {
-        let options = SqlOptions {
-            url: url.into(),
-            create_if_missing: true,
-            connections: SqlOptions::CONNECTIONS,
-        };
-        let store = Some(Arc::new(SqlStore::open(&options).await.unwrap()));
+    /// On a server, through a proxy that breaks the way to it.
+    pub async fn postgres_behind_a_proxy() -> (Self, FaultProxy) {
+        let database = postgres_database().await;
+        let (proxy, url) = FaultProxy::before(database.url()).await;
+        (Self::on_server(database, &url).await, proxy)
+    }
+
+    async fn on_server(database: PostgresDatabase, url: &str) -> Self {
+        let options = options(url);
+        let store = SqlStore::open(&options).await.unwrap();
         Self {
-            store,
+            store: Some(Arc::new(store)),
             options,
-            _directory: directory,
-            _database: database,
+            url: database.url().to_owned(),
+            directory: None,
+            _database: Some(database),
         }
     }
 
@@ -131,11 +146,14 @@ impl Bench {
         &self.options
     }
 
+    /// Where the files are, on SQLite.
+    pub fn data(&self) -> PathBuf {
+        self.directory.as_ref().unwrap().path().join("data")
+    }
+
     /// A connection beside the store, to look behind its back.
     pub async fn connect(&self) -> AnyConnection {
-        AnyConnection::connect(self.options.url.expose_secret())
-            .await
-            .unwrap()
+        AnyConnection::connect(&self.url).await.unwrap()
     }
 
     /// Runs a statement behind the store's back.
@@ -188,7 +206,7 @@ impl Bench {
     }
 
     fn is_sqlite(&self) -> bool {
-        self.options.url.expose_secret().starts_with("sqlite:")
+        self.url.starts_with("sqlite:")
     }
 
     /// Begins a change of an organization.
@@ -234,6 +252,15 @@ impl Bench {
         change.add_api(&api).await.unwrap();
         change.commit(&event_of(organization)).await.unwrap();
         api
+    }
+}
+
+/// How the store at a URL is opened.
+pub fn options(url: &str) -> SqlOptions {
+    SqlOptions {
+        url: url.to_owned().into(),
+        create_if_missing: true,
+        connections: SqlOptions::CONNECTIONS,
     }
 }
 
