@@ -4,6 +4,8 @@
 //! - [`init`]: `ostler init`
 //! - [`dev`]: both, with a demo
 
+pub mod dev;
+
 use std::sync::Arc;
 use std::time::Duration;
 
