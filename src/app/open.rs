@@ -99,7 +99,10 @@ pub struct Ground {
 impl Ground {
     /// Ground that is there already: the store is opened and its schema brought up to date.
     pub async fn open(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let keys_dir = KeysDir::open(&config.keys.dir)?;
+        let keys_dir = match KeysDir::open(&config.keys.dir) {
+            Err(KeyFileError::Missing { .. }) => return Err(StartError::NotInitialised),
+            found => found?,
+        };
         Self::of(config, clock, keys_dir, false).await
     }
 

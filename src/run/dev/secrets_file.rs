@@ -92,7 +92,9 @@ pub fn write(path: &Path, secrets: &DevSecrets) -> Result<(), RunError> {
     for (who, credential) in named {
         if let Some(held) = credential {
             let (id, secret) = (&held.client_id, held.secret.expose_secret());
-            text.push_str(&format!("{who}_CLIENT_ID={id}\n{who}_CLIENT_SECRET={secret}\n"));
+            text.push_str(&format!(
+                "{who}_CLIENT_ID={id}\n{who}_CLIENT_SECRET={secret}\n"
+            ));
         }
     }
     replace_private(path, &text).map_err(file_error(path))
