@@ -52,7 +52,7 @@ pub async fn complete(
         return Ok(bot.clone());
     }
     let made = make(app).await;
-    let bot = made.map_err(|problem| RunError::Demo(problem.to_string()))?;
+    let bot = made.map_err(|problem| RunError::Demo(format!("{problem:?}")))?;
     secrets.demo = Some(bot.clone());
     secrets_file::write(path, secrets)?;
     Ok(bot)
