@@ -25,10 +25,12 @@ mod exposed;
 mod failure;
 mod files;
 mod grant;
+mod init;
 mod input;
 mod key;
 mod lifetime;
 mod list;
+mod local;
 mod organization;
 mod output;
 mod problem;
@@ -37,6 +39,7 @@ mod resource;
 mod scope;
 mod secret_sink;
 mod secret_source;
+mod serve;
 mod session;
 mod settings;
 mod shell;
@@ -70,6 +73,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a new store ready, with its keys and its first administrator
+    Init(init::Init),
+    /// Run the server
+    Serve(serve::Serve),
     /// Check the configuration
     #[command(subcommand)]
     Config(config::Verb),
@@ -123,6 +130,8 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Failure> {
     let environment = Environment::of_process();
     match command {
+        Command::Init(init) => init.run(&environment),
+        Command::Serve(serve) => serve.run(&environment),
         Command::Config(verb) => config::run(&environment, &verb),
         Command::Account(noun) => remote(environment, noun, account::run),
         Command::Credential(noun) => remote(environment, noun, credential::run),

@@ -37,7 +37,10 @@ pub enum Verb {
     /// Show an account
     Get(Account),
     /// List the accounts
-    List(List),
+    List {
+        #[command(flatten)]
+        page: PageArgs,
+    },
     /// Stop an account: its tokens are dead at once, and it gets no new ones
     Disable(Account),
     /// Let a stopped account work again; its old tokens stay dead
@@ -61,21 +64,6 @@ pub struct Account {
 }
 
 #[derive(Args, Clone, Debug)]
-pub struct List {
-    /// Only those that are active, disabled or expired
-    #[arg(long, value_name = "STATUS")]
-    status: Option<String>,
-    /// Only those with this text in their name, id or client id
-    #[arg(long, short, value_name = "TEXT")]
-    q: Option<String>,
-    /// Only those of this owner
-    #[arg(long, value_name = "OWNER")]
-    owner: Option<String>,
-    #[command(flatten)]
-    page: PageArgs,
-}
-
-#[derive(Args, Clone, Debug)]
 pub struct Delete {
     #[command(flatten)]
     account: Account,
@@ -93,7 +81,11 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
             let found = session.read(&account.path(&session)?).await?;
             shell.show(&Document::of(&found)?, &VIEW)
         }
-        Verb::List(list) => list.run(shell).await,
+        Verb::List { page } => {
+            let session = shell.session().await?;
+            let path = session.here(&["service-accounts"])?;
+            shell.show(&session.list(&path, &page).await?, &VIEW)
+        }
         Verb::Disable(account) => account.set_state(shell, "disable").await,
         Verb::Enable(account) => account.set_state(shell, "enable").await,
         Verb::Delete(delete) => delete.run(shell).await,
@@ -120,27 +112,17 @@ impl Account {
     }
 }
 
-impl List {
-    async fn run(&self, shell: &Shell) -> Result<(), Failure> {
-        let session = shell.session().await?;
-        let filters = [
-            ("status", self.status.as_deref()),
-            ("q", self.q.as_deref()),
-            ("owner", self.owner.as_deref()),
-        ];
-        let path = session.here(&["service-accounts"])?;
-        shell.show(&session.list(&path, &filters, &self.page).await?, &VIEW)
-    }
-}
-
 impl Delete {
     async fn run(&self, shell: &Shell) -> Result<(), Failure> {
         let session = shell.session().await?;
         let path = self.account.path(&session)?;
-        let found = session.read(&path).await?;
-        let question = question(&found.json()?);
+        let seen = session.glance(&path).await?;
+        let question = match &seen {
+            Some(seen) => question(&seen.json()?),
+            None => format!("Delete {}? It cannot be undone.", self.account.account),
+        };
         shell.confirm(&question, self.yes).await?;
-        session.delete(&path, &found).await?;
+        session.delete(&path, seen.as_ref()).await?;
         terminal::note(&format!(
             "✓ {} is deleted",
             printable(&self.account.account)

@@ -77,7 +77,7 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
             Document::of(&session.post(&path, &create.body()).await?)?
         }
         Verb::Get { api } => Document::of(&session.read(&session.here(&["apis", &api])?).await?)?,
-        Verb::List { page } => session.list(&session.here(&["apis"])?, &[], &page).await?,
+        Verb::List { page } => session.list(&session.here(&["apis"])?, &page).await?,
     };
     shell.show(&document, &VIEW)
 }

@@ -8,6 +8,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use super::client::Answer;
 use super::failure::Failure;
 use super::lifetime::Lifetime;
 use super::lifetime::Span;
@@ -39,7 +40,7 @@ const VIEW: View = View {
 pub enum Verb {
     /// Make a credential; its secret is shown this once
     Create(Create),
-    /// List the credentials of an account, or of all of them
+    /// List the credentials of an account
     List(List),
     /// Show a credential and its secrets
     Get(Existing),
@@ -101,8 +102,8 @@ pub struct Sure {
 
 #[derive(Args, Clone, Debug)]
 pub struct List {
-    /// The account, by name or id; all accounts when left out
-    account: Option<String>,
+    /// The account, by name or id
+    account: String,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -196,11 +197,8 @@ impl Create {
 impl List {
     async fn run(&self, shell: &Shell) -> Result<(), Failure> {
         let session = shell.session().await?;
-        let path = match &self.account {
-            Some(account) => session.here(&["service-accounts", account, "credentials"])?,
-            None => session.here(&["credentials"])?,
-        };
-        shell.show(&session.list(&path, &[], &self.page).await?, &VIEW)
+        let path = session.here(&["service-accounts", &self.account, "credentials"])?;
+        shell.show(&session.list(&path, &self.page).await?, &VIEW)
     }
 }
 
@@ -208,8 +206,10 @@ impl Sure {
     async fn revoke(&self, shell: &Shell) -> Result<(), Failure> {
         let session = shell.session().await?;
         let path = self.existing.credential.path(&session)?;
-        let question = self.question("Revoke", &session.read(&path).await?.json()?);
-        shell.confirm(&question, self.yes).await?;
+        let seen = session.glance(&path).await?;
+        shell
+            .confirm(&self.question("Revoke", seen.as_ref())?, self.yes)
+            .await?;
         let revoked = session.set_state(&path, "revoke").await?;
         shell.show(&Document::of(&revoked)?, &VIEW)
     }
@@ -217,22 +217,31 @@ impl Sure {
     async fn delete(&self, shell: &Shell) -> Result<(), Failure> {
         let session = shell.session().await?;
         let path = self.existing.credential.path(&session)?;
-        let found = session.read(&path).await?;
-        let question = self.question("Delete", &found.json()?);
-        shell.confirm(&question, self.yes).await?;
-        session.delete(&path, &found).await?;
+        let seen = session.glance(&path).await?;
+        shell
+            .confirm(&self.question("Delete", seen.as_ref())?, self.yes)
+            .await?;
+        session.delete(&path, seen.as_ref()).await?;
         let name = &self.existing.credential.credential;
         terminal::note(&format!("✓ {} is deleted", printable(name)));
         Ok(())
     }
 
-    fn question(&self, verb: &str, credential: &Value) -> String {
+    fn question(&self, verb: &str, seen: Option<&Answer>) -> Result<String, Failure> {
         let Place {
             account,
-            credential: name,
+            credential,
         } = &self.existing.credential;
-        let used = credential["last_used_at"].as_str().unwrap_or("never");
-        format!("{verb} {account}/{name}, last used {used}? It cannot be undone.")
+        let used = match seen.map(Answer::json).transpose()? {
+            Some(seen) => format!(
+                ", last used {}",
+                seen["last_used_at"].as_str().unwrap_or("never")
+            ),
+            None => String::new(),
+        };
+        Ok(format!(
+            "{verb} {account}/{credential}{used}? It cannot be undone."
+        ))
     }
 }
 
@@ -241,8 +250,10 @@ impl Rotate {
         let sink = self.secret.sink(shell.output)?;
         let session = shell.session().await?;
         let path = self.existing.credential.path(&session)?;
-        let read = session.read(&path).await?;
-        let rotated = session.act(&path, &read, "rotate", &self.body()).await?;
+        let seen = session.glance(&path).await?;
+        let rotated = session
+            .act(&path, seen.as_ref(), "rotate", &self.body())
+            .await?;
         let rotated = Document::of(&rotated)?;
         say_what_becomes_of_the_old(&rotated.value);
         sink.hand_over(session.issuer(), rotated, "", &VIEW)

@@ -98,6 +98,11 @@ impl Failure {
         self
     }
 
+    /// What happened, without what to do.
+    pub fn sentence(&self) -> &str {
+        &self.what
+    }
+
     /// How the command ends.
     pub fn exit(&self) -> Exit {
         self.exit

@@ -51,7 +51,7 @@ pub enum Verb {
 pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
     let session = shell.session().await?;
     let document = match verb {
-        Verb::List { page } => session.list(&session::path(&["keys"])?, &[], &page).await?,
+        Verb::List { page } => session.list(&session::path(&["keys"])?, &page).await?,
         Verb::Create { alg } => {
             let path = session::path(&["keys"])?;
             Document::of(&session.post(&path, &json!({"alg": alg})).await?)?

@@ -66,7 +66,7 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
         }
         Verb::List { page } => {
             let path = session::path(&["organizations"])?;
-            session.list(&path, &[], &page).await?
+            session.list(&path, &page).await?
         }
     };
     shell.show(&document, &VIEW)

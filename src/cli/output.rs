@@ -88,6 +88,11 @@ impl Output {
         terminal::print(&self.render(document, view)?)
     }
 
+    /// Prints a document that cannot be had again.
+    pub fn show_once(self, document: &Document, view: &View) -> Result<(), Failure> {
+        terminal::print_once(&self.render(document, view)?)
+    }
+
     fn render(self, document: &Document, view: &View) -> Result<String, Failure> {
         let value = &document.value;
         match self.format {

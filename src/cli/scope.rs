@@ -54,7 +54,7 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
         }
         Verb::List { api, page } => {
             let path = session.here(&["apis", &api, "scopes"])?;
-            session.list(&path, &[], &page).await?
+            session.list(&path, &page).await?
         }
     };
     shell.show(&document, &VIEW)

@@ -88,7 +88,7 @@ impl SecretSink {
         view: &View,
     ) -> Result<(), Failure> {
         let Some((file, format)) = self.file else {
-            self.output.show(&answer, view)?;
+            self.output.show_once(&answer, view).map_err(lost)?;
             if self.output.is_terminal {
                 terminal::note(
                     "This secret is shown once, and cannot be shown again: store it now.",
@@ -100,9 +100,7 @@ impl SecretSink {
         let credential = answer.value.pointer_mut(pointer).unwrap_or(&mut nothing);
         let text = in_form(format, issuer, credential)?;
         let name = file.path().display().to_string();
-        file.finish(&text).map_err(|failure| {
-            failure.fix("the secret is lost: make another with `ostler credential rotate`")
-        })?;
+        file.finish(&text).map_err(lost)?;
         let hint = hint(credential);
         credential["client_secret"] = Value::Null;
         self.output.show(&Document::from(answer.value), view)?;
@@ -111,6 +109,11 @@ impl SecretSink {
         ));
         Ok(())
     }
+}
+
+/// A secret was made, and nobody has it.
+fn lost(failure: Failure) -> Failure {
+    failure.fix("the secret is lost: make another with `ostler credential rotate`")
 }
 
 fn in_form(

@@ -10,6 +10,7 @@ use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
 use serde_json::Value;
+use serde_json::json;
 
 use super::authorization_server::AuthorizationServer;
 use super::authorization_server::Caller;
@@ -86,41 +87,51 @@ impl Session {
         self.send(self.admin.post(path)?.json(body)).await
     }
 
-    /// Puts a thing in place of what was read before it.
+    /// Reads a thing that is about to be changed. Somebody may be allowed to change what they may
+    /// not look at; then there is nothing that the change could be matched with.
+    pub async fn glance(&self, path: &str) -> Result<Option<Answer>, Failure> {
+        let answer = self.admin.send(self.signed(self.admin.get(path)?)).await?;
+        match answer.status {
+            StatusCode::FORBIDDEN => Ok(None),
+            _ => answer.success().map(Some),
+        }
+    }
+
+    /// Puts a thing in place of the one that was seen.
     pub async fn replace(
         &self,
         path: &str,
-        read: &Answer,
+        seen: Option<&Answer>,
         body: &Value,
     ) -> Result<Answer, Failure> {
-        self.send(matching(self.admin.put(path)?.json(body), read))
-            .await
+        let request = self.admin.put(path)?.json(body);
+        self.send(matching(request, seen)).await
     }
 
-    /// An action on the thing as it was read.
+    /// An action on the thing as it was seen.
     pub async fn act(
         &self,
         thing: &str,
-        read: &Answer,
+        seen: Option<&Answer>,
         verb: &str,
         body: &Value,
     ) -> Result<Answer, Failure> {
         let request = self.admin.post(&format!("{thing}/{verb}"))?.json(body);
-        self.send(matching(request, read)).await
+        self.send(matching(request, seen)).await
     }
 
     /// An action that sets a state, whatever else becomes of the thing: it is tried again when
     /// somebody changes the thing meanwhile.
     pub async fn set_state(&self, thing: &str, verb: &str) -> Result<Answer, Failure> {
-        let body = Value::Object(serde_json::Map::new());
         let mut attempt = 1;
         loop {
-            let read = self.read(thing).await?;
-            let request = self.admin.post(&format!("{thing}/{verb}"))?.json(&body);
-            let answer = self
+            let seen = self.glance(thing).await?;
+            let request = self
                 .admin
-                .send(self.signed(matching(request, &read)))
-                .await?;
+                .post(&format!("{thing}/{verb}"))?
+                .json(&json!({}));
+            let request = matching(request, seen.as_ref());
+            let answer = self.admin.send(self.signed(request)).await?;
             if answer.status != StatusCode::PRECONDITION_FAILED || attempt == ATTEMPTS {
                 return answer.success();
             }
@@ -128,9 +139,10 @@ impl Session {
         }
     }
 
-    /// Deletes the thing as it was read.
-    pub async fn delete(&self, thing: &str, read: &Answer) -> Result<Answer, Failure> {
-        self.send(matching(self.admin.delete(thing)?, read)).await
+    /// Deletes the thing as it was seen.
+    pub async fn delete(&self, thing: &str, seen: Option<&Answer>) -> Result<(), Failure> {
+        let request = self.admin.delete(thing)?;
+        self.send(matching(request, seen)).await.map(drop)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer, Failure> {
@@ -142,8 +154,8 @@ impl Session {
     }
 }
 
-fn matching(request: RequestBuilder, read: &Answer) -> RequestBuilder {
-    match read.header("etag") {
+fn matching(request: RequestBuilder, seen: Option<&Answer>) -> RequestBuilder {
+    match seen.and_then(|seen| seen.header("etag")) {
         Some(etag) => request.header("if-match", etag),
         None => request,
     }

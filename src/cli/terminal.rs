@@ -72,16 +72,25 @@ pub fn can_ask() -> bool {
 
 /// Writes data to standard output. A reader that has gone (`| head`) has had what it wanted.
 pub fn print(text: &str) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    let written = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
-    match written {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(format!(
-            "cannot write to standard output: {error}"
-        ))),
-        _ => Ok(()),
+    match write(text) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| unwritten(&error)),
     }
+}
+
+/// Writes what cannot be had again; here a reader that has gone is a failure.
+pub fn print_once(text: &str) -> Result<(), Failure> {
+    write(text).map_err(|error| unwritten(&error))
+}
+
+fn write(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+fn unwritten(error: &io::Error) -> Failure {
+    Failure::failed(format!("cannot write to standard output: {error}"))
 }
 
 /// Writes a line to standard error; nobody has to read it.

@@ -83,8 +83,8 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
             let wanted = from_file(&set.file).await?;
             let session = shell.session().await?;
             let path = set.account.path_of(&session, "access")?;
-            let present = session.read(&path).await?;
-            put(shell, &session, &path, &present, &wanted, set.dry_run).await
+            let seen = session.glance(&path).await?;
+            put(shell, &session, &path, seen.as_ref(), &wanted, set.dry_run).await
         }
         Verb::Grant(grant) => grant.run(shell).await,
     }
@@ -108,7 +108,7 @@ impl Grant {
             shell,
             &session,
             &path,
-            &present,
+            Some(&present),
             &json!(grants),
             self.dry_run,
         )
@@ -120,7 +120,7 @@ async fn put(
     shell: &Shell,
     session: &Session,
     path: &str,
-    present: &Answer,
+    seen: Option<&Answer>,
     wanted: &Value,
     dry_run: bool,
 ) -> Result<(), Failure> {
@@ -130,7 +130,7 @@ async fn put(
         path.to_owned()
     };
     let body = json!({"access": wanted});
-    let answer = session.replace(&target, present, &body).await?;
+    let answer = session.replace(&target, seen, &body).await?;
     let answer = Document::of(&answer)?;
     if answer.value["tokens_revoked"] == true {
         let verb = if dry_run { "would be" } else { "are" };

@@ -42,9 +42,9 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
         Verb::Get(account) => session.read(&account.path_of(&session, "roles")?).await?,
         Verb::Set(set) => {
             let path = set.account.path_of(&session, "roles")?;
-            let present = session.read(&path).await?;
+            let seen = session.glance(&path).await?;
             session
-                .replace(&path, &present, &json!({"roles": set.roles}))
+                .replace(&path, seen.as_ref(), &json!({"roles": set.roles}))
                 .await?
         }
     };

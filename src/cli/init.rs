@@ -1,0 +1,61 @@
+//! `ostler init`: the first organization, the first keys and the first administrator.
+
+use std::io;
+
+use clap::Args;
+use serde_json::json;
+
+use super::environment::Environment;
+use super::failure::Failure;
+use super::local;
+use super::output::Document;
+use super::output::Format;
+use super::output::Output;
+use super::output::OutputArgs;
+use super::output::View;
+use super::secret_sink::SecretArgs;
+use super::settings::SettingsArgs;
+use crate::domain::id::ClientId;
+use crate::domain::secret::Secret;
+use crate::run;
+
+const VIEW: View = View {
+    columns: &[],
+    id: "client_id",
+};
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  ostler init --secret-out administrator.env
+  ostler init -o json        # {\"issuer\", \"client_id\", \"client_secret\"}, this once")]
+pub struct Init {
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    secret: SecretArgs,
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+impl Init {
+    /// Initialises the store, which must be empty, and hands over the administrator's secret.
+    pub fn run(&self, environment: &Environment) -> Result<(), Failure> {
+        let mut output = Output::new(self.output);
+        // Unlike elsewhere the secret is what was asked for, so a pipe gets it too.
+        output.format = output.format.or(Some(Format::Table));
+        let sink = self.secret.sink(output)?;
+        let (config, _log) = local::prepare(environment, &self.settings, |sources| sources)?;
+        let issuer = config.server.issuer.to_string();
+        let hand_over = |client_id: &ClientId, secret: &Secret| {
+            let first = Document::from(json!({
+                "issuer": issuer,
+                "client_id": client_id.to_string(),
+                "client_secret": secret.expose(),
+            }));
+            let handed_over = sink.hand_over(&issuer, first, "", &VIEW);
+            handed_over.map_err(|failure| io::Error::other(failure.sentence().to_owned()))
+        };
+        local::block_on(async { run::init(config, hand_over).await.map_err(local::failure) })
+    }
+}

@@ -1,0 +1,86 @@
+//! What the commands of the server's own machine share: its configuration, its log, its runtime.
+
+use std::error::Error;
+use std::future::Future;
+
+use super::environment::Environment;
+use super::failure::Exit;
+use super::failure::Failure;
+use super::settings::SettingsArgs;
+use crate::app::init::InitError;
+use crate::app::open::StartError;
+use crate::config;
+use crate::config::Config;
+use crate::config::Sources;
+use crate::run::RunError;
+use crate::telemetry::log;
+use crate::telemetry::log::Log;
+
+/// The configuration that flags and environment make, and the log, which goes on until it is
+/// dropped.
+pub fn prepare(
+    environment: &Environment,
+    settings: &SettingsArgs,
+    defaults: impl FnOnce(Sources) -> Sources,
+) -> Result<(Config, Log), Failure> {
+    let sources = defaults(settings.sources(environment));
+    let (config, warnings) =
+        config::check(&sources).map_err(|problems| Failure::failed(problems.to_string()))?;
+    let log = log::begin().map_err(|error| Failure::failed(in_full(&error)))?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok((config, log))
+}
+
+/// Runs `work` on all cores, to its end.
+pub fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
+    let ended = runtime.block_on(work);
+    // What is still running has had its time.
+    runtime.shutdown_background();
+    ended
+}
+
+/// What a failed run means to a script.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+pub fn failure(error: RunError) -> Failure {
+    let exit = match &error {
+        RunError::Start(StartError::Init(
+            InitError::AlreadyInitialised | InitError::NotEmpty(_),
+        )) => Exit::Conflict,
+        _ => Exit::Failure,
+    };
+    Failure::new(exit, in_full(&error))
+}
+
+/// The error with its causes; those that it tells itself are not repeated.
+fn in_full(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_that_is_in_use_already_is_a_conflict() {
+        let error = RunError::Start(StartError::Init(InitError::AlreadyInitialised));
+        assert_eq!(failure(error).exit(), Exit::Conflict);
+        let error = RunError::Start(StartError::NotInitialised);
+        let failure = failure(error);
+        assert_eq!(failure.exit(), Exit::Failure);
+        assert!(failure.to_string().contains("ostler init"));
+    }
+}

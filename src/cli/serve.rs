@@ -1,0 +1,32 @@
+//! `ostler serve`: the server.
+
+use clap::Args;
+
+use super::environment::Environment;
+use super::failure::Failure;
+use super::local;
+use super::settings::SettingsArgs;
+use crate::run;
+use crate::shutdown::Shutdown;
+
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+It stops on SIGTERM or SIGINT, finishing what is in flight; a second one stops it at once.")]
+pub struct Serve {
+    #[command(flatten)]
+    settings: SettingsArgs,
+}
+
+impl Serve {
+    /// Serves until it is told to stop.
+    pub fn run(&self, environment: &Environment) -> Result<(), Failure> {
+        let (config, _log) = local::prepare(environment, &self.settings, |sources| sources)?;
+        local::block_on(async {
+            let shutdown = Shutdown::new();
+            shutdown
+                .listen_for_signals()
+                .map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+            run::serve(config, &shutdown).await.map_err(local::failure)
+        })
+    }
+}
