@@ -54,7 +54,7 @@ fn lets_see(grant: &Grant, claims: &Claims, api: &Api) -> bool {
     match of_type(ORGANIZATION_TYPE) {
         Some(Identifiers::All) => true,
         Some(organizations) => {
-            names(organizations, claims.organization)
+            names(organizations, &claims.organization.to_string())
                 && of_type(API_TYPE).is_some_and(|apis| api_is_in(apis, api))
         }
         None => false,
@@ -65,12 +65,12 @@ fn lets_see(grant: &Grant, claims: &Claims, api: &Api) -> bool {
 fn api_is_in(identifiers: &Identifiers, api: &Api) -> bool {
     match identifiers {
         Identifiers::All => api.id != OSTLER_API,
-        listed @ Identifiers::Listed(_) => names(listed, api.id),
+        listed @ Identifiers::Listed(_) => names(listed, &api.id.to_string()),
     }
 }
 
-fn names(identifiers: &Identifiers, id: impl ToString) -> bool {
-    ResourceKey::parse(&id.to_string()).is_ok_and(|key| identifiers.contains(&key))
+fn names(identifiers: &Identifiers, id: &str) -> bool {
+    ResourceKey::parse(id).is_ok_and(|key| identifiers.contains(&key))
 }
 
 /// The answer about an active token that the caller may see: the values of the token, and nothing

@@ -28,7 +28,7 @@ pub mod paths {
     pub const JWKS: &str = "/.well-known/jwks.json";
     /// RFC 8414 section 3.
     pub const METADATA: &str = "/.well-known/oauth-authorization-server";
-    /// The same document, for libraries that know only OpenID Connect Discovery.
+    /// The same document, for libraries that know only `OpenID` Connect Discovery.
     pub const OPENID: &str = "/.well-known/openid-configuration";
     /// What this server is and how to use it, for people.
     pub const GUIDE: &str = "/";
@@ -39,8 +39,9 @@ pub mod paths {
 /// How clients authenticate, at every endpoint.
 const CLIENT_AUTH: [&str; 2] = ["client_secret_basic", "client_secret_post"];
 
-/// At introspection an access token for this server will do as well.
-const INTROSPECTION_AUTH: [&str; 3] = ["client_secret_basic", "client_secret_post", "bearer"];
+/// At introspection an access token for this server will do as well. `Bearer` is spelled as in the
+/// registry of access token types (RFC 8414 section 2).
+const INTROSPECTION_AUTH: [&str; 3] = ["client_secret_basic", "client_secret_post", "Bearer"];
 
 /// The document. Members in the order of RFC 8414 section 2.
 #[derive(Debug, Serialize)]
