@@ -66,7 +66,7 @@ use turns::Turns;
 use super::StoreError;
 
 /// How long reaching the database and bringing its schema up to date may take.
-const OPEN_LIMIT: Duration = Duration::from_secs(60);
+const OPEN_LIMIT: Duration = Duration::from_mins(1);
 
 /// How many connections of the embedded store only read.
 const READERS: u32 = 3;

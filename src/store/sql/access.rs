@@ -19,6 +19,7 @@ use super::facts::named;
 use super::facts::union;
 use super::failure::Answer;
 use super::query::Db;
+use super::query::Query;
 use super::query::Row;
 use super::query::all;
 use super::query::assembled;
@@ -161,9 +162,7 @@ pub(super) async fn of_holders(db: &mut Db, holders: &[String]) -> Answer<Grants
     }
     let list = super::query::placeholders(1, holders.len());
     let query = assembled(union(facts(&format!("holder_id IN ({list})"))));
-    let query = holders
-        .iter()
-        .fold(query, |query, holder| query.bind(holder));
+    let query = holders.iter().fold(query, Query::bind);
     for row in all(db, query).await? {
         grants.take_in(&row)?;
     }

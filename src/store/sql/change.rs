@@ -129,11 +129,11 @@ async fn begin(db: &mut Db, engine: Engine, organization: Option<OrganizationId>
 #[async_trait]
 impl Change for SqlChange {
     async fn lock_instance(&mut self) -> Result<(), StoreError> {
-        self.run(|db| instance::lock(db)).await
+        self.run(instance::lock).await
     }
 
     async fn find_instance(&mut self) -> Result<Option<Instance>, StoreError> {
-        self.run(|db| instance::find(db)).await
+        self.run(instance::find).await
     }
 
     async fn find_organization(
@@ -216,7 +216,7 @@ impl Change for SqlChange {
     }
 
     async fn list_signing_keys(&mut self) -> Result<Vec<SigningKeyRecord>, StoreError> {
-        self.run(|db| signing_key::list(db)).await
+        self.run(signing_key::list).await
     }
 
     async fn put_instance(&mut self, instance: &Instance) -> Result<(), StoreError> {

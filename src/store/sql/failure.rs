@@ -56,8 +56,6 @@ impl Failure {
     pub(super) fn verdict(&self) -> Verdict {
         match self {
             Self::Unreadable(what) => Verdict::Unreadable(what),
-            // The database has a shorter limit of its own: silence beyond it is a dead connection.
-            Self::Unfit(_) | Self::TooLate => Verdict::Broken,
             Self::Missing(_) | Self::Abandoned => Verdict::Statement,
             Self::Sql(sqlx::Error::Database(error)) => of_database(error.as_ref()),
             Self::Sql(
@@ -66,7 +64,8 @@ impl Failure {
                 | sqlx::Error::ColumnNotFound(_)
                 | sqlx::Error::RowNotFound,
             ) => Verdict::Unreadable("row"),
-            Self::Sql(_) => Verdict::Broken,
+            // The database has a shorter limit than ours: silence beyond it is a dead connection.
+            Self::TooLate | Self::Unfit(_) | Self::Sql(_) => Verdict::Broken,
         }
     }
 }

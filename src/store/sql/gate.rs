@@ -101,7 +101,9 @@ pub(super) async fn keep(gate: &Gate, connector: &Connector, pools: &[Arc<Pool>]
                 });
                 gate.shut(&why);
                 connection = None;
-                pools.iter().for_each(|pool| pool.retire());
+                for pool in pools {
+                    pool.retire();
+                }
             }
         }
         if gate.is_open() {

@@ -50,18 +50,18 @@ impl<T: ?Sized> Default for Shelf<T> {
 
 impl<T: Eq + Hash + ?Sized> Shelf<T> {
     fn share(&self, value: Arc<T>) -> Arc<T> {
-        let mut shelf = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = shelf.get(&value) {
-            return Arc::clone(known);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(same) = known.get(&value) {
+            return Arc::clone(same);
         }
-        if shelf.len() == shelf.capacity() {
+        if known.len() == known.capacity() {
             // Full: what nobody else holds goes, before there is more room. So it costs O(1) on
             // average, and there is at most twice the room for what is in use.
-            shelf.retain(|kept| Arc::strong_count(kept) > 1);
-            let room = shelf.len();
-            shelf.reserve(room + 1);
+            known.retain(|kept| Arc::strong_count(kept) > 1);
+            let room = known.len() + 1;
+            known.reserve(room);
         }
-        shelf.insert(Arc::clone(&value));
+        known.insert(Arc::clone(&value));
         value
     }
 }

@@ -13,20 +13,22 @@ use super::query::script;
 
 /// One step of the schema.
 struct Migration {
+    version: i64,
     shared: &'static str,
     sqlite: &'static str,
     postgres: &'static str,
 }
 
-/// The steps, from version 1 on.
+/// The steps, in order.
 const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
     shared: include_str!("../migrations/0001_schema.sql"),
     sqlite: include_str!("../migrations/0001_triggers.sqlite.sql"),
     postgres: include_str!("../migrations/0001_triggers.postgres.sql"),
 }];
 
 /// The version that this program works with.
-pub(super) const LATEST: i64 = MIGRATIONS.len() as i64;
+pub(super) const LATEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;
 
 /// What the schema turned out to be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -71,12 +73,12 @@ async fn run_locked(db: &mut Db, engine: Engine) -> Answer<Schema> {
     if found > LATEST {
         return Ok(Schema::Newer(found));
     }
-    for (migration, version) in MIGRATIONS.iter().zip(1_i64..) {
-        if version > found {
+    for migration in MIGRATIONS {
+        if migration.version > found {
             script(db, migration.shared).await?;
             script(db, migration.of(engine)).await?;
             let note = sqlx::query("INSERT INTO schema_migration (version) VALUES ($1)");
-            execute(db, note.bind(version)).await?;
+            execute(db, note.bind(migration.version)).await?;
         }
     }
     Ok(Schema::Current)

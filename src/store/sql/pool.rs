@@ -35,7 +35,7 @@ const ACQUIRE_LIMIT: Duration = Duration::from_secs(1);
 pub(super) const QUERY_LIMIT: Duration = Duration::from_secs(2);
 
 /// An idle connection older than this may have been cut off by something on the way.
-const IDLE_LIMIT: Duration = Duration::from_secs(60);
+const IDLE_LIMIT: Duration = Duration::from_mins(1);
 
 /// Some connections to the database.
 pub(super) struct Pool {
