@@ -56,13 +56,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "config",
             "domain",
             "http",
+            "oauth",
             "shutdown",
             "telemetry",
         ],
-    ),
-    (
-        "run",
-        &["app", "clock", "config", "domain", "http", "shutdown"],
     ),
     (
         "cli",
