@@ -9,6 +9,7 @@
 //!
 //! [RFC 8707 §2]: https://www.rfc-editor.org/rfc/rfc8707#section-2
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::refusal::Refusal;
@@ -163,16 +164,16 @@ fn not_granted(scope: &Scope, ostler: Option<&Target<'_>>) -> Refusal {
     })
 }
 
-/// The first few audiences.
+/// The first few audiences, in the same order each time.
 fn audiences(targets: &[Target<'_>]) -> String {
     const SHOWN: usize = 5;
-    let shown = targets.iter().take(SHOWN);
-    let mut names: Vec<String> = shown
-        .map(|target| target.api.audience.to_string())
-        .collect();
+    let audiences = targets.iter().map(|target| target.api.audience.as_str());
+    let mut names: Vec<Cow<'_, str>> = audiences.map(Cow::Borrowed).collect();
+    names.sort_unstable();
+    names.truncate(SHOWN);
     match targets.len() {
-        0 => names.push("none".to_owned()),
-        all if all > SHOWN => names.push(format!("and {} more", all - SHOWN)),
+        0 => names.push("none".into()),
+        all if all > SHOWN => names.push(format!("and {} more", all - SHOWN).into()),
         _ => {}
     }
     names.join(", ")
@@ -398,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_list_of_audiences_is_cut() {
+    fn a_list_of_audiences_is_cut_and_in_one_order() {
         let api = crate::oauth::fixtures::jira();
         let target = || Target {
             api: &api,
@@ -406,6 +407,15 @@ mod tests {
         };
         let many: Vec<_> = std::iter::repeat_with(target).take(7).collect();
         assert!(audiences(&many).ends_with("https://jira.example, and 2 more"));
+        let wiki = crate::oauth::fixtures::wiki();
+        let mut both = [&wiki, &api].map(|api| Target {
+            api,
+            grants: Vec::new(),
+        });
+        let names = audiences(&both);
+        assert_eq!(names, "https://jira.example, https://wiki.example");
+        both.reverse();
+        assert_eq!(audiences(&both), names);
         assert_eq!(audiences(&[]), "none");
     }
 }
