@@ -310,6 +310,28 @@ mod tests {
     }
 
     #[test]
+    fn the_halves_of_basic_are_decoded_as_in_a_form() {
+        // RFC 6749 §2.3.1, §B; RFC 7617 §2: only the first colon divides. Our ids need no encoding, so
+        // what was decoded shows in the comparison with the same id in the body.
+        for (user_pass, in_body) in [
+            ("a+b%3Ac:x", "client_id=a+b%3Ac"),
+            ("a%20b%3ac:x", "client_id=a%20b%3Ac"),
+            ("J%C3%BCrgen:gehe%69m", "client_id=J%C3%BCrgen"),
+            ("J\u{fc}rgen:\u{df}", "client_id=J%C3%BCrgen"),
+            ("a:b:c", "client_id=a"),
+            ("a%3Ab:c:d", "client_id=a%3Ab"),
+        ] {
+            let header = basic(user_pass);
+            let presented = read(Some(&header), in_body).unwrap();
+            let refused = presented.client_id();
+            assert_eq!(refused, Err(ClientAuthFailure::Malformed), "{user_pass}");
+            let other = read(Some(&header), "client_id=a%2Bb%3Ac").unwrap_err();
+            let why = ClientAuthFailure::DifferentClients;
+            assert_eq!(other, Refusal::InvalidClient(why), "{user_pass}");
+        }
+    }
+
+    #[test]
     fn two_ways_at_once_are_an_invalid_request() {
         // RFC 6749 §2.3: the client MUST NOT use more than one authentication method per request.
         let id = ClientId::from_bits(4);
