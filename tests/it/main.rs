@@ -11,5 +11,6 @@ mod services;
 mod store_contract;
 mod test_keys;
 mod throttle;
+mod token;
 mod transport;
 mod usage_recorder;

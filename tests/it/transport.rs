@@ -1,6 +1,6 @@
 //! The transport, as bytes on a socket: the real accept loop around a small router.
 
-mod harness;
+pub mod harness;
 mod http1;
 mod limits;
 mod log;

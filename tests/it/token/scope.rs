@@ -1,0 +1,167 @@
+//! Scopes: exactly what was asked for, everything when nothing was, and never less in silence.
+
+use insta::assert_snapshot;
+use serde_json::json;
+
+use crate::harness::TestClient;
+use crate::harness::TestServer;
+
+use super::assert_refused;
+use super::claims;
+use super::description;
+use super::grant_at;
+use super::plain_api;
+
+/// A client with three scopes at one API, which has a fourth.
+async fn client(server: &TestServer) -> TestClient {
+    plain_api(server, "wiki", "read write:all edit admin").await;
+    let access = json!([grant_at("wiki", "edit write:all read", json!({}))]);
+    server.client_with("wiki-bot", access).await
+}
+
+// RFC 6749 §3.3, §5.1. protocol 80, protocol 81, protocol 106
+#[tokio::test]
+async fn a_token_has_exactly_the_scopes_that_were_asked_for() {
+    let server = TestServer::start().await;
+    let client = client(&server).await;
+    for (asked, given) in [
+        ("read", "read"),
+        ("write%3Aall", "write:all"),
+        ("read+edit", "edit read"),
+        ("edit%20read", "edit read"),
+        ("write%3Aall+edit+read", "edit read write:all"),
+        // The same twice counts once.
+        ("read+read", "read"),
+        ("read+edit+read", "edit read"),
+    ] {
+        let reply = client.ask(&format!("scope={asked}")).await;
+        assert_eq!(claims(&reply)["scope"], given, "{asked}");
+        assert_eq!(reply.json()["scope"], given, "{asked}");
+    }
+}
+
+// RFC 6749 §3.3: a documented default. protocol 83, protocol 24
+#[tokio::test]
+async fn without_a_scope_a_token_has_all_that_is_granted() {
+    let server = TestServer::start().await;
+    let client = client(&server).await;
+    for parameters in ["", "scope=", "scope"] {
+        let reply = client.ask(parameters).await;
+        assert_eq!(
+            claims(&reply)["scope"],
+            "edit read write:all",
+            "{parameters}"
+        );
+        assert_eq!(reply.json()["scope"], "edit read write:all", "{parameters}");
+    }
+}
+
+// RFC 6749 §3.3, §5.2. protocol 82
+#[tokio::test]
+async fn a_scope_that_is_not_granted_is_refused_by_name() {
+    let server = TestServer::start().await;
+    let client = client(&server).await;
+    for (asked, named) in [
+        ("admin", "'admin'"),
+        ("nothing", "'nothing'"),
+        ("read+admin", "'admin'"),
+        ("read+edit+nothing", "'nothing'"),
+        ("READ", "'READ'"),
+        ("write", "'write'"),
+        ("write%3A*", "'write:*'"),
+        ("*", "'*'"),
+        ("accounts%3Aread", "'accounts:read'"),
+    ] {
+        let reply = client.ask(&format!("scope={asked}")).await;
+        assert_refused(&reply, 400, "invalid_scope", asked);
+        let text = description(&reply);
+        assert!(
+            text.contains(named) && !text.contains("'read'"),
+            "{asked}: {text}"
+        );
+    }
+    // That the API has `admin` is not told apart.
+    let (exists, not) = (
+        client.ask("scope=admin").await,
+        client.ask("scope=nimda").await,
+    );
+    assert_eq!(exists.wire().replace("admin", "nimda"), not.wire());
+    assert_snapshot!(exists.wire(), @r#"
+    400 Bad Request
+    cache-control: no-store
+    content-security-policy: default-src 'none'; frame-ancestors 'none'
+    content-type: application/json
+    pragma: no-cache
+    referrer-policy: no-referrer
+    x-content-type-options: nosniff
+
+    {"error":"invalid_scope","error_description":"the scope 'admin' is not granted at https://wiki.example.com"}
+    "#);
+}
+
+// RFC 6749 §3.3, §A.4: 1*( %x21 / %x23-5B / %x5D-7E ), single spaces between. protocol 84
+#[tokio::test]
+async fn a_scope_outside_the_grammar_is_refused() {
+    let server = TestServer::start().await;
+    let client = client(&server).await;
+    for asked in [
+        "%22read%22",
+        "re%22ad",
+        "re%5Cad",
+        "read++edit",
+        "+read",
+        "read+",
+        "+",
+        "read%09edit",
+        "read%0Aedit",
+        "read%0D%0Aedit",
+        "read%7F",
+        "r%C3%A9ad",
+        "read%C2%A0edit",
+        "%EF%BD%92ead",
+        "read%E2%80%8B",
+    ] {
+        let reply = client.ask(&format!("scope={asked}")).await;
+        assert_refused(&reply, 400, "invalid_scope", asked);
+    }
+}
+
+/// A scope of `ostler` that another implies may be asked for, and is not added.
+#[tokio::test]
+async fn an_implied_scope_is_given_when_it_is_asked_for() {
+    let server = TestServer::start().await;
+    let everything = json!({"organization": "*", "api": "*"});
+    let access = json!([grant_at("ostler", "accounts:write", everything)]);
+    let client = server.client_with("registrar", access).await;
+    for (asked, given) in [
+        ("", "accounts:write"),
+        ("scope=accounts%3Aread", "accounts:read"),
+        ("scope=accounts%3Awrite", "accounts:write"),
+        (
+            "scope=accounts%3Awrite+accounts%3Aread",
+            "accounts:read accounts:write",
+        ),
+    ] {
+        assert_eq!(claims(&client.ask(asked).await)["scope"], given, "{asked}");
+    }
+    for asked in ["scope=apis%3Aread", "scope=accounts%3Aread+keys%3Aread"] {
+        assert_refused(&client.ask(asked).await, 400, "invalid_scope", asked);
+    }
+}
+
+/// What a role or a group gives is as good as what the account was given itself.
+#[tokio::test]
+async fn scopes_come_from_every_grant_at_the_api() {
+    let server = TestServer::start().await;
+    plain_api(&server, "wiki", "read edit admin").await;
+    let access = json!([
+        grant_at("wiki", "read", json!({})),
+        grant_at("wiki", "edit", json!({}))
+    ]);
+    let client = server.client_with("wiki-bot", access).await;
+    assert_eq!(claims(&client.ask("").await)["scope"], "edit read");
+    assert_eq!(
+        claims(&client.ask("scope=read+edit").await)["scope"],
+        "edit read"
+    );
+}
