@@ -50,7 +50,7 @@ pub async fn begin(
         touched: Vec::new(),
         dead: Vec::new(),
         revoked: None,
-        turn: turn,
+        turn,
     })
 }
 

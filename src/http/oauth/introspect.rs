@@ -27,13 +27,13 @@ pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Respo
     };
     let token = form.required(Parameter::Token)?;
 
-    Ok(
-        match introspection::introspect(&app, &asker, token).await? {
-            Some(active) => (UNCACHED, Json(ActiveAnswer::of(active.claims()))).into_response(),
-            None => {
-                let json = [(header::CONTENT_TYPE, "application/json")];
-                (UNCACHED, json, INACTIVE).into_response()
-            }
-        },
-    )
+    let seen = introspection::introspect(&app, &asker, token).await?;
+    Ok(seen.map_or_else(inactive, |token| {
+        (UNCACHED, Json(ActiveAnswer::of(token.claims()))).into_response()
+    }))
+}
+
+fn inactive() -> Response {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    (UNCACHED, json, INACTIVE).into_response()
 }

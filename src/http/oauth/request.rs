@@ -5,6 +5,7 @@ use axum::extract::FromRequest;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::HeaderName;
+use axum::http::HeaderValue;
 use axum::http::Uri;
 use axum::http::header;
 
@@ -51,6 +52,10 @@ impl<S: Send + Sync> FromRequest<S> for OAuthRequest {
 impl OAuthRequest {
     /// Its form, read strictly.
     pub fn form(&self) -> Result<Form<'_>, Refusal> {
+        if self.headers.contains_key(header::CONTENT_ENCODING) {
+            // What is small here can be huge when it is unpacked; no client of ours compresses.
+            return Err(Refusal::invalid_request("the body may not be compressed"));
+        }
         let types = self.all(&header::CONTENT_TYPE);
         Form::parse(types, self.uri.query(), &self.body)
     }
@@ -86,9 +91,6 @@ impl OAuthRequest {
     }
 
     fn all(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
-        self.headers
-            .get_all(name)
-            .iter()
-            .map(|value| value.as_bytes())
+        self.headers.get_all(name).iter().map(HeaderValue::as_bytes)
     }
 }

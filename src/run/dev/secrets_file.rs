@@ -1,8 +1,9 @@
 //! `dev-secrets.env`: the secrets of a demo, in the form that a shell can source, 0600.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::io::Write;
+use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -92,9 +93,7 @@ pub fn write(path: &Path, secrets: &DevSecrets) -> Result<(), RunError> {
     for (who, credential) in named {
         if let Some(held) = credential {
             let (id, secret) = (&held.client_id, held.secret.expose_secret());
-            text.push_str(&format!(
-                "{who}_CLIENT_ID={id}\n{who}_CLIENT_SECRET={secret}\n"
-            ));
+            let _ = write!(text, "{who}_CLIENT_ID={id}\n{who}_CLIENT_SECRET={secret}\n");
         }
     }
     replace_private(path, &text).map_err(file_error(path))
