@@ -15,19 +15,22 @@ use super::scope::ScopeSet;
 
 /// Per resource type of an API, the resources that a grant reaches. A type that is not mentioned
 /// counts as none: it was added to the API after the grant was made.
+///
+/// A sorted list: there are one or two types, and ten thousand of these in memory.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
-pub struct Restrictions(BTreeMap<ResourceType, Identifiers>);
+pub struct Restrictions(Box<[(ResourceType, Identifiers)]>);
 
 impl Restrictions {
     /// The resources of this type.
     pub fn of(&self, resource_type: &ResourceType) -> &Identifiers {
         static NONE: Identifiers = Identifiers::NONE;
-        self.0.get(resource_type).unwrap_or(&NONE)
+        self.mentioned(resource_type).unwrap_or(&NONE)
     }
 
     /// The resources of this type, if it is mentioned.
     pub fn mentioned(&self, resource_type: &ResourceType) -> Option<&Identifiers> {
-        self.0.get(resource_type)
+        let place = self.0.binary_search_by(|(kind, _)| kind.cmp(resource_type));
+        place.ok().map(|place| &self.0[place].1)
     }
 
     /// Whether no type is mentioned.
@@ -37,7 +40,7 @@ impl Restrictions {
 
     /// The types that are mentioned, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&ResourceType, &Identifiers)> {
-        self.0.iter()
+        self.0.iter().map(|(kind, identifiers)| (kind, identifiers))
     }
 
     /// What both allow.
@@ -51,7 +54,8 @@ impl Restrictions {
 
 impl FromIterator<(ResourceType, Identifiers)> for Restrictions {
     fn from_iter<I: IntoIterator<Item = (ResourceType, Identifiers)>>(types: I) -> Self {
-        Self(types.into_iter().collect())
+        let sorted: BTreeMap<_, _> = types.into_iter().collect();
+        Self(sorted.into_iter().collect())
     }
 }
 
