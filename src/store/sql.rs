@@ -2,6 +2,7 @@
 //!
 //! - [`files`], [`connector`], [`migrations`]: what must be true before the first query;
 //! - [`pool`], [`turns`], [`gate`]: who may ask the database, and whether it is asked at all;
+//! - [`transaction`]: how a change ends;
 //! - [`query`], [`facts`], [`failure`]: asking, reading rows, and what a failure means;
 //! - one file per noun, with every statement about it;
 //! - [`reads`] and [`change`]: the two traits, which only put these together.
@@ -33,6 +34,7 @@ mod resource;
 mod revoked_token;
 mod secret;
 mod signing_key;
+mod transaction;
 mod turns;
 mod usage;
 
@@ -60,7 +62,6 @@ use pool::Lease;
 use pool::Pool;
 use query::Db;
 use query::Work;
-use query::script;
 use turns::Turns;
 
 use super::StoreError;
@@ -201,7 +202,8 @@ impl SqlStore {
         let begin = self.engine.begin_snapshot();
         let mut lease = self.readers.acquire().await?;
         let query = tokio::spawn(async move {
-            let answer = lease.run(|db| in_snapshot(db, begin, work)).await;
+            lease.begin(begin).await?;
+            let answer = lease.run(work).await;
             lease.roll_back().await;
             answer
         });
@@ -237,15 +239,6 @@ async fn end_of<T>(query: JoinHandle<Answer<T>>) -> Result<T, StoreError> {
         Ok(answer) => Ok(answer?),
         Err(error) => Err(StoreError::Unavailable(Box::new(error))),
     }
-}
-
-async fn in_snapshot<T>(
-    db: &mut Db,
-    begin: &'static str,
-    work: impl for<'c> FnOnce(&'c mut Db) -> Work<'c, T> + Send,
-) -> Answer<T> {
-    script(db, begin).await?;
-    work(db).await
 }
 
 /// Checks the database and its schema on a connection of its own.

@@ -1,4 +1,4 @@
-//! The end of every change: the audit event and the commit.
+//! The audit event at the end of every change.
 
 use jiff::Timestamp;
 
@@ -13,12 +13,11 @@ use super::query::execute;
 use super::query::execute_one;
 use super::query::millis;
 use super::query::one;
-use super::query::script;
 
-/// Appends the event to its chain and commits. The head is locked last of all rows and only for two
+/// Appends the event to its chain, as the last thing before the commit. The head is locked last of all rows and only for two
 /// statements, so changes of different organizations meet nowhere else than in the instance's chain,
 /// and never in a circle.
-pub(super) async fn append_and_commit(db: &mut Db, event: &AuditDraft) -> Answer<()> {
+pub(super) async fn append(db: &mut Db, event: &AuditDraft) -> Answer<()> {
     let event = AuditDraft {
         at: stored(event.at)?,
         ..event.clone()
@@ -27,8 +26,7 @@ pub(super) async fn append_and_commit(db: &mut Db, event: &AuditDraft) -> Answer
     let (sequence, previous_hash) = lock_head(db, &chain).await?;
     let sealed = event.seal(sequence + 1, &previous_hash);
     insert(db, &chain, &event, &sealed).await?;
-    move_head(db, &chain, &sealed).await?;
-    script(db, "COMMIT").await
+    move_head(db, &chain, &sealed).await
 }
 
 /// The instant as the column keeps it: what is hashed must be what is stored.

@@ -1,4 +1,4 @@
-//! [`Change`]: a transaction that ends with its audit event, or not at all.
+//! [`Change`]: what may be read and written in a transaction.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -36,115 +36,37 @@ use crate::store::WriteError;
 use super::access;
 use super::account;
 use super::api;
-use super::audit;
-use super::connector::Engine;
 use super::credential;
-use super::failure::Answer;
-use super::failure::Failure;
 use super::instance;
 use super::organization;
-use super::pool::Lease;
-use super::query::Db;
-use super::query::script;
 use super::resource;
 use super::revoked_token;
 use super::secret;
 use super::signing_key;
-use super::turns::Turn;
+use super::transaction::Transaction;
 
-/// An open transaction.
-pub(super) struct SqlChange {
-    /// `None` once it has ended.
-    open: Option<Open>,
-    /// After a failure nothing more is done, on either database: on PostgreSQL the transaction is
-    /// dead, and on SQLite it would commit without what failed.
-    failed: bool,
-}
-
-struct Open {
-    lease: Lease,
-    /// Let go after the transaction has ended.
-    turn: Turn,
-}
-
-impl SqlChange {
-    /// Begins a transaction and locks the organization, or the instance.
-    pub(super) async fn begin(
-        lease: Lease,
-        turn: Turn,
-        engine: Engine,
-        organization: Option<OrganizationId>,
-    ) -> Result<Self, StoreError> {
-        let mut change = Self {
-            open: Some(Open { lease, turn }),
-            failed: false,
-        };
-        change.run(|db| begin(db, engine, organization)).await?;
-        Ok(change)
-    }
-
-    async fn ask<'c, T, W>(&'c mut self, work: impl FnOnce(&'c mut Db) -> W) -> Answer<T>
-    where
-        W: Future<Output = Answer<T>>,
-    {
-        let Some(open) = self.open.as_mut().filter(|_| !self.failed) else {
-            return Err(Failure::Abandoned);
-        };
-        // Also when this is dropped half-way.
-        self.failed = true;
-        let answer = open.lease.run(work).await?;
-        self.failed = false;
-        Ok(answer)
-    }
-
-    async fn run<'c, T, W>(
-        &'c mut self,
-        work: impl FnOnce(&'c mut Db) -> W,
-    ) -> Result<T, StoreError>
-    where
-        W: Future<Output = Answer<T>>,
-    {
-        Ok(self.ask(work).await?)
-    }
-
-    async fn write<'c, T, W>(
-        &'c mut self,
-        work: impl FnOnce(&'c mut Db) -> W,
-    ) -> Result<T, WriteError>
-    where
-        W: Future<Output = Answer<T>>,
-    {
-        Ok(self.ask(work).await?)
-    }
-}
-
-async fn begin(db: &mut Db, engine: Engine, organization: Option<OrganizationId>) -> Answer<()> {
-    script(db, engine.begin_change()).await?;
-    match organization {
-        Some(organization) => organization::lock(db, organization).await,
-        None => instance::lock(db).await,
-    }
-}
+/// An open change.
+pub(super) struct SqlChange(pub(super) Transaction);
 
 #[async_trait]
 impl Change for SqlChange {
     async fn lock_instance(&mut self) -> Result<(), StoreError> {
-        self.run(instance::lock).await
+        self.0.run(instance::lock).await
     }
 
     async fn find_instance(&mut self) -> Result<Option<Instance>, StoreError> {
-        self.run(instance::find).await
+        self.0.run(instance::find).await
     }
 
     async fn find_organization(
         &mut self,
         organization: &Lookup<OrganizationId>,
     ) -> Result<Option<Organization>, StoreError> {
-        self.run(|db| organization::find(db, organization)).await
+        self.0.run(|db| organization::find(db, organization)).await
     }
 
     async fn count_accounts(&mut self, organization: OrganizationId) -> Result<u32, StoreError> {
-        self.run(|db| account::count(db, organization)).await
+        self.0.run(|db| account::count(db, organization)).await
     }
 
     async fn find_account(
@@ -152,7 +74,8 @@ impl Change for SqlChange {
         organization: OrganizationId,
         account: &Lookup<AccountId>,
     ) -> Result<Option<ServiceAccount>, StoreError> {
-        self.run(|db| account::find(db, organization, account))
+        self.0
+            .run(|db| account::find(db, organization, account))
             .await
     }
 
@@ -161,7 +84,8 @@ impl Change for SqlChange {
         organization: OrganizationId,
         account: AccountId,
     ) -> Result<Vec<BuiltInRole>, StoreError> {
-        self.run(|db| account::list_roles(db, organization, account))
+        self.0
+            .run(|db| account::list_roles(db, organization, account))
             .await
     }
 
@@ -170,7 +94,9 @@ impl Change for SqlChange {
         organization: OrganizationId,
         holder: Holder,
     ) -> Result<Option<Access>, StoreError> {
-        self.run(|db| access::find(db, organization, holder)).await
+        self.0
+            .run(|db| access::find(db, organization, holder))
+            .await
     }
 
     async fn find_credential(
@@ -179,7 +105,8 @@ impl Change for SqlChange {
         account: AccountId,
         credential: &Lookup<CredentialId>,
     ) -> Result<Option<Credential>, StoreError> {
-        self.run(|db| credential::find(db, organization, account, credential))
+        self.0
+            .run(|db| credential::find(db, organization, account, credential))
             .await
     }
 
@@ -188,7 +115,8 @@ impl Change for SqlChange {
         organization: OrganizationId,
         account: AccountId,
     ) -> Result<Vec<Credential>, StoreError> {
-        self.run(|db| credential::of_account(db, organization, account))
+        self.0
+            .run(|db| credential::of_account(db, organization, account))
             .await
     }
 
@@ -197,7 +125,7 @@ impl Change for SqlChange {
         organization: OrganizationId,
         api: &Lookup<ApiId>,
     ) -> Result<Option<ApiRecord>, StoreError> {
-        self.run(|db| api::find(db, organization, api)).await
+        self.0.run(|db| api::find(db, organization, api)).await
     }
 
     async fn list_known_keys(
@@ -207,28 +135,29 @@ impl Change for SqlChange {
         resource_type: &ResourceType,
         keys: &[ResourceKey],
     ) -> Result<Vec<ResourceKey>, StoreError> {
-        self.run(|db| resource::list_known_keys(db, organization, api, resource_type, keys))
+        self.0
+            .run(|db| resource::list_known_keys(db, organization, api, resource_type, keys))
             .await
     }
 
     async fn list_holders(&mut self, api: ApiId) -> Result<Vec<ApiHolder>, StoreError> {
-        self.run(|db| access::list_holders(db, api)).await
+        self.0.run(|db| access::list_holders(db, api)).await
     }
 
     async fn list_signing_keys(&mut self) -> Result<Vec<SigningKeyRecord>, StoreError> {
-        self.run(signing_key::list).await
+        self.0.run(signing_key::list).await
     }
 
     async fn put_instance(&mut self, instance: &Instance) -> Result<(), StoreError> {
-        self.run(|db| instance::put(db, instance)).await
+        self.0.run(|db| instance::put(db, instance)).await
     }
 
     async fn add_organization(&mut self, organization: &Organization) -> Result<(), WriteError> {
-        self.write(|db| organization::add(db, organization)).await
+        self.0.run(|db| organization::add(db, organization)).await
     }
 
     async fn add_account(&mut self, account: &ServiceAccount) -> Result<(), WriteError> {
-        self.write(|db| account::add(db, account)).await
+        self.0.run(|db| account::add(db, account)).await
     }
 
     async fn set_account_status(
@@ -238,7 +167,8 @@ impl Change for SqlChange {
         status: Status,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.run(|db| account::set_status(db, organization, account, status, at))
+        self.0
+            .run(|db| account::set_status(db, organization, account, status, at))
             .await
     }
 
@@ -247,7 +177,8 @@ impl Change for SqlChange {
         organization: OrganizationId,
         account: AccountId,
     ) -> Result<Generation, StoreError> {
-        self.run(|db| account::raise_generation(db, organization, account))
+        self.0
+            .run(|db| account::raise_generation(db, organization, account))
             .await
     }
 
@@ -257,7 +188,8 @@ impl Change for SqlChange {
         account: AccountId,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.run(|db| account::remove(db, organization, account, at))
+        self.0
+            .run(|db| account::remove(db, organization, account, at))
             .await
     }
 
@@ -267,7 +199,8 @@ impl Change for SqlChange {
         account: AccountId,
         roles: &[BuiltInRole],
     ) -> Result<(), StoreError> {
-        self.run(|db| account::replace_roles(db, organization, account, roles))
+        self.0
+            .run(|db| account::replace_roles(db, organization, account, roles))
             .await
     }
 
@@ -277,12 +210,13 @@ impl Change for SqlChange {
         holder: Holder,
         access: Option<&Access>,
     ) -> Result<(), StoreError> {
-        self.run(|db| access::replace(db, organization, holder, access))
+        self.0
+            .run(|db| access::replace(db, organization, holder, access))
             .await
     }
 
     async fn add_credential(&mut self, credential: &Credential) -> Result<(), WriteError> {
-        self.write(|db| credential::add(db, credential)).await
+        self.0.run(|db| credential::add(db, credential)).await
     }
 
     async fn set_credential_status(
@@ -292,7 +226,8 @@ impl Change for SqlChange {
         status: Status,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.run(|db| credential::set_status(db, organization, credential, status, at))
+        self.0
+            .run(|db| credential::set_status(db, organization, credential, status, at))
             .await
     }
 
@@ -301,7 +236,8 @@ impl Change for SqlChange {
         organization: OrganizationId,
         credential: CredentialId,
     ) -> Result<Generation, StoreError> {
-        self.run(|db| credential::raise_generation(db, organization, credential))
+        self.0
+            .run(|db| credential::raise_generation(db, organization, credential))
             .await
     }
 
@@ -310,7 +246,8 @@ impl Change for SqlChange {
         organization: OrganizationId,
         credential: CredentialId,
     ) -> Result<(), StoreError> {
-        self.run(|db| credential::remove(db, organization, credential))
+        self.0
+            .run(|db| credential::remove(db, organization, credential))
             .await
     }
 
@@ -320,7 +257,8 @@ impl Change for SqlChange {
         credential: CredentialId,
         secret: &StoredSecret,
     ) -> Result<(), StoreError> {
-        self.run(|db| secret::add(db, organization, credential, secret))
+        self.0
+            .run(|db| secret::add(db, organization, credential, secret))
             .await
     }
 
@@ -330,7 +268,8 @@ impl Change for SqlChange {
         secret: SecretId,
         ends_at: Option<Timestamp>,
     ) -> Result<(), StoreError> {
-        self.run(|db| secret::set_end(db, organization, secret, ends_at))
+        self.0
+            .run(|db| secret::set_end(db, organization, secret, ends_at))
             .await
     }
 
@@ -340,12 +279,13 @@ impl Change for SqlChange {
         secret: SecretId,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        self.run(|db| secret::revoke(db, organization, secret, at))
+        self.0
+            .run(|db| secret::revoke(db, organization, secret, at))
             .await
     }
 
     async fn add_api(&mut self, api: &ApiRecord) -> Result<(), WriteError> {
-        self.write(|db| api::add(db, api)).await
+        self.0.run(|db| api::add(db, api)).await
     }
 
     async fn add_scope(
@@ -354,7 +294,8 @@ impl Change for SqlChange {
         api: ApiId,
         scope: &DescribedScope,
     ) -> Result<(), WriteError> {
-        self.write(|db| api::add_scope(db, organization, api, scope))
+        self.0
+            .run(|db| api::add_scope(db, organization, api, scope))
             .await
     }
 
@@ -364,7 +305,8 @@ impl Change for SqlChange {
         api: ApiId,
         scope: &Scope,
     ) -> Result<(), StoreError> {
-        self.run(|db| api::remove_scope(db, organization, api, scope))
+        self.0
+            .run(|db| api::remove_scope(db, organization, api, scope))
             .await
     }
 
@@ -373,16 +315,17 @@ impl Change for SqlChange {
         organization: OrganizationId,
         resource: &Resource,
     ) -> Result<(), WriteError> {
-        self.write(|db| resource::add(db, organization, resource))
+        self.0
+            .run(|db| resource::add(db, organization, resource))
             .await
     }
 
     async fn add_signing_key(&mut self, key: &SigningKeyRecord) -> Result<(), WriteError> {
-        self.write(|db| signing_key::add(db, key)).await
+        self.0.run(|db| signing_key::add(db, key)).await
     }
 
     async fn update_signing_key(&mut self, key: &SigningKeyRecord) -> Result<(), StoreError> {
-        self.run(|db| signing_key::update(db, key)).await
+        self.0.run(|db| signing_key::update(db, key)).await
     }
 
     async fn add_revoked_token(
@@ -390,30 +333,10 @@ impl Change for SqlChange {
         token: &RevokedToken,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.run(|db| revoked_token::add(db, token, at)).await
+        self.0.run(|db| revoked_token::add(db, token, at)).await
     }
 
     async fn commit(mut self: Box<Self>, event: &AuditDraft) -> Result<(), StoreError> {
-        self.run(|db| audit::append_and_commit(db, event)).await?;
-        self.open = None;
-        Ok(())
-    }
-}
-
-/// Rolls back, unless it was committed. A connection in doubt is closed, which rolls back too.
-impl Drop for SqlChange {
-    fn drop(&mut self) {
-        let Some(Open { mut lease, turn }) = self.open.take() else {
-            return;
-        };
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            lease.doubt();
-            return;
-        };
-        runtime.spawn(async move {
-            lease.roll_back().await;
-            drop(lease);
-            drop(turn);
-        });
+        self.0.commit(event).await
     }
 }

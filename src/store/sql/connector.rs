@@ -174,3 +174,37 @@ async fn only(db: &mut Db, query: &'static str) -> Answer<Row> {
     let row = one(db, sqlx::query(query)).await?;
     row.ok_or(Failure::Unreadable("setting"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_connection_to_a_file_is_durable_and_strict() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("x.db");
+        std::fs::File::create(&file).unwrap();
+        let connector = Connector::to_file(&file).unwrap();
+        for _ in 0..2 {
+            let mut db = connector.connect().await.unwrap();
+            for (pragma, column, value) in [
+                ("PRAGMA synchronous", "synchronous", 2),
+                ("PRAGMA foreign_keys", "foreign_keys", 1),
+                ("PRAGMA recursive_triggers", "recursive_triggers", 1),
+                ("PRAGMA mmap_size", "mmap_size", 0),
+                ("PRAGMA busy_timeout", "timeout", 1_500),
+            ] {
+                let row = only(&mut db, pragma).await.unwrap();
+                assert_eq!(row.integer(column).unwrap(), value, "{pragma}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_cannot_have_a_write_ahead_log_is_refused() {
+        // SQLite answers the old mode and no error, which is why it is read back.
+        let connector = Connector::new("sqlite::memory:", Engine::Sqlite).unwrap();
+        let refused = connector.connect().await.unwrap_err();
+        assert!(matches!(refused, Failure::Unfit(NOT_LOGGED_AHEAD)));
+    }
+}

@@ -85,6 +85,7 @@ impl Pool {
             connection: Some(connection),
             series,
             sound: true,
+            in_transaction: false,
             _permit: permit,
         })
     }
@@ -97,9 +98,9 @@ impl Pool {
 
     /// Waits until every connection has come back, closes them and lends no more.
     pub(super) async fn close(&self) {
-        let all = self.permits.acquire_many(self.size);
-        let _ = timeout(QUERY_LIMIT, all).await;
+        let all = timeout(QUERY_LIMIT, self.permits.acquire_many(self.size)).await;
         self.permits.close();
+        drop(all);
         let idle = std::mem::take(&mut *self.idle());
         for Idle { connection, .. } in idle {
             let _ = timeout(QUERY_LIMIT, sqlx::Connection::close(connection)).await;
@@ -138,8 +139,8 @@ pub(super) struct Lease {
     connection: Option<Db>,
     series: u64,
     /// Whether the last query has ended, and nothing that it did makes the connection doubtful.
-    /// Whoever opens a transaction sees to its end, by [`Lease::roll_back`] if by nothing else.
     sound: bool,
+    in_transaction: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -178,16 +179,25 @@ impl Lease {
         Err(failure)
     }
 
-    /// Ends the open transaction without a trace; if that is not certain, the connection goes too.
-    pub(super) async fn roll_back(&mut self) {
-        if self.sound && self.run(|db| script(db, "ROLLBACK")).await.is_err() {
-            self.sound = false;
-        }
+    /// Begins a transaction by a statement. As long as it is open, the connection does not go back.
+    pub(super) async fn begin(&mut self, statement: &'static str) -> Answer<()> {
+        self.in_transaction = true;
+        self.run(|db| script(db, statement)).await
     }
 
-    /// Makes sure that the connection is closed and not lent again.
-    pub(super) fn doubt(&mut self) {
-        self.sound = false;
+    /// Commits the open transaction.
+    pub(super) async fn commit(&mut self) -> Answer<()> {
+        self.run(|db| script(db, "COMMIT")).await?;
+        self.in_transaction = false;
+        Ok(())
+    }
+
+    /// Ends the open transaction without a trace, if there is one that can be spoken to.
+    pub(super) async fn roll_back(&mut self) {
+        if self.sound && self.in_transaction {
+            let ended = self.run(|db| script(db, "ROLLBACK")).await;
+            self.in_transaction = ended.is_err();
+        }
     }
 }
 
@@ -196,6 +206,7 @@ impl Drop for Lease {
         let current = self.pool.series.load(Ordering::Acquire);
         if let Some(connection) = self.connection.take()
             && self.sound
+            && !self.in_transaction
             && self.series == current
             && !self.pool.permits.is_closed()
         {

@@ -47,6 +47,7 @@ use super::organization;
 use super::resource;
 use super::revoked_token;
 use super::signing_key;
+use super::transaction::Transaction;
 use super::usage;
 
 #[async_trait]
@@ -278,8 +279,8 @@ impl Store for SqlStore {
         self.gate.check()?;
         let turn = self.turns.wait(organization).await?;
         let lease = self.writers.acquire().await?;
-        let change = SqlChange::begin(lease, turn, self.engine, organization).await?;
-        Ok(Box::new(change))
+        let transaction = Transaction::begin(lease, turn, self.engine, organization).await?;
+        Ok(Box::new(SqlChange(transaction)))
     }
 
     async fn close(&self) {
