@@ -4,7 +4,10 @@
 //! that no live token says more than its account may do now. Additions raise nothing.
 
 mod book;
+mod own_keys;
 mod presented;
+mod reading;
+mod unknown;
 
 pub(super) use book::Book;
 pub use book::DescribedAccess;
@@ -13,7 +16,7 @@ pub use book::DescribedIdentifiers;
 pub use presented::PresentedAccess;
 pub use presented::PresentedGrant;
 pub use presented::PresentedIdentifiers;
-pub(super) use presented::Reading;
+pub(super) use reading::Reading;
 
 use crate::domain::access::Access;
 use crate::domain::audit::Changes;
@@ -23,7 +26,6 @@ use crate::store::Holder;
 use super::accounts;
 use super::administrators;
 use super::authority::InOrganization;
-use super::directory::Touched;
 use super::problem::Problem;
 use super::problem::Submitted;
 use super::to_completion;
@@ -39,6 +41,17 @@ pub struct Replaced {
     pub removed: DescribedAccess,
     /// Whether the account's tokens die of it.
     pub tokens_revoked: bool,
+}
+
+impl Replaced {
+    fn of(book: &Book, before: &Access, after: &Access, tokens_revoked: bool) -> Self {
+        Self {
+            access: book.describe(after),
+            added: book.describe(&after.lost_in(before)),
+            removed: book.describe(&before.lost_in(after)),
+            tokens_revoked,
+        }
+    }
 }
 
 /// The account's own grants.
@@ -88,30 +101,28 @@ pub async fn replace(
         }
         administrators::keep_one(&mut change, account.id, &before, &after).await?;
 
-        let replaced = Replaced {
-            access: reading.book.describe(&after),
-            added: reading.book.describe(&after.lost_in(&before)),
-            removed: reading.book.describe(&before.lost_in(&after)),
-            tokens_revoked: effective(&before).is_reduced_to(&effective(&after)),
-        };
+        let tokens_revoked = effective(&before).is_reduced_to(&effective(&after));
+        let book = reading.book;
         if dry_run || after == before {
-            return Ok(replaced);
+            drop(change);
+            return Ok(Replaced::of(&book, &before, &after, tokens_revoked));
         }
         change
             .rows()
             .replace_access(within.id(), holder, Some(&after))
             .await?;
-        change.open.touch(Touched::Account(account.id));
-        if replaced.tokens_revoked {
+        change.touch_account(&account);
+        if tokens_revoked {
             change.kill_tokens_of(&account).await?;
         }
-        let described = reading.book.describe(&before).to_json();
-        let changes = Changes::default().with("access", described, replaced.access.to_json());
+        let described = |access| book.describe(access).to_json();
+        let changes = Changes::default().with("access", described(&before), described(&after));
         let target = accounts::target(&account);
         change
             .commit("service_account.update_access", target, changes)
             .await?;
-        Ok(replaced)
+        // Telling the difference may take a while, so nobody waits for a lock meanwhile.
+        Ok(Replaced::of(&book, &before, &after, tokens_revoked))
     })
     .await
 }

@@ -192,13 +192,11 @@ impl Mistakes {
         });
     }
 
-    /// Notes at `pointer` that there is no `what` called `name`, with the nearest of `known` as the
-    /// hint.
+    /// Notes at `pointer` that nothing is called `name`; the hint is the nearest of `known`.
     pub fn add_unknown<'a>(
         &mut self,
         pointer: &str,
-        code: &'static str,
-        what: &str,
+        (code, detail): (&'static str, String),
         name: &str,
         known: impl IntoIterator<Item = &'a str>,
     ) {
@@ -209,7 +207,7 @@ impl Mistakes {
         self.note(Mistake {
             pointer: Some(pointer.to_owned()),
             code,
-            detail: format!("there is no {what} {}", quoted(name)),
+            detail,
             hint: nearest(name, known).map(|best| format!("did you mean `{best}`?")),
         });
     }

@@ -16,9 +16,11 @@ use super::lookup;
 use super::page::List;
 use super::page::Listing;
 use super::page::PageRequest;
-use super::problem::Mistakes;
+use super::problem::Mistake;
 use super::problem::Problem;
 use super::problem::Submitted;
+use super::problem::nearest;
+use super::problem::quoted;
 use super::to_completion;
 
 /// A resource that is to be made known.
@@ -109,12 +111,17 @@ fn declared(record: &ApiRecord, name: &str) -> Result<ResourceType, Problem> {
     if let Some(found) = types.iter().find(|kind| kind.as_str() == name) {
         return Ok(found.clone());
     }
-    let mut mistakes = Mistakes::default();
-    let what = format!("resource type at API `{}`:", record.api.name);
     let known = types.iter().map(ResourceType::as_str);
-    mistakes.add_unknown("/type", "unknown_resource_type", &what, name, known);
-    mistakes.check()?;
-    Err(Problem::NotFound("resource type"))
+    Err(Problem::mistake(Mistake {
+        pointer: Some("/type".to_owned()),
+        code: "unknown_resource_type",
+        detail: format!(
+            "there is no resource type {} at API `{}`",
+            quoted(name),
+            record.api.name
+        ),
+        hint: nearest(name, known).map(|best| format!("did you mean `{best}`?")),
+    }))
 }
 
 fn target(resource: &Resource) -> Target {

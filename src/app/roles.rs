@@ -9,6 +9,7 @@ use super::authority::InOrganization;
 use super::problem::Mistakes;
 use super::problem::Problem;
 use super::problem::Submitted;
+use super::problem::quoted;
 use super::to_completion;
 
 /// What replacing the roles of an account comes to.
@@ -82,8 +83,7 @@ pub(super) fn read(names: &[String], at: &str, mistakes: &mut Mistakes) -> Vec<B
             Some(role) => roles.push(role),
             None => mistakes.add_unknown(
                 &format!("{at}/{position}"),
-                "unknown_role",
-                "role",
+                ("unknown_role", format!("there is no role {}", quoted(name))),
                 name,
                 BuiltInRole::ALL.map(BuiltInRole::as_str),
             ),

@@ -21,7 +21,7 @@ use super::fields::Fields;
 use super::place::Place;
 
 /// The most grants of an account or a credential.
-const MAX_GRANTS: usize = 200;
+const MAX_GRANTS: usize = 100;
 
 /// The most scopes of a grant.
 const MAX_SCOPES: usize = 1_000;

@@ -203,6 +203,14 @@ fn read(fields: &mut Fields<'_>) -> Option<NewAccount> {
 /// At most 64 labels: keys of 1 to 63 characters, values of at most 255.
 fn read_labels(place: Place<'_>) -> Option<BTreeMap<String, String>> {
     const MAX_LABELS: usize = 64;
+    if place
+        .value
+        .as_object()
+        .is_some_and(|all| all.len() > MAX_LABELS)
+    {
+        place.note("too_many", format!("at most {MAX_LABELS} labels"));
+        return None;
+    }
     let labels = place.entries(|name, place| {
         let right = (1..=63).contains(&name.len())
             && name
@@ -214,8 +222,7 @@ fn read_labels(place: Place<'_>) -> Option<BTreeMap<String, String>> {
         }
         place.prose(255)
     });
-    let labels: BTreeMap<_, _> = labels?.into_iter().collect();
-    (labels.len() <= MAX_LABELS).then_some(labels)
+    Some(labels?.into_iter().collect())
 }
 
 /// An instant of RFC 3339, kept to the second.

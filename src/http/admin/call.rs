@@ -218,7 +218,7 @@ fn unreadable() -> Problem {
 mod tests {
     use super::*;
 
-    fn headers(name: header::HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &header::HeaderName, values: &[&str]) -> HeaderMap {
         let mut headers = HeaderMap::new();
         for value in values {
             headers.append(name.clone(), HeaderValue::from_str(value).unwrap());
@@ -235,7 +235,7 @@ mod tests {
             "application/json;charset=\"UTF-8\"",
             "application/json;",
         ] {
-            assert!(is_json(&headers(header::CONTENT_TYPE, &[good])), "{good}");
+            assert!(is_json(&headers(&header::CONTENT_TYPE, &[good])), "{good}");
         }
         for bad in [
             &[][..],
@@ -246,14 +246,14 @@ mod tests {
             &["application/json; boundary=x"],
             &["application/jsonp"],
         ] {
-            assert!(!is_json(&headers(header::CONTENT_TYPE, bad)), "{bad:?}");
+            assert!(!is_json(&headers(&header::CONTENT_TYPE, bad)), "{bad:?}");
         }
     }
 
     #[test]
     fn a_bearer_token_is_told_from_nothing_and_from_nonsense() {
         let found = |values: &[&str]| {
-            let headers = headers(header::AUTHORIZATION, values);
+            let headers = headers(&header::AUTHORIZATION, values);
             bearer(&headers)
                 .map(ToOwned::to_owned)
                 .map_err(|problem| problem.code())

@@ -1,0 +1,558 @@
+//! Who may call what: every route, by token, scope and organization.
+//!
+//! The order is the contract's: 401, an organization that is not visible is 404, 403, an unknown id
+//! is 404. Every request is checked in full.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::harness::Reply;
+use crate::harness::TestServer;
+use crate::harness::server::ISSUER;
+
+use super::actors::ACCOUNTS;
+use super::actors::Administrator;
+use super::actors::ostler;
+use super::actors::refusal;
+use super::actors::shown;
+
+/// A route, with the scope that opens it. `{org}`, `{account}` and so on stand for a thing that
+/// exists.
+const ROUTES: &[(&str, &str, &str)] = &[
+    ("GET", "/organizations", "organizations:read"),
+    ("POST", "/organizations", "organizations:write"),
+    ("GET", "/organizations/{org}", "organizations:read"),
+    (
+        "GET",
+        "/organizations/{org}/service-accounts",
+        "accounts:read",
+    ),
+    (
+        "POST",
+        "/organizations/{org}/service-accounts",
+        "accounts:write",
+    ),
+    (
+        "GET",
+        "/organizations/{org}/service-accounts/{account}",
+        "accounts:read",
+    ),
+    (
+        "DELETE",
+        "/organizations/{org}/service-accounts/{account}",
+        "accounts:write",
+    ),
+    (
+        "POST",
+        "/organizations/{org}/service-accounts/{account}/disable",
+        "accounts:write",
+    ),
+    (
+        "POST",
+        "/organizations/{org}/service-accounts/{account}/enable",
+        "accounts:write",
+    ),
+    (
+        "GET",
+        "/organizations/{org}/service-accounts/{account}/access",
+        "accounts:read",
+    ),
+    (
+        "PUT",
+        "/organizations/{org}/service-accounts/{account}/access",
+        "access:write",
+    ),
+    (
+        "GET",
+        "/organizations/{org}/service-accounts/{account}/roles",
+        "accounts:read",
+    ),
+    (
+        "PUT",
+        "/organizations/{org}/service-accounts/{account}/roles",
+        "access:write",
+    ),
+    (
+        "GET",
+        "/organizations/{org}/service-accounts/{account}/credentials",
+        "accounts:read",
+    ),
+    (
+        "POST",
+        "/organizations/{org}/service-accounts/{account}/credentials",
+        "credentials:write",
+    ),
+    (
+        "GET",
+        "/organizations/{org}/service-accounts/{account}/credentials/{credential}",
+        "accounts:read",
+    ),
+    (
+        "DELETE",
+        "/organizations/{org}/service-accounts/{account}/credentials/{credential}",
+        "credentials:write",
+    ),
+    (
+        "POST",
+        "/organizations/{org}/service-accounts/{account}/credentials/{credential}/rotate",
+        "credentials:write",
+    ),
+    (
+        "POST",
+        "/organizations/{org}/service-accounts/{account}/credentials/{credential}/revoke",
+        "credentials:write",
+    ),
+    ("GET", "/organizations/{org}/apis", "apis:read"),
+    ("POST", "/organizations/{org}/apis", "apis:write"),
+    ("GET", "/organizations/{org}/apis/{api}", "apis:read"),
+    ("GET", "/organizations/{org}/apis/{api}/scopes", "apis:read"),
+    (
+        "POST",
+        "/organizations/{org}/apis/{api}/scopes",
+        "apis:write",
+    ),
+    (
+        "GET",
+        "/organizations/{org}/apis/{api}/scopes/{scope}",
+        "apis:read",
+    ),
+    (
+        "GET",
+        "/organizations/{org}/apis/{api}/resources",
+        "apis:read",
+    ),
+    (
+        "POST",
+        "/organizations/{org}/apis/{api}/resources",
+        "apis:write",
+    ),
+    (
+        "GET",
+        "/organizations/{org}/apis/{api}/resources/{resource}",
+        "apis:read",
+    ),
+    ("GET", "/keys", "keys:read"),
+    ("POST", "/keys", "keys:write"),
+    ("POST", "/keys/{kid}/activate", "keys:write"),
+];
+
+/// Every scope of `ostler`.
+const SCOPES: [&str; 13] = [
+    "access:write",
+    "accounts:read",
+    "accounts:write",
+    "apis:read",
+    "apis:write",
+    "audit:read",
+    "credentials:write",
+    "introspect",
+    "keys:read",
+    "keys:write",
+    "organizations:read",
+    "organizations:write",
+    "system:read",
+];
+
+/// The path of a route, for things of the organization `org` that exist.
+fn path(route: &str, org: &str) -> String {
+    let names = [
+        ("{org}", org),
+        ("{account}", "nightly"),
+        ("{credential}", "first"),
+        ("{api}", "deploy"),
+        ("{scope}", "deploy:read"),
+        ("{resource}", "project:APOLLO"),
+        ("{kid}", "unknown"),
+    ];
+    let fill = |path: String, (name, value): (&str, &str)| path.replace(name, value);
+    names.into_iter().fold(route.to_owned(), fill)
+}
+
+/// The first administrator with a token of these scopes only.
+async fn scoped(server: &TestServer, admin: &Administrator, scopes: &[&str]) -> Administrator {
+    let scopes = scopes.join("+");
+    let reply = server
+        .admin
+        .ask(&format!("resource={ISSUER}&scope={scopes}"))
+        .await;
+    admin.with_token(&reply.access_token())
+}
+
+fn challenge(reply: &Reply) -> &str {
+    reply.header("www-authenticate").unwrap_or_default()
+}
+
+/// The body of a refusal, without what differs each time.
+fn body(reply: &Reply) -> Value {
+    let mut body = reply.json();
+    body["request_id"] = json!(null);
+    body
+}
+
+// protocol.md 176 (RFC 6750 §3.1): nothing presented is a bare challenge.
+#[tokio::test]
+async fn without_a_token_every_route_asks_for_one() {
+    let server = TestServer::start().await;
+    server.client("nightly", "deploy:read").await;
+    for (method, route, _) in ROUTES {
+        let target = format!("/admin/v1{}", path(route, "default"));
+        // Not even a mistake in the body is told.
+        let reply = server.request(method, &target).body("{").send().await;
+        assert_eq!(
+            refusal(&reply),
+            (401, "unauthorized".into()),
+            "{method} {route}"
+        );
+        assert_eq!(challenge(&reply), r#"Bearer realm="ostler""#);
+    }
+    let target = format!("/admin/v1{ACCOUNTS}");
+    let basic = server
+        .request("GET", &target)
+        .basic(&server.admin.id, &server.admin.secret);
+    assert_snapshot!(shown(&basic.send().await), @r#"
+    401 Unauthorized
+    cache-control: no-store
+    content-security-policy: default-src 'none'; frame-ancestors 'none'
+    content-type: application/problem+json
+    referrer-policy: no-referrer
+    www-authenticate: Bearer realm="ostler"
+    x-content-type-options: nosniff
+
+    {
+      "type": "about:blank",
+      "title": "Unauthorized",
+      "status": 401,
+      "detail": "present an access token of this server, issued for `resource` = the issuer",
+      "code": "unauthorized",
+      "request_id": "req_...",
+      "errors": []
+    }
+    "#);
+}
+
+// Security cases 50, 52, 53 and 66; protocol.md 176 and 186.
+#[tokio::test]
+async fn a_token_that_is_not_good_here_is_refused_on_every_route() {
+    let server = TestServer::start().await;
+    let client = server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let everything = json!([ostler(&SCOPES, &json!("*"))]);
+    let fired = Administrator::with(&server, "fired-admin", everything.clone()).await;
+    let revoked = Administrator::with(&server, "revoked-token", everything).await;
+    admin.act(&format!("{ACCOUNTS}/fired-admin/disable")).await;
+    let first = admin
+        .get(&format!("{ACCOUNTS}/revoked-token/credentials/first"))
+        .await;
+    assert_eq!(first.status, 200);
+    admin
+        .delete(&format!("{ACCOUNTS}/revoked-token/credentials/first"))
+        .await;
+
+    let mut forged = admin.token().to_owned();
+    forged.truncate(forged.len() - 8);
+    forged.push_str("AAAAAAAA");
+    let tokens = [
+        ("nonsense", "nonsense".to_owned()),
+        ("three parts", "a.b.c".to_owned()),
+        ("forged", forged),
+        ("another audience", client.token("").await),
+        ("a disabled account", fired.token().to_owned()),
+        ("a deleted credential", revoked.token().to_owned()),
+        ("a client secret", server.admin.secret.clone()),
+    ];
+    for (why, token) in tokens {
+        let holder = admin.with_token(&token);
+        for (method, route, _) in ROUTES {
+            let reply = holder.send(method, &path(route, "default"), "{").await;
+            assert_eq!(
+                refusal(&reply),
+                (401, "unauthorized".into()),
+                "{why}: {method} {route}"
+            );
+            assert_eq!(
+                challenge(&reply),
+                r#"Bearer realm="ostler", error="invalid_token""#
+            );
+        }
+    }
+    server.advance(Duration::from_secs(900));
+    let expired = admin.get(ACCOUNTS).await;
+    assert_snapshot!(shown(&expired), @r#"
+    401 Unauthorized
+    cache-control: no-store
+    content-security-policy: default-src 'none'; frame-ancestors 'none'
+    content-type: application/problem+json
+    referrer-policy: no-referrer
+    www-authenticate: Bearer realm="ostler", error="invalid_token"
+    x-content-type-options: nosniff
+
+    {
+      "type": "about:blank",
+      "title": "Unauthorized",
+      "status": 401,
+      "detail": "the access token is not valid here: it is malformed, expired, revoked, or for another audience than the issuer",
+      "code": "unauthorized",
+      "request_id": "req_...",
+      "errors": []
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn two_authorization_headers_are_refused() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let target = format!("/admin/v1{ACCOUNTS}");
+    let request = server.request("GET", &target).bearer(admin.token());
+    let reply = request.bearer(admin.token()).send().await;
+    assert_eq!(refusal(&reply), (400, "validation_failed".into()));
+}
+
+// Security case 79; protocol.md 176.
+#[tokio::test]
+async fn each_route_is_opened_by_its_scope_and_by_no_other() {
+    let server = TestServer::start().await;
+    server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    for (method, route, scope) in ROUTES {
+        let write = scope.replace(":read", ":write");
+        let others: Vec<_> = SCOPES
+            .into_iter()
+            .filter(|other| other != scope && *other != write)
+            .collect();
+        let without = scoped(&server, &admin, &others).await;
+        let reply = without.send(method, &path(route, "default"), "{").await;
+        assert_eq!(
+            refusal(&reply),
+            (403, "forbidden".into()),
+            "{method} {route}"
+        );
+        let missing = format!(r#"error="insufficient_scope", scope="{scope}""#);
+        assert!(
+            challenge(&reply).ends_with(&missing),
+            "{}",
+            challenge(&reply)
+        );
+
+        // `x:write` implies `x:read`.
+        for enough in [*scope, write.as_str()] {
+            let holder = match SCOPES.contains(&enough) {
+                true => scoped(&server, &admin, &[enough]).await,
+                false => continue,
+            };
+            let method = if *method == "DELETE" { "POST" } else { method };
+            let reply = holder.send(method, &path(route, "default"), "{").await;
+            assert!(
+                ![401, 403].contains(&reply.status),
+                "{enough}: {}",
+                reply.wire()
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_missing_scope_is_named() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let reader = scoped(&server, &admin, &["accounts:read"]).await;
+    let reply = reader.post(ACCOUNTS, json!({"name": "nightly"})).await;
+    assert_snapshot!(shown(&reply), @r#"
+    403 Forbidden
+    cache-control: no-store
+    content-security-policy: default-src 'none'; frame-ancestors 'none'
+    content-type: application/problem+json
+    referrer-policy: no-referrer
+    www-authenticate: Bearer realm="ostler", error="insufficient_scope", scope="accounts:write"
+    x-content-type-options: nosniff
+
+    {
+      "type": "about:blank",
+      "title": "Forbidden",
+      "status": 403,
+      "detail": "the token does not hold `accounts:write` here",
+      "code": "forbidden",
+      "request_id": "req_...",
+      "errors": []
+    }
+    "#);
+}
+
+// Security cases 84 and 85: what is foreign is answered exactly like what is unknown.
+#[tokio::test]
+async fn an_organization_that_the_token_does_not_reach_does_not_exist() {
+    let server = TestServer::start().await;
+    server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let other = admin
+        .post("/organizations", json!({"name": "other"}))
+        .await
+        .json();
+    let accounts = "/organizations/other/service-accounts";
+    let body = json!({
+        "name": "foreign-admin",
+        "roles": ["owner"],
+        "credential": {"name": "first"},
+    });
+    let made = admin.post(accounts, body).await.json();
+    let foreign = Administrator::of(&server.client_of(&made)).await;
+    let default = admin.get("/organizations/default").await.json();
+    assert_eq!(foreign.get(accounts).await.status, 200);
+
+    for (method, route, _) in ROUTES
+        .iter()
+        .filter(|(_, route, _)| route.contains("{org}"))
+    {
+        let unknown = foreign.send(method, &path(route, "nowhere"), "{").await;
+        assert_eq!(
+            refusal(&unknown),
+            (404, "not_found".into()),
+            "{method} {route}"
+        );
+        for name in ["default", default["id"].as_str().unwrap()] {
+            let reply = foreign.send(method, &path(route, name), "{").await;
+            assert_eq!(
+                (reply.status, body_of(&reply)),
+                (404, body_of(&unknown)),
+                "{method} {route}"
+            );
+        }
+    }
+    // Its own organization with another's ids, and another's with its own.
+    let account = admin.get(&format!("{ACCOUNTS}/nightly")).await.json();
+    let unknown = foreign.get(&format!("{accounts}/unknown")).await;
+    for name in ["nightly", account["id"].as_str().unwrap()] {
+        for (method, action) in [
+            ("GET", ""),
+            ("POST", "/disable"),
+            ("GET", "/credentials/first"),
+        ] {
+            let reply = foreign
+                .call(method, &format!("{accounts}/{name}{action}"), None)
+                .await;
+            assert_eq!(
+                (reply.status, body_of(&reply)),
+                (404, body_of(&unknown)),
+                "{name}{action}"
+            );
+        }
+    }
+    let own = foreign.account();
+    assert_eq!(admin.get(&format!("{ACCOUNTS}/{own}")).await.status, 404);
+    assert_eq!(
+        admin
+            .get(&format!("/organizations/{}", other["id"].as_str().unwrap()))
+            .await
+            .status,
+        200
+    );
+}
+
+fn body_of(reply: &Reply) -> Value {
+    body(reply)
+}
+
+#[tokio::test]
+async fn what_concerns_the_whole_instance_takes_every_organization() {
+    let server = TestServer::start().await;
+    let owner = ostler(&SCOPES, &json!(["default"]));
+    let owner = Administrator::with(&server, "default-owner", json!([owner])).await;
+    for (method, path, body) in [
+        ("GET", "/keys", None),
+        ("POST", "/keys", Some(json!({"alg": "ES256"}))),
+        ("POST", "/keys/unknown/activate", None),
+        ("POST", "/organizations", Some(json!({"name": "mine"}))),
+    ] {
+        let reply = owner.call(method, path, body.as_ref()).await;
+        assert_eq!(
+            refusal(&reply),
+            (403, "forbidden".into()),
+            "{method} {path}"
+        );
+        let expected = r#"Bearer realm="ostler", error="insufficient_scope""#;
+        assert_eq!(challenge(&reply), expected);
+    }
+}
+
+// Security case 90.
+#[tokio::test]
+async fn no_spelling_of_a_path_leads_past_the_check() {
+    let server = TestServer::start().await;
+    for target in [
+        "/admin/../admin/v1/keys",
+        "/%61dmin/v1/keys",
+        "//admin/v1/keys",
+        "/Admin/v1/keys",
+        "/admin/v1/keys/",
+        "/admin/v1/keys;x",
+        "/admin/v1/%2e%2e/v1/keys",
+        "/admin/v1",
+        "/admin/v1/",
+        "/admin/v2/keys",
+    ] {
+        let reply = server.get(target).await;
+        assert!(
+            [401, 404].contains(&reply.status),
+            "{target}: {}",
+            reply.wire()
+        );
+    }
+    let request = server.request("GET", "/admin/v1/keys");
+    let request = request.header("X-HTTP-Method-Override", "POST");
+    let reply = request.header("X-Original-URL", "/livez").send().await;
+    assert_eq!(refusal(&reply), (401, "unauthorized".into()));
+}
+
+#[tokio::test]
+async fn an_unknown_path_and_another_method_are_told_as_problems() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    assert_snapshot!(shown(&admin.get("/nothing").await), @r#"
+    404 Not Found
+    cache-control: no-store
+    content-security-policy: default-src 'none'; frame-ancestors 'none'
+    content-type: application/problem+json
+    referrer-policy: no-referrer
+    x-content-type-options: nosniff
+
+    {
+      "type": "about:blank",
+      "title": "Not Found",
+      "status": 404,
+      "detail": "there is nothing at this path",
+      "code": "not_found",
+      "request_id": "req_...",
+      "errors": []
+    }
+    "#);
+    assert_snapshot!(shown(&admin.call("PATCH", "/organizations/default", None).await), @r#"
+    405 Method Not Allowed
+    allow: GET,HEAD
+    cache-control: no-store
+    content-security-policy: default-src 'none'; frame-ancestors 'none'
+    content-type: application/problem+json
+    referrer-policy: no-referrer
+    x-content-type-options: nosniff
+
+    {
+      "type": "about:blank",
+      "title": "Method Not Allowed",
+      "status": 405,
+      "detail": "this path does not answer that method; Allow names those it does",
+      "code": "validation_failed",
+      "request_id": "req_...",
+      "errors": []
+    }
+    "#);
+    for (method, path) in [
+        ("PUT", "/keys"),
+        ("DELETE", "/organizations/default"),
+        ("HEAD2", "/keys"),
+    ] {
+        let reply = admin.call(method, path, None).await;
+        assert_eq!(reply.status, 405, "{method} {path}");
+    }
+}
