@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::app::App;
+use crate::app::directory::REVOCATION_KEPT;
 use crate::app::open::Ground;
 use crate::app::open::StartError;
 use crate::app::usage::Pace;
@@ -22,9 +23,6 @@ use crate::domain::secret::Secret;
 use crate::http::server::ListenError;
 use crate::http::server::Listeners;
 use crate::shutdown::Shutdown;
-
-/// How long a revocation is kept after the token's own end.
-const REVOCATION_KEPT: Duration = Duration::from_hours(25);
 
 /// Why the server ended before it was told to.
 #[derive(Debug, thiserror::Error)]

@@ -45,8 +45,10 @@ pub async fn begin(
 ) -> Result<OpenChange, StoreError> {
     // Before the connection: nobody waits for a turn while holding one.
     let turn = app.directory.turn().await?;
+    let rows = app.store.begin(organization).await?;
+    app.directory.settle(app.clock.now()).await?;
     Ok(OpenChange {
-        rows: app.store.begin(organization).await?,
+        rows,
         touched: Vec::new(),
         dead: Vec::new(),
         revoked: None,
@@ -74,11 +76,12 @@ impl OpenChange {
     /// Makes the change durable, together with its audit event, and lets this node and the live
     /// state know. When this returns `Ok`, no later question sees the old state.
     pub async fn commit(self, app: &App, event: &AuditDraft) -> Result<(), StoreError> {
-        let committed = self.rows.commit(event).await;
-        // Also after an error: a commit whose answer was lost may have happened.
+        if let Err(error) = self.rows.commit(event).await {
+            // The answer may be all that was lost.
+            app.directory.doubt();
+            return Err(error);
+        }
         app.directory.forget(&self.touched);
-        committed?;
-
         let now = app.clock.now();
         if let Some(token) = &self.revoked {
             app.directory.note_revoked(token, now);

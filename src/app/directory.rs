@@ -10,11 +10,17 @@
 //! A question that is being answered while a change commits may still see what was before; one that
 //! begins after the acknowledgement never does. That is what [`Memory::fill`] is for: an answer
 //! read before a change is never remembered after it.
+//!
+//! A commit may fail, or seem to, and be durable all the same: its answer was lost, or it came to its
+//! end after its deadline. From then on memory is in *doubt* and answers nothing, until the next
+//! change has begun: the one before it is over by then, and memory starts anew.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::PoisonError;
 use std::sync::RwLock;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -39,6 +45,10 @@ const MAX_CLIENTS: usize = 100_000;
 
 /// The most APIs that are remembered.
 const MAX_APIS: usize = 10_000;
+
+/// How long a revocation is kept after the token's own end: by then every clock agrees that the token
+/// is over, also one that was wrong when this process started.
+pub const REVOCATION_KEPT: Duration = Duration::from_hours(25);
 
 /// How long a change waits for those before it.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
@@ -70,6 +80,8 @@ struct Memory {
     /// Counts changes. Whoever remembers an answer holds it for reading, whoever forgets for
     /// writing.
     changes: RwLock<u64>,
+    /// Whether a change may have become durable that memory does not know of.
+    in_doubt: AtomicBool,
 }
 
 impl Directory {
@@ -82,20 +94,15 @@ impl Directory {
     }
 
     /// A directory over a store that only this process writes to. Reads every token that was revoked
-    /// and has not yet expired, since from here on memory decides.
+    /// and may not be over yet, since from here on memory decides.
     pub async fn embedded(store: Arc<dyn Store>, now: Timestamp) -> Result<Self, StoreError> {
-        let revoked = store.list_revoked_tokens(now).await?;
         let memory = Memory {
             clients: Cache::new(MAX_CLIENTS),
             apis: Cache::new(MAX_APIS),
-            revoked: RwLock::new(
-                revoked
-                    .iter()
-                    .map(|token| (token.id, token.expires_at))
-                    .collect(),
-            ),
+            revoked: RwLock::new(revoked_tokens(store.as_ref(), now).await?),
             turn: Arc::default(),
             changes: RwLock::new(0),
+            in_doubt: AtomicBool::new(false),
         };
         Ok(Self {
             store,
@@ -108,7 +115,7 @@ impl Directory {
         let Some(memory) = &self.memory else {
             return Ok(self.store.find_client(id).await?.map(Arc::new));
         };
-        if let Some(client) = memory.clients.get(&id).filter(|_| self.store.is_open()) {
+        if let Some(client) = memory.clients.get(&id).filter(|_| self.trusts(memory)) {
             return Ok(Some(client));
         }
         let before = memory.changes();
@@ -125,7 +132,7 @@ impl Directory {
             let api = self.store.find_api_by_audience(audience).await?;
             return Ok(api.map(Arc::new));
         };
-        if let Some(api) = memory.apis.get(audience).filter(|_| self.store.is_open()) {
+        if let Some(api) = memory.apis.get(audience).filter(|_| self.trusts(memory)) {
             return Ok(Some(api));
         }
         let before = memory.changes();
@@ -148,7 +155,7 @@ impl Directory {
         client_id: ClientId,
         token: TokenId,
     ) -> Result<Option<TokenStanding>, StoreError> {
-        let Some(memory) = &self.memory else {
+        let Some(memory) = self.memory.as_ref().filter(|memory| !memory.is_in_doubt()) else {
             return self.store.find_token_standing(client_id, token).await;
         };
         let client = self.client(client_id).await?;
@@ -173,8 +180,7 @@ impl Directory {
         turn.map(Some).map_err(|_| StoreError::Deadline)
     }
 
-    /// Forgets what a change touched: after its commit, before its acknowledgement, and also when
-    /// it is not known whether it was committed.
+    /// Forgets what a change touched: after its commit, before its acknowledgement.
     pub fn forget(&self, touched: &[Touched]) {
         let Some(memory) = &self.memory else { return };
         if touched.is_empty() {
@@ -193,6 +199,39 @@ impl Directory {
             .retain(|_, api| !touched.contains(&Touched::Api(api.id)));
     }
 
+    /// Answers nothing from memory until [`settle`](Self::settle): it is not known whether a change
+    /// was committed, or whether it still will be.
+    pub fn doubt(&self) {
+        if let Some(memory) = &self.memory {
+            memory.in_doubt.store(true, Ordering::Release);
+        }
+    }
+
+    /// Ends a doubt, by beginning anew. Called once another change has begun: the store has one
+    /// writer, so whatever became of the change before it, it is over.
+    pub async fn settle(&self, now: Timestamp) -> Result<(), StoreError> {
+        let Some(memory) = self.memory.as_ref().filter(|memory| memory.is_in_doubt()) else {
+            return Ok(());
+        };
+        let revoked = revoked_tokens(self.store.as_ref(), now).await?;
+        let changes = memory.changes.write();
+        let mut changes = changes.unwrap_or_else(PoisonError::into_inner);
+        // What is being read at this moment may have been read before that change.
+        *changes += 1;
+        memory.clients.clear();
+        memory.apis.clear();
+        *memory
+            .revoked
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = revoked;
+        memory.in_doubt.store(false, Ordering::Release);
+        Ok(())
+    }
+
+    fn trusts(&self, memory: &Memory) -> bool {
+        self.store.is_open() && !memory.is_in_doubt()
+    }
+
     /// Remembers that a token was revoked: after its commit, before its acknowledgement.
     pub fn note_revoked(&self, token: &RevokedToken, now: Timestamp) {
         let Some(memory) = &self.memory else { return };
@@ -202,13 +241,31 @@ impl Directory {
             .unwrap_or_else(PoisonError::into_inner);
         // Sweep when it has doubled since the last time, so that each insert costs O(1) on average.
         if revoked.len() == revoked.capacity() {
-            revoked.retain(|_, end| *end > now);
+            let before = now
+                .saturating_sub(REVOCATION_KEPT)
+                .unwrap_or(Timestamp::MIN);
+            revoked.retain(|_, end| *end > before);
         }
         revoked.insert(token.id, token.expires_at);
     }
 }
 
+/// The revoked tokens that may not be over yet, with their ends.
+async fn revoked_tokens(
+    store: &dyn Store,
+    now: Timestamp,
+) -> Result<HashMap<TokenId, Timestamp>, StoreError> {
+    let before = now.saturating_sub(REVOCATION_KEPT);
+    let tokens = store.list_revoked_tokens(before.unwrap_or(Timestamp::MIN));
+    let tokens = tokens.await?.into_iter();
+    Ok(tokens.map(|token| (token.id, token.expires_at)).collect())
+}
+
 impl Memory {
+    fn is_in_doubt(&self) -> bool {
+        self.in_doubt.load(Ordering::Acquire)
+    }
+
     fn changes(&self) -> u64 {
         *self.changes.read().unwrap_or_else(PoisonError::into_inner)
     }

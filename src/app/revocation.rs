@@ -79,8 +79,8 @@ async fn revoke_durably(app: &App, claims: &Claims, revoker: Revoker) -> Result<
     };
     let mut change = change::begin(app, Some(claims.organization)).await?;
     if !change.rows.add_revoked_token(&token, now).await? {
-        // Somebody else has revoked it meanwhile, durably and in this node's memory: changes take
-        // turns until both are done.
+        // Somebody has revoked it meanwhile, durably and in this node's memory: changes take turns
+        // until both are done, and where that is in doubt, `begin` has settled it.
         return Ok(());
     }
     let account = Lookup::Id(claims.account);
