@@ -93,6 +93,9 @@ pub async fn activate(
         let key = found.ok_or(Problem::NotFound("signing key"))?;
         let force = force?;
         if key.state == KeyState::Active {
+            drop(change);
+            // The ring may have failed to follow the first time.
+            take_over(&instance.app).await?;
             return Ok(key);
         }
         let config = &instance.app.config;
