@@ -46,7 +46,8 @@ impl Reading<'_> {
         Ok(key.filter(|key| visible || self.has_now(role::ORGANIZATION_TYPE, key)))
     }
 
-    /// An API of this organization, or of one that the same grant names.
+    /// An API of this organization, or of one that the same grant names and the caller's token
+    /// reaches: elsewhere the caller does not learn which APIs there are.
     async fn api_key(
         &self,
         rows: &mut dyn Change,
@@ -59,7 +60,8 @@ impl Reading<'_> {
         let mut homes = vec![self.within.id()];
         for organization in grant.organizations() {
             let key = self.organization(rows, organization).await?;
-            homes.extend(key.and_then(|key| key.as_str().parse::<OrganizationId>().ok()));
+            let id = key.and_then(|key| key.as_str().parse::<OrganizationId>().ok());
+            homes.extend(id.filter(|id| self.within.caller.sees(*id)));
         }
         homes.dedup();
         for home in homes {
