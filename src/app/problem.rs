@@ -273,22 +273,25 @@ pub fn escaped(name: &str) -> String {
 
 /// The one of `known` that `name` is probably a misspelling of.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // Distances cost the product of both lengths.
-    const MAX_BYTES: usize = 256;
-    const SIMILAR: f64 = 0.6;
+    // A distance costs the product of both lengths, and one body may ask for a hundred hints.
+    const MAX_BYTES: usize = 48;
+    const MAX_KNOWN: usize = 200;
     if name.len() > MAX_BYTES {
         return None;
     }
     let folded = name.to_lowercase();
+    // Similar: at most two of five characters differ, so the lengths do not differ by more either.
+    let allowed = |candidate: &str| candidate.len().max(folded.len()) * 2 / 5;
     known
         .into_iter()
+        .take(MAX_KNOWN)
+        .filter(|candidate| candidate.len().abs_diff(folded.len()) <= allowed(candidate))
         .map(|candidate| {
-            let similarity =
-                strsim::normalized_damerau_levenshtein(&folded, &candidate.to_lowercase());
-            (candidate, similarity)
+            let distance = strsim::osa_distance(&folded, &candidate.to_lowercase());
+            (candidate, distance)
         })
-        .filter(|(_, similarity)| *similarity >= SIMILAR)
-        .max_by(|(_, one), (_, other)| one.total_cmp(other))
+        .filter(|(candidate, distance)| *distance <= allowed(candidate))
+        .min_by_key(|(_, distance)| *distance)
         .map(|(candidate, _)| candidate)
 }
 
@@ -303,6 +306,8 @@ mod tests {
         assert_eq!(nearest("apollo", known), Some("APOLLO"));
         assert_eq!(nearest("nothing-like-it", known), None);
         assert_eq!(nearest(&"x".repeat(10_000), known), None);
+        assert_eq!(nearest("APOLLOX", known), Some("APOLLO"));
+        assert_eq!(nearest("AP", known), None);
     }
 
     #[test]
