@@ -1,7 +1,6 @@
 //! `.../service-accounts/{account}/access`
 
 use axum::Json;
-use axum::extract::Path;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -18,6 +17,7 @@ use crate::domain::role::AdminScope;
 
 use super::call::Call;
 use super::fields::Fields;
+use super::path::Path;
 use super::place::Place;
 
 /// The most grants of an account or a credential.

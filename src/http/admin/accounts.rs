@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::Path;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -29,6 +28,7 @@ use super::credentials::read_credential;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::path::Path;
 use super::place::Place;
 use super::roles::read_names;
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use axum::Json;
-use axum::extract::Path;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
@@ -28,6 +27,7 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::path::Path;
 use super::place::Place;
 use super::scopes::ScopeBody;
 use super::scopes::read_scope;

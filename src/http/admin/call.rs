@@ -138,7 +138,7 @@ impl Call {
 /// this very server.
 ///
 /// [RFC 6750 §2.1]: https://www.rfc-editor.org/rfc/rfc6750#section-2.1
-async fn authenticate(app: &App, parts: &Parts) -> Result<Caller, Problem> {
+pub(super) async fn authenticate(app: &App, parts: &Parts) -> Result<Caller, Problem> {
     let token = bearer(&parts.headers)?;
     let token = tokens::check_bearer(app, token).await.map_err(refusal)?;
     Ok(Caller::bearer(token.claims(), origin(parts)))

@@ -1,7 +1,6 @@
 //! `.../service-accounts/{account}/credentials`
 
 use axum::Json;
-use axum::extract::Path;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -33,6 +32,7 @@ use super::fields::Fields;
 use super::fields::Nullable;
 use super::listing::created;
 use super::listing::listed;
+use super::path::Path;
 use super::place::Place;
 
 /// A credential as answers show it.

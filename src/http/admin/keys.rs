@@ -1,7 +1,6 @@
 //! `/keys`
 
 use axum::Json;
-use axum::extract::Path;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
@@ -18,6 +17,7 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::path::Path;
 use super::place::Place;
 
 /// A signing key as answers show it: never its private half.

@@ -1,7 +1,6 @@
 //! `/organizations`
 
 use axum::Json;
-use axum::extract::Path;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
@@ -22,6 +21,7 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::path::Path;
 use super::place::Place;
 
 /// An organization as answers show it.

@@ -1,7 +1,6 @@
 //! `/organizations/{org}/apis/{api}/resources`
 
 use axum::Json;
-use axum::extract::Path;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -20,6 +19,7 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::path::Path;
 use super::place::Place;
 
 /// A resource as answers show it.

@@ -1,7 +1,6 @@
 //! `.../service-accounts/{account}/roles`
 
 use axum::Json;
-use axum::extract::Path;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -13,6 +12,7 @@ use crate::domain::role::AdminScope;
 use crate::domain::role::BuiltInRole;
 
 use super::call::Call;
+use super::path::Path;
 use super::place::Place;
 
 #[derive(Serialize)]

@@ -1,7 +1,6 @@
 //! `/organizations/{org}/apis/{api}/scopes`
 
 use axum::Json;
-use axum::extract::Path;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -17,6 +16,7 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::path::Path;
 
 /// A scope as answers show it.
 #[derive(Serialize)]
