@@ -14,6 +14,7 @@ use crate::app::clients;
 use crate::app::clients::From;
 use crate::domain::id::RequestId;
 use crate::http::address::ClientAddress;
+use crate::http::address::UserAgent;
 use crate::http::error::Error;
 use crate::oauth::authorization::Authorization;
 use crate::oauth::client_auth::AuthenticatedClient;
@@ -26,6 +27,7 @@ use crate::telemetry;
 pub struct OAuthRequest {
     uri: Uri,
     headers: HeaderMap,
+    user_agent: Option<UserAgent>,
     body: Bytes,
     address: ClientAddress,
 }
@@ -42,6 +44,7 @@ impl<S: Send + Sync> FromRequest<S> for OAuthRequest {
         })?;
         Ok(Self {
             uri,
+            user_agent: UserAgent::of(&headers),
             headers,
             body,
             address: address.unwrap_or(ClientAddress(std::net::Ipv4Addr::UNSPECIFIED.into())),
@@ -69,10 +72,7 @@ impl OAuthRequest {
     pub fn from(&self) -> From<'_> {
         From {
             address: self.address.0,
-            user_agent: self
-                .headers
-                .get(header::USER_AGENT)
-                .and_then(|value| value.to_str().ok()),
+            user_agent: self.user_agent.as_ref().map(UserAgent::as_str),
         }
     }
 
