@@ -112,7 +112,12 @@ fn replace_private(path: &Path, text: &str) -> io::Result<()> {
         .open(&new)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    fs::rename(&new, path)
+    fs::rename(&new, path)?;
+    // The database will say that somebody holds these: they have to outlive a loss of power too.
+    match path.parent() {
+        Some(directory) => fs::File::open(directory)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 fn file_error(path: &Path) -> impl FnOnce(io::Error) -> RunError {
