@@ -13,6 +13,7 @@ mod json;
 mod keys;
 mod listing;
 mod organizations;
+mod path;
 mod place;
 mod problem;
 mod query;

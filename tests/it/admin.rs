@@ -11,6 +11,7 @@ mod audit;
 mod authority;
 mod bodies;
 mod credentials;
+mod edges;
 mod hand_on;
 mod keys;
 mod lists;

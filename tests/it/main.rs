@@ -7,6 +7,7 @@ mod compose;
 mod harness;
 mod key_ring;
 mod live_contract;
+mod lost_answers;
 mod redis_faults;
 mod services;
 mod store_contract;

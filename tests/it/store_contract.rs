@@ -3,7 +3,7 @@
 //! Where durability is the claim, the store is closed and opened afresh between the write and the
 //! look ([`Bench::reopen`]).
 
-mod bench;
+pub mod bench;
 mod cases;
 mod faults;
 mod files;
