@@ -5,9 +5,11 @@ use serde_json::json;
 
 use crate::harness::TestClient;
 use crate::harness::TestServer;
+use crate::harness::server::ISSUER;
 
 use super::assert_refused;
 use super::claims;
+use super::client_made_of;
 use super::description;
 use super::grant_at;
 use super::plain_api;
@@ -149,19 +151,37 @@ async fn an_implied_scope_is_given_when_it_is_asked_for() {
     }
 }
 
-/// What a role or a group gives is as good as what the account was given itself.
+/// Several grants at one API are one access.
 #[tokio::test]
 async fn scopes_come_from_every_grant_at_the_api() {
     let server = TestServer::start().await;
     plain_api(&server, "wiki", "read edit admin").await;
-    let access = json!([
-        grant_at("wiki", "read", json!({})),
-        grant_at("wiki", "edit", json!({}))
-    ]);
-    let client = server.client_with("wiki-bot", access).await;
-    assert_eq!(claims(&client.ask("").await)["scope"], "edit read");
+    let access = ["read", "edit"].map(|scope| grant_at("wiki", scope, json!({})));
+    let client = server.client_with("wiki-bot", json!(access)).await;
+    for parameters in ["", "scope=read+edit"] {
+        let reply = client.ask(parameters).await;
+        assert_eq!(claims(&reply)["scope"], "edit read", "{parameters}");
+    }
+}
+
+/// A role means the account's own organization, with every API in it.
+#[tokio::test]
+async fn what_a_role_gives_is_granted_like_all_else() {
+    let server = TestServer::start().await;
+    let role = json!({"roles": ["auditor"], "access": []});
+    let auditor = client_made_of(&server, "bookkeeper", role, json!({})).await;
+    let claims = claims(&auditor.ask("").await);
+    assert_eq!(claims["aud"], ISSUER);
+    assert_snapshot!(claims["scope"].as_str().unwrap(), @"");
     assert_eq!(
-        claims(&client.ask("scope=read+edit").await)["scope"],
-        "edit read"
+        claims["authorization_details"],
+        json!([
+            {"type": "api", "locations": [ISSUER], "identifiers": "*"},
+            {"type": "organization", "locations": [ISSUER], "identifiers": [claims["org"]]},
+        ])
     );
+    for scope in ["accounts%3Awrite", "introspect"] {
+        let reply = auditor.ask(&format!("scope={scope}")).await;
+        assert_refused(&reply, 400, "invalid_scope", scope);
+    }
 }
