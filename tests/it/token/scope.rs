@@ -172,7 +172,7 @@ async fn what_a_role_gives_is_granted_like_all_else() {
     let auditor = client_made_of(&server, "bookkeeper", role, json!({})).await;
     let claims = claims(&auditor.ask("").await);
     assert_eq!(claims["aud"], ISSUER);
-    assert_snapshot!(claims["scope"].as_str().unwrap(), @"");
+    assert_snapshot!(claims["scope"].as_str().unwrap(), @"accounts:read apis:read audit:read keys:read organizations:read system:read");
     assert_eq!(
         claims["authorization_details"],
         json!([

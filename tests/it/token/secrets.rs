@@ -112,6 +112,19 @@ async fn in_a_rotation_both_secrets_work_until_the_overlap_ends() {
     assert_eq!(announced(&new).await, None);
 }
 
+/// In an overlap the end is announced from the first second, however far away it is.
+#[tokio::test]
+async fn a_long_overlap_is_announced_at_once() {
+    let server = TestServer::start().await;
+    let old = client(&server, json!({})).await;
+    let new = rotate(&server, &old, json!({"overlap_seconds": 30 * 24 * 60 * 60})).await;
+    assert_eq!(
+        announced(&old).await.as_deref(),
+        Some("2026-03-31T12:00:00Z")
+    );
+    assert_eq!(announced(&new).await, None);
+}
+
 /// The overlap is a day when nobody says otherwise, and none when they say 0.
 #[tokio::test]
 async fn an_overlap_lasts_a_day_or_as_long_as_it_was_said() {
