@@ -106,7 +106,7 @@ async fn client_made_of(
     let access = json!([grant_at(
         "deploy",
         "deploy:read",
-        json!({"project": ["APOLLO"]})
+        &json!({"project": ["APOLLO"]})
     )]);
     let mut body = json!({"name": name, "access": access, "credential": {"name": "first"}});
     extend(&mut body["credential"], credential);
@@ -122,7 +122,7 @@ fn extend(object: &mut Value, more: Value) {
 }
 
 /// A grant at an API; `scopes` as in a request.
-fn grant_at(api: &str, scopes: &str, resources: Value) -> Value {
+fn grant_at(api: &str, scopes: &str, resources: &Value) -> Value {
     let scopes: Vec<&str> = scopes.split(' ').collect();
     json!({"api": api, "scopes": scopes, "resources": resources})
 }
@@ -154,24 +154,15 @@ fn credential_path(client: &TestClient) -> String {
 }
 
 /// Does something to a thing through the admin API.
-#[track_caller]
-fn administer<'a>(
-    server: &'a TestServer,
-    method: &'a str,
-    path: &'a str,
-    body: Option<Value>,
-) -> impl Future<Output = Value> + 'a {
-    async move {
-        let reply = server.admin(method, path, body.as_ref()).await;
-        assert!(
-            [200, 204].contains(&reply.status),
-            "{method} {path}: {}",
-            reply.wire()
-        );
-        if reply.body.is_empty() {
-            Value::Null
-        } else {
-            reply.json()
-        }
+async fn administer(server: &TestServer, method: &str, path: &str, body: Option<Value>) -> Value {
+    let reply = server.admin(method, path, body.as_ref()).await;
+    let answer = reply.wire();
+    assert!(
+        [200, 204].contains(&reply.status),
+        "{method} {path}: {answer}"
+    );
+    if reply.body.is_empty() {
+        return Value::Null;
     }
+    reply.json()
 }

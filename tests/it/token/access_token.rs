@@ -86,7 +86,7 @@ async fn each_api_has_its_tokens_signed_and_typed_as_it_wants() {
             let name = format!("{name}-{}", typ.len());
             let settings = json!({"token": {"signing_alg": alg, "typ": typ}});
             api_with(&server, &name, "read", settings).await;
-            access.push(grant_at(&name, "read", json!({})));
+            access.push(grant_at(&name, "read", &json!({})));
         }
     }
     let client = server.client_with("busy-bot", access.into()).await;
@@ -206,7 +206,7 @@ async fn a_token_is_small_and_says_nothing_private() {
         .map(|n| format!("department:operation-{n}"))
         .collect();
     api_with(&server, "suite", &scopes.join(" "), json!({})).await;
-    let access = json!([grant_at("suite", &scopes.join(" "), json!({}))]);
+    let access = json!([grant_at("suite", &scopes.join(" "), &json!({}))]);
     let private = json!({"name": "canary-name", "description": "canary-description",
         "owner": "canary@example.com", "labels": {"canary": "label"}, "access": access});
     let client = super::client_made_of(&server, "canary-name", private, json!({})).await;
@@ -239,7 +239,7 @@ async fn a_token_that_would_be_too_large_is_refused() {
             .create(&format!("{APIS}/deploy/resources"), resource)
             .await;
     }
-    let access = json!([grant_at("deploy", "deploy:read", json!({"project": keys}))]);
+    let access = json!([grant_at("deploy", "deploy:read", &json!({"project": keys}))]);
     let client = server.client_with("ci-deployer", access).await;
 
     let reply = client.ask("").await;

@@ -1,5 +1,7 @@
 //! Client authentication: HTTP Basic, the body, and one answer to everything else.
 
+use std::fmt::Write as _;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -40,7 +42,10 @@ async fn ask_by_body(client: &TestClient) -> Reply {
 
 /// Every character as a percent-escape.
 fn escaped(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().fold(String::new(), |mut all, byte| {
+        write!(all, "%{byte:02X}").unwrap();
+        all
+    })
 }
 
 // RFC 6749 §2.3.1, §B; RFC 7617 §2; RFC 9110 §11.1; RFC 3986 §2.3.

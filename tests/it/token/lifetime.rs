@@ -97,7 +97,7 @@ async fn the_shortest_limit_counts() {
         json!({"token": {"lifetime_seconds": 120}}),
     )
     .await;
-    let at = |api| json!({"access": [grant_at(api, "read", json!({}))]});
+    let at = |api| json!({"access": [grant_at(api, "read", &json!({}))]});
     let slow = client_made_of(&server, "slow-bot", at("slow"), json!({})).await;
     let fast = client_made_of(&server, "fast-bot", at("fast"), json!({})).await;
     let usual = client_made_of(&server, "usual-bot", json!({}), json!({})).await;
@@ -139,7 +139,7 @@ async fn the_policy_of_an_organization_is_a_limit() {
         ("hasty-bot", json!({"max_token_lifetime_seconds": 60}), 60),
         ("lazy-bot", json!({"max_token_lifetime_seconds": 3000}), 300),
     ] {
-        let access = json!([grant_at("wiki", "read", json!({}))]);
+        let access = json!([grant_at("wiki", "read", &json!({}))]);
         let mut body = json!({"name": name, "access": access, "credential": {"name": "first"}});
         extend(&mut body, account);
         let path = "/organizations/strict/service-accounts";

@@ -34,7 +34,7 @@ fn identifiers(reply: &Reply) -> Value {
 }
 
 /// `authorization_details` for a form.
-fn wanting(details: Value) -> String {
+fn wanting(details: &Value) -> String {
     format!("authorization_details={details}")
 }
 
@@ -45,12 +45,12 @@ async fn client(server: &TestServer) -> TestClient {
         grant_at(
             "deploy",
             "deploy:read",
-            json!({"project": ["APOLLO", "GEMINI"]})
+            &json!({"project": ["APOLLO", "GEMINI"]})
         ),
         grant_at(
             "deploy",
             "deploy:write",
-            json!({"project": ["GEMINI", "MERCURY"]})
+            &json!({"project": ["GEMINI", "MERCURY"]})
         ),
     ]);
     server.client_with("ci-deployer", access).await
@@ -78,8 +78,8 @@ async fn all_is_said_as_a_star() {
     let server = TestServer::start().await;
     server.ensure_deploy_api().await;
     let access = json!([
-        grant_at("deploy", "deploy:read", json!({"project": "*"})),
-        grant_at("deploy", "deploy:write", json!({"project": ["APOLLO"]})),
+        grant_at("deploy", "deploy:read", &json!({"project": "*"})),
+        grant_at("deploy", "deploy:write", &json!({"project": ["APOLLO"]})),
     ]);
     let client = server.client_with("ci-deployer", access).await;
     let everything = client.ask("scope=deploy%3Aread").await;
@@ -100,8 +100,8 @@ async fn what_the_scopes_do_not_share_is_refused_with_a_hint() {
     let server = TestServer::start().await;
     server.ensure_deploy_api().await;
     let access = json!([
-        grant_at("deploy", "deploy:read", json!({"project": ["APOLLO"]})),
-        grant_at("deploy", "deploy:write", json!({"project": ["GEMINI"]})),
+        grant_at("deploy", "deploy:read", &json!({"project": ["APOLLO"]})),
+        grant_at("deploy", "deploy:write", &json!({"project": ["GEMINI"]})),
     ]);
     let client = server.client_with("ci-deployer", access).await;
     let reply = client.ask("").await;
@@ -121,23 +121,20 @@ async fn no_resource_at_all_is_legal() {
     let access = json!([grant_at(
         "deploy",
         "deploy:read deploy:write",
-        json!({"project": []})
+        &json!({"project": []})
     )]);
     let client = server.client_with("ci-deployer", access).await;
     for parameters in [
         String::new(),
         "scope=deploy%3Aread".to_owned(),
-        wanting(json!([{"type": "project", "identifiers": "*"}])),
-        wanting(json!([{"type": "project", "identifiers": []}])),
+        wanting(&json!([{"type": "project", "identifiers": "*"}])),
+        wanting(&json!([{"type": "project", "identifiers": []}])),
     ] {
         let reply = client.ask(&parameters).await;
         assert_eq!(identifiers(&reply), json!({"project": []}), "{parameters}");
     }
-    let reply = client
-        .ask(&wanting(
-            json!([{"type": "project", "identifiers": ["APOLLO"]}]),
-        ))
-        .await;
+    let apollo = wanting(&json!([{"type": "project", "identifiers": ["APOLLO"]}]));
+    let reply = client.ask(&apollo).await;
     assert_refused(&reply, 400, "invalid_authorization_details", "APOLLO");
 }
 
@@ -166,7 +163,7 @@ async fn a_request_may_ask_for_fewer_resources() {
         ("deploy:write", of(json!(["MERCURY"])), json!(["MERCURY"])),
     ] {
         let reply = client
-            .ask(&format!("scope={scope}&{}", wanting(details.clone())))
+            .ask(&format!("scope={scope}&{}", wanting(&details)))
             .await;
         assert_eq!(
             identifiers(&reply),
@@ -196,7 +193,7 @@ async fn a_resource_that_is_not_held_is_refused_by_name() {
         ("deploy:read", json!(["apollo"]), "'apollo'"),
         ("deploy:read", json!(["*"]), "'*'"),
     ] {
-        let details = wanting(json!([{"type": "project", "identifiers": wanted}]));
+        let details = wanting(&json!([{"type": "project", "identifiers": wanted}]));
         let reply = client.ask(&format!("scope={scope}&{details}")).await;
         assert_refused(&reply, 400, "invalid_authorization_details", named);
         assert!(
@@ -207,7 +204,7 @@ async fn a_resource_that_is_not_held_is_refused_by_name() {
     }
     // A resource that exists is not told from one that does not.
     let ask = async |key: &str| {
-        let details = wanting(json!([{"type": "project", "identifiers": [key]}]));
+        let details = wanting(&json!([{"type": "project", "identifiers": [key]}]));
         client
             .ask(&format!("scope=deploy:read&{details}"))
             .await
@@ -249,7 +246,7 @@ async fn details_that_are_malformed_or_of_an_unknown_type_are_refused() {
         assert_refused(&reply, 400, "invalid_authorization_details", text);
     }
     let reply = client
-        .ask(&wanting(json!([{"type": "repo", "identifiers": "*"}])))
+        .ask(&wanting(&json!([{"type": "repo", "identifiers": "*"}])))
         .await;
     assert_snapshot!(reply.wire(), @r#"
     400 Bad Request
@@ -269,7 +266,7 @@ async fn details_that_are_malformed_or_of_an_unknown_type_are_refused() {
 async fn an_api_without_resource_types_has_no_details() {
     let server = TestServer::start().await;
     plain_api(&server, "wiki", "read").await;
-    let access = json!([grant_at("wiki", "read", json!({}))]);
+    let access = json!([grant_at("wiki", "read", &json!({}))]);
     let client = server.client_with("wiki-bot", access).await;
     for parameters in ["", "authorization_details=[]"] {
         let reply = client.ask(parameters).await;
@@ -281,7 +278,7 @@ async fn an_api_without_resource_types_has_no_details() {
         assert!(claims(&reply).get("authorization_details").is_none());
     }
     let reply = client
-        .ask(&wanting(json!([{"type": "project", "identifiers": "*"}])))
+        .ask(&wanting(&json!([{"type": "project", "identifiers": "*"}])))
         .await;
     assert_refused(&reply, 400, "invalid_authorization_details", "a type");
 }
@@ -311,7 +308,7 @@ async fn farm(server: &TestServer, grants: &[(&[&str], &[&str])]) -> TestClient 
         grant_at(
             "farm",
             "run",
-            json!({"project": projects, "region": regions}),
+            &json!({"project": projects, "region": regions}),
         )
     });
     server.client_with("farm-hand", grants.collect()).await
@@ -330,14 +327,14 @@ async fn of_several_types_a_token_has_the_largest_product() {
     );
 
     // A type that is mentioned chooses; the others stay as they are granted.
-    let us = wanting(json!([{"type": "region", "identifiers": ["us"]}]));
+    let us = wanting(&json!([{"type": "region", "identifiers": ["us"]}]));
     let reply = client.ask(&us).await;
     assert_eq!(
         identifiers(&reply),
         json!({"project": ["A"], "region": ["us"]})
     );
 
-    let a = wanting(json!([{"type": "project", "identifiers": ["A"]}]));
+    let a = wanting(&json!([{"type": "project", "identifiers": ["A"]}]));
     let reply = client.ask(&a).await;
     assert_eq!(
         identifiers(&reply),
@@ -345,7 +342,7 @@ async fn of_several_types_a_token_has_the_largest_product() {
     );
 
     // Each of them is held, and not every combination.
-    let beyond = wanting(json!([{"type": "region", "identifiers": ["us"]},
+    let beyond = wanting(&json!([{"type": "region", "identifiers": ["us"]},
         {"type": "project", "identifiers": ["A", "B"]}]));
     assert_refused(
         &client.ask(&beyond).await,
@@ -363,13 +360,13 @@ async fn where_no_product_is_the_largest_the_request_has_to_say_which() {
     assert_refused(&reply, 400, "invalid_scope", "a tie");
     assert_snapshot!(description(&reply), @"the resources held are not a single set of combinations: say in authorization_details which are meant, for each type");
 
-    let b = wanting(json!([{"type": "project", "identifiers": ["B"]}]));
+    let b = wanting(&json!([{"type": "project", "identifiers": ["B"]}]));
     let reply = client.ask(&b).await;
     assert_eq!(
         identifiers(&reply),
         json!({"project": ["B"], "region": ["us"]})
     );
-    let crossed = wanting(json!([{"type": "project", "identifiers": ["A"]},
+    let crossed = wanting(&json!([{"type": "project", "identifiers": ["A"]},
         {"type": "region", "identifiers": ["us"]}]));
     assert_refused(
         &client.ask(&crossed).await,
@@ -385,7 +382,7 @@ async fn a_change_of_access_counts_from_the_next_token() {
     let server = TestServer::start().await;
     let client = client(&server).await;
     let access =
-        json!({"access": [grant_at("deploy", "deploy:read", json!({"project": ["MERCURY"]}))]});
+        json!({"access": [grant_at("deploy", "deploy:read", &json!({"project": ["MERCURY"]}))]});
     let path = format!("{ACCOUNTS}/{}/access", client.account);
     administer(&server, "PUT", &path, Some(access)).await;
     let reply = client.ask("").await;

@@ -17,7 +17,7 @@ use super::plain_api;
 /// A client with three scopes at one API, which has a fourth.
 async fn client(server: &TestServer) -> TestClient {
     plain_api(server, "wiki", "read write:all edit admin").await;
-    let access = json!([grant_at("wiki", "edit write:all read", json!({}))]);
+    let access = json!([grant_at("wiki", "edit write:all read", &json!({}))]);
     server.client_with("wiki-bot", access).await
 }
 
@@ -133,7 +133,7 @@ async fn a_scope_outside_the_grammar_is_refused() {
 async fn an_implied_scope_is_given_when_it_is_asked_for() {
     let server = TestServer::start().await;
     let everything = json!({"organization": "*", "api": "*"});
-    let access = json!([grant_at("ostler", "accounts:write", everything)]);
+    let access = json!([grant_at("ostler", "accounts:write", &everything)]);
     let client = server.client_with("registrar", access).await;
     for (asked, given) in [
         ("", "accounts:write"),
@@ -156,7 +156,7 @@ async fn an_implied_scope_is_given_when_it_is_asked_for() {
 async fn scopes_come_from_every_grant_at_the_api() {
     let server = TestServer::start().await;
     plain_api(&server, "wiki", "read edit admin").await;
-    let access = ["read", "edit"].map(|scope| grant_at("wiki", scope, json!({})));
+    let access = ["read", "edit"].map(|scope| grant_at("wiki", scope, &json!({})));
     let client = server.client_with("wiki-bot", json!(access)).await;
     for parameters in ["", "scope=read+edit"] {
         let reply = client.ask(parameters).await;

@@ -54,12 +54,12 @@ async fn the_end_of_a_secret_is_announced_for_14_days() {
     let server = TestServer::start().await;
     let client = client(&server, json!({"expires_in_seconds": 20 * 24 * 60 * 60})).await;
     assert_eq!(announced(&client).await, None);
-    server.advance(6 * DAY - Duration::from_secs(1));
+    server.advance(Duration::from_secs(6 * 86_400 - 1));
     assert_eq!(announced(&client).await, None);
     server.advance(Duration::from_secs(1));
     let end = Some("2026-03-21T12:00:00Z");
     assert_eq!(announced(&client).await.as_deref(), end);
-    server.advance(14 * DAY - Duration::from_secs(1));
+    server.advance(Duration::from_secs(14 * 86_400 - 1));
     assert_eq!(announced(&client).await.as_deref(), end);
 }
 

@@ -32,9 +32,9 @@ async fn client(server: &TestServer) -> TestClient {
     plain_api(server, "vault", "read open").await;
     let everything = json!({"organization": "*", "api": "*"});
     let access = json!([
-        grant_at("wiki", "read edit", json!({})),
-        grant_at("code", "read push", json!({})),
-        grant_at("ostler", "accounts:read", everything),
+        grant_at("wiki", "read edit", &json!({})),
+        grant_at("code", "read push", &json!({})),
+        grant_at("ostler", "accounts:read", &everything),
     ]);
     server.client_with("busy-bot", access).await
 }
@@ -200,8 +200,8 @@ async fn without_a_resource_the_only_api_is_meant() {
     assert_eq!(claims(&server.admin.ask("").await)["aud"], ISSUER);
     let everything = json!({"organization": "*", "api": "*"});
     let access = json!([
-        grant_at("deploy", "deploy:read", json!({"project": "*"})),
-        grant_at("ostler", "accounts:read", everything),
+        grant_at("deploy", "deploy:read", &json!({"project": "*"})),
+        grant_at("ostler", "accounts:read", &everything),
     ]);
     let both = server.client_with("both-ways", access).await;
     assert_eq!(claims(&both.ask("").await)["aud"], DEPLOY);
@@ -311,7 +311,7 @@ async fn what_a_credential_is_narrowed_to_is_all_there_is() {
     };
 
     // One API is left, so it need not be named.
-    let reader = narrowed_to("reader", json!([grant_at("wiki", "read", json!({}))])).await;
+    let reader = narrowed_to("reader", json!([grant_at("wiki", "read", &json!({}))])).await;
     let got = claims(&reader.ask("").await);
     assert_eq!((&got["aud"], &got["scope"]), (&json!(WIKI), &json!("read")));
     assert_refused(
