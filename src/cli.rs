@@ -159,8 +159,10 @@ fn remote<V: Subcommand>(
         .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
     let ended = runtime.block_on(async {
         tokio::select! {
-            ended = verb(&shell, noun.verb) => ended,
+            // Heard from the first moment on.
+            biased;
             Ok(()) = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
+            ended = verb(&shell, noun.verb) => ended,
         }
     });
     // A thread may still wait for input that nobody gives.

@@ -104,7 +104,8 @@ impl AuthorizationServer {
         &self.issuer
     }
 
-    /// Asks for a token with these further parameters (RFC 6749 section 4.4.2).
+    /// Asks for a token with these further parameters (RFC 6749 section 4.4.2); the answer may be a
+    /// refusal.
     pub async fn token(
         &self,
         client: &ClientCredentials,
@@ -113,7 +114,7 @@ impl AuthorizationServer {
         let mut form = vec![("grant_type", "client_credentials")];
         form.extend_from_slice(parameters);
         let request = self.client.post("/oauth/token")?.form(&form);
-        self.client.send(client.sign(request)).await?.success()
+        self.client.send(client.sign(request)).await
     }
 
     /// A token for the admin API of this server.
@@ -123,6 +124,10 @@ impl AuthorizationServer {
             Caller::Client(client) => client,
         };
         let answer = self.token(&client, &[("resource", &self.issuer)]).await?;
+        if answer.oauth_error().as_deref() == Some("invalid_target") {
+            return Err(no_administrator(&client.id).request_id(answer.header("x-request-id")));
+        }
+        let answer = answer.success()?;
         warn_of_end(&answer);
         access_token(&answer)
     }
@@ -148,6 +153,14 @@ impl AuthorizationServer {
             Failure::failed("the server's JWKS is not a JWK set (RFC 7517 section 5)")
         })
     }
+}
+
+/// A client that may have tokens for other APIs, and none for the server's own.
+fn no_administrator(client_id: &str) -> Failure {
+    let what = format!("the client {client_id} may not use the admin API");
+    Failure::new(Exit::NotAllowed, what).fix(
+        "have an administrator give its account a role: ostler account roles set ACCOUNT operator",
+    )
 }
 
 /// The token of a token response.

@@ -255,8 +255,12 @@ impl Rotate {
             .act(&path, seen.as_ref(), "rotate", &self.body())
             .await?;
         let rotated = Document::of(&rotated)?;
-        say_what_becomes_of_the_old(&rotated.value);
-        sink.hand_over(session.issuer(), rotated, "", &VIEW)
+        let old = what_becomes_of_the_old(&rotated.value);
+        sink.hand_over(session.issuer(), rotated, "", &VIEW)?;
+        for line in old {
+            terminal::note(&line);
+        }
+        Ok(())
     }
 
     fn body(&self) -> Value {
@@ -279,15 +283,19 @@ impl Rotate {
 }
 
 /// Until when the old secret works, and when it was last used.
-fn say_what_becomes_of_the_old(credential: &Value) {
+fn what_becomes_of_the_old(credential: &Value) -> Vec<String> {
     let secrets = credential["secrets"].as_array().into_iter().flatten();
-    for old in secrets.filter(|secret| secret["status"] == "overlap") {
-        let text = |member: &str| printable(old[member].as_str().unwrap_or("never")).into_owned();
-        terminal::note(&format!(
-            "  old secret …{} works until {}, last used {}",
-            text("hint"),
-            text("ends_at"),
-            text("last_used_at")
-        ));
-    }
+    let old = secrets.filter(|secret| secret["status"] == "overlap");
+    old.map(|old| {
+        let text = |member: &str| old[member].as_str().map(printable);
+        let used = match (text("last_used_at"), text("last_used_address")) {
+            (Some(at), Some(address)) => format!("last used {at} from {address}"),
+            (Some(at), None) => format!("last used {at}"),
+            (None, _) => "never used".to_owned(),
+        };
+        let hint = text("hint").unwrap_or_default();
+        let end = text("ends_at").unwrap_or_default();
+        format!("  old secret …{hint} works until {end}, {used}")
+    })
+    .collect()
 }

@@ -269,21 +269,25 @@ mod tests {
                 {"api": "demo", "scopes": ["read"], "resources": {"project": ["A", "B"]}},
                 {"api": "wiki", "scopes": ["read", "write"], "resources": {"space": "*", "page": []}},
             ],
-            "secrets": [{"id": "sec_1", "hint": "Xk3f", "status": "active", "ends_at": null}],
+            "scopes": [{"name": "read", "description": "See"}, {"name": "write", "description": null}],
+            "credential": {"id": "cred_1", "secrets": [{"hint": "Xk3f", "ends_at": null}]},
         });
         insta::assert_snapshot!(shown(None, true, thing.clone()), @r"
-        id            sa_1
-        last used at  -
-        labels        team=ops
-        access        demo: read on project A, B
-                      wiki: read, write on all space, no page
-        secrets       id=sec_1 hint=Xk3f status=active
+        id                  sa_1
+        last used at        -
+        labels              team=ops
+        access              demo: read on project A, B
+                            wiki: read, write on all space, no page
+        scopes              read (See)
+                            write
+        credential.id       cred_1
+        credential.secrets  hint=Xk3f
         ");
         assert_eq!(
             shown(None, false, thing),
             "id\tsa_1\nlast_used_at\t\nlabels\tteam=ops\n\
              access\tdemo: read on project A, B; wiki: read, write on all space, no page\n\
-             secrets\tid=sec_1 hint=Xk3f status=active\n"
+             scopes\tread (See); write\ncredential.id\tcred_1\ncredential.secrets\thint=Xk3f\n"
         );
     }
 

@@ -36,6 +36,11 @@ struct Mistake {
 }
 
 impl Answer {
+    /// The `error` of an OAuth error.
+    pub fn oauth_error(&self) -> Option<String> {
+        Refusal::read(self.body())?.error
+    }
+
     /// The answer itself when it is a success, else the failure that it describes.
     pub fn success(self) -> Result<Self, Failure> {
         if self.status.is_success() {
@@ -51,11 +56,13 @@ fn failure(answer: &Answer) -> Failure {
         return without_words(answer);
     };
     let code = refusal.code.as_deref().or(refusal.error.as_deref());
-    let mut failure = Failure::new(exit(answer.status, code), refusal.sentence(answer.status));
-    // One mistake is told in the sentence; its pointer and hint are still to come.
-    for mistake in &refusal.errors {
-        failure = failure.detail(mistake.line());
-    }
+    let sentence = refusal.sentence(answer.status);
+    let mut failure = Failure::new(exit(answer.status, code), &sentence);
+    let lines = refusal
+        .errors
+        .iter()
+        .filter_map(|mistake| mistake.line(&sentence));
+    failure = lines.fold(failure, Failure::detail);
     if let Some(evidence) = &refusal.evidence {
         failure = failure.detail(bounded(&format!("evidence: {evidence}")));
     }
@@ -93,18 +100,23 @@ impl Refusal {
 }
 
 impl Mistake {
-    fn line(&self) -> String {
+    /// Where, what, and what was meant; without what `told` says already.
+    fn line(&self, told: &str) -> Option<String> {
+        let detail = self.detail.as_deref().unwrap_or("is wrong");
+        if told.contains(detail) {
+            return self.hint.as_deref().map(bounded);
+        }
         let mut line = String::new();
         if let Some(pointer) = self.pointer.as_ref().filter(|pointer| !pointer.is_empty()) {
             line.push_str(pointer);
             line.push_str(": ");
         }
-        line.push_str(self.detail.as_deref().unwrap_or("is wrong"));
+        line.push_str(detail);
         if let Some(hint) = &self.hint {
             line.push_str("; ");
             line.push_str(hint);
         }
-        bounded(&line)
+        Some(bounded(&line))
     }
 }
 
@@ -198,6 +210,17 @@ mod tests {
              request: req_1"
         );
         assert_eq!(failure.exit(), Exit::Failure);
+    }
+
+    #[test]
+    fn a_single_mistake_is_told_once() {
+        let failure = refused(
+            400,
+            r#"{"code":"validation_failed","detail":"/name: `x` is too short","errors":[
+                {"pointer":"/name","code":"invalid","detail":"`x` is too short","hint":"use 6"}]}"#,
+        );
+        let text = "error: /name: `x` is too short (validation_failed)\n  use 6";
+        assert_eq!(failure.to_string(), text);
     }
 
     #[test]

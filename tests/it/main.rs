@@ -3,6 +3,7 @@
 
 mod admin;
 mod architecture;
+mod cli;
 mod compose;
 mod harness;
 mod key_ring;

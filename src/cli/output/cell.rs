@@ -25,10 +25,42 @@ pub fn lines(value: &Value) -> Vec<String> {
     }
 }
 
+/// The members of a thing, those of things inside it with the way to them: `credential.id`.
+pub fn members(value: &Value) -> Vec<(String, &Value)> {
+    let Value::Object(members) = value else {
+        return Vec::new();
+    };
+    let mut flat = Vec::new();
+    for (name, value) in members {
+        let is_thing = matches!(value, Value::Object(parts) if parts.values().any(is_nested));
+        if is_thing {
+            let inner = self::members(value).into_iter();
+            flat.extend(inner.map(|(part, value)| (format!("{name}.{part}"), value)));
+        } else {
+            flat.push((name.clone(), value));
+        }
+    }
+    flat
+}
+
+fn is_nested(value: &Value) -> bool {
+    value.is_array() || value.is_object()
+}
+
 fn object(value: &Value) -> String {
     match value {
         Value::Object(grant) if grant.contains_key("scopes") && grant.contains_key("api") => {
             in_words(grant)
+        }
+        Value::Object(named)
+            if named
+                .keys()
+                .all(|key| ["name", "description"].contains(&&**key)) =>
+        {
+            match text(&value["description"]) {
+                none if none.is_empty() => text(&value["name"]),
+                description => format!("{} ({description})", text(&value["name"])),
+            }
         }
         Value::Object(members) => pairs(members, " "),
         value => text(value),

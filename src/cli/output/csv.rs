@@ -11,15 +11,14 @@ use super::things;
 
 /// The header and a row for each thing: the columns of a list, all members of a single thing.
 pub fn render(value: &Value, view: &View) -> String {
-    let mut members: Vec<&str> = view.columns.iter().map(|(_, member)| *member).collect();
-    if let (false, Value::Object(all)) = (is_list(value), value) {
-        members = all.keys().map(String::as_str).collect();
+    if !is_list(value) {
+        let (names, values): (Vec<_>, Vec<_>) = cell::members(value).into_iter().unzip();
+        return row(names.into_iter()) + &row(values.into_iter().map(cell::text));
     }
-    let mut text = row(members.iter().map(|member| (*member).to_owned()));
+    let columns = || view.columns.iter().map(|(_, member)| *member);
+    let mut text = row(columns().map(str::to_owned));
     for thing in things(value) {
-        text.push_str(&row(members
-            .iter()
-            .map(|member| cell::text(&thing[*member]))));
+        text.push_str(&row(columns().map(|member| cell::text(&thing[member]))));
     }
     text
 }

@@ -21,15 +21,14 @@ pub fn aligned(value: &Value, view: &View) -> String {
 
 /// Separated by tabs, without titles: the cells of a list, or member and value.
 pub fn separated(value: &Value, view: &View) -> String {
-    let rows: Vec<Vec<String>> = match value {
-        Value::Object(members) if !is_list(value) => members
-            .iter()
-            .map(|(name, value)| vec![shown(name, ""), shown(&cell::text(value), "")])
-            .collect(),
-        value => things(value)
-            .iter()
-            .map(|thing| cells(thing, view, ""))
-            .collect(),
+    let rows: Vec<Vec<String>> = if is_list(value) {
+        let rows = things(value).iter().map(|thing| cells(thing, view, ""));
+        rows.collect()
+    } else {
+        let members = cell::members(value).into_iter();
+        members
+            .map(|(name, value)| vec![shown(&name, ""), shown(&cell::text(value), "")])
+            .collect()
     };
     rows.iter().map(|row| row.join("\t") + "\n").collect()
 }
@@ -43,19 +42,11 @@ fn cells(thing: &Value, view: &View, absent: &str) -> Vec<String> {
 
 /// Two columns: member and value, the latter over several lines where it is a list of objects.
 fn details(value: &Value) -> Vec<Vec<String>> {
-    let Value::Object(members) = value else {
-        return vec![vec![shown(&cell::text(value), "-")]];
-    };
     let mut rows = Vec::new();
-    for (name, value) in members {
-        let title = shown(&name.replace('_', " "), "");
-        for (number, line) in cell::lines(value).iter().enumerate() {
-            let title = if number == 0 {
-                title.clone()
-            } else {
-                String::new()
-            };
-            rows.push(vec![title, shown(line, "-")]);
+    for (name, value) in cell::members(value) {
+        let mut title = shown(&name.replace('_', " "), "");
+        for line in cell::lines(value) {
+            rows.push(vec![std::mem::take(&mut title), shown(&line, "-")]);
         }
     }
     rows

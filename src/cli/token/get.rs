@@ -53,7 +53,7 @@ impl Get {
         if let Some(resource) = &self.resource {
             parameters.push(("resource", resource.as_str()));
         }
-        let answer = server.token(&client, &parameters).await?;
+        let answer = server.token(&client, &parameters).await?.success()?;
         warn_of_end(&answer);
         let token = access_token(&answer)?;
         if self.show {

@@ -1,0 +1,14 @@
+//! The shell, as a person or a script meets it: the real binary, with all that it prints.
+
+mod accounts;
+mod credentials;
+mod exit_codes;
+mod identity;
+mod output;
+mod secrets;
+mod server;
+mod shell;
+mod tokens;
+
+use shell::Person;
+use shell::Ran;

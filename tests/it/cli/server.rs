@@ -1,0 +1,155 @@
+//! `ostler init`, `serve` and `config check`: the commands of the server's own machine.
+
+use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::net::TcpListener;
+
+use insta::assert_snapshot;
+use rustix::process::Pid;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use super::Person;
+use super::Ran;
+
+/// Somebody at the server's machine, with addresses that nobody has.
+fn operator() -> (Person, String) {
+    let free = || {
+        TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .to_string()
+    };
+    let listen = free();
+    let person = Person::new()
+        .with("OSTLER_SERVER__LISTEN", &listen)
+        .with("OSTLER_MANAGEMENT__LISTEN", &free());
+    (person, format!("http://{listen}"))
+}
+
+#[tokio::test]
+async fn a_server_is_made_served_used_and_stopped() {
+    let (operator, url) = operator();
+    let first = operator.run("init -o json").await.json();
+    assert_eq!(first["issuer"], url.as_str());
+    assert_eq!(first.as_object().unwrap().len(), 3);
+
+    let mut child = operator.start(&["serve"]);
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("\"message\":\"serving\"") {
+        line.clear();
+        assert!(
+            log.read_line(&mut line).unwrap() > 0,
+            "the server ended: {line}"
+        );
+    }
+    let admin = Person::new()
+        .with("OSTLER_URL", &url)
+        .with("OSTLER_CLIENT_ID", first["client_id"].as_str().unwrap())
+        .with(
+            "OSTLER_CLIENT_SECRET",
+            first["client_secret"].as_str().unwrap(),
+        );
+    let account = admin.run("account get administrator -o json").await.json();
+    assert_eq!(account["status"], "active");
+
+    // A second one on the same data does not start.
+    let second = operator.run("serve --listen 127.0.0.1:1").await;
+    assert_eq!(second.code, Some(1), "{second}");
+
+    rustix::process::kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn a_store_is_initialised_once() {
+    let (operator, _) = operator();
+    operator
+        .run("init --secret-out administrator.env")
+        .await
+        .data();
+    let text = fs::read_to_string(operator.home().join("administrator.env")).unwrap();
+    assert!(text.contains("OSTLER_CLIENT_SECRET=ostler_cs_"));
+
+    let again = operator.run("init -o json").await;
+    assert_snapshot!(again.screen(), @"
+    ! error: this store is initialised already; `ostler admin recover` makes a new credential for the administrator
+    exit 5
+    ");
+}
+
+#[tokio::test]
+async fn a_store_that_is_not_initialised_is_not_served() {
+    let (operator, _) = operator();
+    let ran = operator.run("serve").await;
+    assert_eq!(ran.code, Some(1), "{ran}");
+    assert!(ran.stderr.contains("`ostler init`"), "{ran}");
+    let made: Vec<_> = fs::read_dir(operator.home()).unwrap().collect();
+    assert!(made.is_empty(), "{made:?}");
+}
+
+#[tokio::test]
+async fn a_good_configuration_is_said_to_be_good() {
+    let (operator, _) = operator();
+    assert_snapshot!(operator.run("config check").await.screen(), @"
+    ! ✓ the configuration is good
+    exit 0
+    ");
+}
+
+#[tokio::test]
+async fn all_mistakes_of_a_configuration_are_told_at_once() {
+    let person = Person::new().with("OSTLER_TOKENS__LIFETIME_SECONDS", "long");
+    person.write("ostler.toml", "[server]\nlistn = '127.0.0.1:1'\n", 0o644);
+    let checked = person
+        .run("config check -c ostler.toml --issuer http://auth.example.com")
+        .await;
+    assert_snapshot!(checked.screen(), @r#"
+    ! ✗ the configuration has 3 mistakes:
+    ! 
+    !   server.listn (file ostler.toml:2)
+    !     is not a key
+    !     fix: did you mean server.listen?
+    ! 
+    !   server.issuer (flag --issuer)
+    !     "http://auth.example.com" is plain http for a host that is not loopback
+    !     fix: give the https:// URL by which clients reach this server
+    ! 
+    !   tokens.lifetime_seconds (variable OSTLER_TOKENS__LIFETIME_SECONDS)
+    !     "long" is not a whole number
+    !     fix: give a whole number of seconds from 1 to 604800
+    exit 6
+    "#);
+
+    // The same stops the server, and OSTLER_CONFIG names the file as -c does.
+    let person = person.with("OSTLER_CONFIG", "ostler.toml");
+    for command in ["serve", "init"] {
+        let ran = person
+            .run(&format!("{command} --issuer http://auth.example.com"))
+            .await;
+        assert_eq!(ran.code, Some(1), "{ran}");
+        assert_eq!(
+            ran.stderr.lines().skip(1).collect::<Vec<_>>(),
+            checked.stderr.lines().skip(1).collect::<Vec<_>>()
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_whole_line_of_json_is_handed_over_or_nothing_is_finished() {
+    let (operator, _) = operator();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = operator.command(&["init", "-o", "json"]);
+    command.stdout(writer);
+    let child = command.spawn().unwrap();
+    let unseen = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(unseen.code, Some(1), "{unseen}");
+
+    // Nobody has seen that secret, so it can be run again.
+    let first: Value = operator.run("init -o json").await.json();
+    assert!(first["client_secret"].is_string());
+}
