@@ -20,6 +20,7 @@ mod client;
 mod config;
 mod connection;
 mod credential;
+mod dev;
 mod environment;
 mod exposed;
 mod failure;
@@ -73,6 +74,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Try it: a server with a demo, in one command
+    Dev(dev::Dev),
     /// Make a new store ready, with its keys and its first administrator
     Init(init::Init),
     /// Run the server
@@ -130,6 +133,7 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<(), Failure> {
     let environment = Environment::of_process();
     match command {
+        Command::Dev(dev) => dev.run(&environment),
         Command::Init(init) => init.run(&environment),
         Command::Serve(serve) => serve.run(&environment),
         Command::Config(verb) => config::run(&environment, &verb),

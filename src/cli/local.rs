@@ -13,6 +13,7 @@ use crate::config;
 use crate::config::Config;
 use crate::config::Sources;
 use crate::run::RunError;
+use crate::shutdown::Shutdown;
 use crate::telemetry::log;
 use crate::telemetry::log::Log;
 
@@ -41,6 +42,17 @@ pub fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), F
     // What is still running has had its time.
     runtime.shutdown_background();
     ended
+}
+
+/// The wish to stop, by SIGTERM or SIGINT.
+pub fn shutdown_on_signals() -> Result<Shutdown, Failure> {
+    let shutdown = Shutdown::new();
+    match shutdown.listen_for_signals() {
+        Ok(()) => Ok(shutdown),
+        Err(error) => Err(Failure::failed(format!(
+            "cannot listen for signals: {error}"
+        ))),
+    }
 }
 
 /// What a failed run means to a script.

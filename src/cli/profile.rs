@@ -84,12 +84,19 @@ pub fn find(name: Option<&str>, environment: &Environment) -> Result<Option<Prof
     }
 }
 
-/// Writes the file of one default profile, in place of what was there; mode 0600.
+/// Makes the file hold this one profile, in place of what was there; mode 0600. Nothing is written
+/// when it does already.
 pub fn write(path: &Path, profile: Profile) -> Result<(), Failure> {
     let profiles = BTreeMap::from([(DEFAULT.to_owned(), profile)]);
     let text = toml::to_string(&Document { profiles })
         .map(Zeroizing::new)
         .map_err(|_| Failure::failed("cannot write the profile as TOML"))?;
+    if let Ok(file) = files::open(path)
+        && files::mode_open_to_others(&file).is_none()
+        && files::read_text(file, "").is_ok_and(|present| *present == *text)
+    {
+        return Ok(());
+    }
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}", std::process::id()));
     let new = PathBuf::from(name);

@@ -7,7 +7,6 @@ use super::failure::Failure;
 use super::local;
 use super::settings::SettingsArgs;
 use crate::run;
-use crate::shutdown::Shutdown;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
@@ -22,10 +21,7 @@ impl Serve {
     pub fn run(&self, environment: &Environment) -> Result<(), Failure> {
         let (config, _log) = local::prepare(environment, &self.settings, |sources| sources)?;
         local::block_on(async {
-            let shutdown = Shutdown::new();
-            shutdown
-                .listen_for_signals()
-                .map_err(|error| Failure::failed(format!("cannot listen for signals: {error}")))?;
+            let shutdown = local::shutdown_on_signals()?;
             run::serve(config, &shutdown).await.map_err(local::failure)
         })
     }

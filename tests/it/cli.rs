@@ -2,6 +2,7 @@
 
 mod accounts;
 mod credentials;
+mod dev;
 mod exit_codes;
 mod identity;
 mod output;

@@ -82,14 +82,14 @@ async fn a_rotation_tells_what_becomes_of_the_old_secret() {
     let line =
         "credential rotate ci-deployer/github --end-overlap --overlap 0 --revoke-tokens -o json";
     let rotated = admin.run(line).await.json();
-    let live =
+    let is_live =
         |secret: &&serde_json::Value| secret["status"] == "active" || secret["status"] == "overlap";
     assert_eq!(
         rotated["secrets"]
             .as_array()
             .unwrap()
             .iter()
-            .filter(live)
+            .filter(is_live)
             .count(),
         1
     );

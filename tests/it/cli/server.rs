@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
-use std::net::TcpListener;
 
 use insta::assert_snapshot;
 use rustix::process::Pid;
@@ -13,25 +12,9 @@ use serde_json::Value;
 use super::Person;
 use super::Ran;
 
-/// Somebody at the server's machine, with addresses that nobody has.
-fn operator() -> (Person, String) {
-    let free = || {
-        TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .to_string()
-    };
-    let listen = free();
-    let person = Person::new()
-        .with("OSTLER_SERVER__LISTEN", &listen)
-        .with("OSTLER_MANAGEMENT__LISTEN", &free());
-    (person, format!("http://{listen}"))
-}
-
 #[tokio::test]
 async fn a_server_is_made_served_used_and_stopped() {
-    let (operator, url) = operator();
+    let (operator, url) = Person::operator();
     let first = operator.run("init -o json").await.json();
     assert_eq!(first["issuer"], url.as_str());
     assert_eq!(first.as_object().unwrap().len(), 3);
@@ -66,7 +49,7 @@ async fn a_server_is_made_served_used_and_stopped() {
 
 #[tokio::test]
 async fn a_store_is_initialised_once() {
-    let (operator, _) = operator();
+    let (operator, _) = Person::operator();
     operator
         .run("init --secret-out administrator.env")
         .await
@@ -83,7 +66,7 @@ async fn a_store_is_initialised_once() {
 
 #[tokio::test]
 async fn a_store_that_is_not_initialised_is_not_served() {
-    let (operator, _) = operator();
+    let (operator, _) = Person::operator();
     let ran = operator.run("serve").await;
     assert_eq!(ran.code, Some(1), "{ran}");
     assert!(ran.stderr.contains("`ostler init`"), "{ran}");
@@ -93,7 +76,7 @@ async fn a_store_that_is_not_initialised_is_not_served() {
 
 #[tokio::test]
 async fn a_good_configuration_is_said_to_be_good() {
-    let (operator, _) = operator();
+    let (operator, _) = Person::operator();
     assert_snapshot!(operator.run("config check").await.screen(), @"
     ! ✓ the configuration is good
     exit 0
@@ -140,7 +123,7 @@ async fn all_mistakes_of_a_configuration_are_told_at_once() {
 
 #[tokio::test]
 async fn a_whole_line_of_json_is_handed_over_or_nothing_is_finished() {
-    let (operator, _) = operator();
+    let (operator, _) = Person::operator();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = operator.command(&["init", "-o", "json"]);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io::Write;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -55,6 +56,22 @@ impl Person {
     /// Somebody who knows of `server`, and is nobody there.
     pub fn at(server: &TestServer) -> Self {
         Self::new().with("OSTLER_URL", &format!("http://{}", server.address))
+    }
+
+    /// Somebody at a server's own machine, with addresses that nobody has, and its URL.
+    pub fn operator() -> (Self, String) {
+        let free = || {
+            TcpListener::bind("127.0.0.1:0")
+                .unwrap()
+                .local_addr()
+                .unwrap()
+                .to_string()
+        };
+        let listen = free();
+        let person = Self::new()
+            .with("OSTLER_SERVER__LISTEN", &listen)
+            .with("OSTLER_MANAGEMENT__LISTEN", &free());
+        (person, format!("http://{listen}"))
     }
 
     /// The same with one more variable; an empty one counts as not set.
@@ -154,7 +171,7 @@ impl Ran {
         };
         let mut screen = steady(&self.stdout);
         for line in self.stderr.lines() {
-            screen.push_str(&format!("! {}\n", steady(line)));
+            screen.extend(["! ", &steady(line), "\n"]);
         }
         let code = self
             .code

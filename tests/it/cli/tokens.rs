@@ -75,7 +75,7 @@ async fn a_refused_scope_is_named() {
 
 #[tokio::test]
 async fn decoding_checks_nothing_and_says_so() {
-    let (server, client) = server_of_today().await;
+    let (_server, client) = server_of_today().await;
     let token = client.token("deploy:read").await;
     let forged = format!("{}.c2ln", &token[..token.rfind('.').unwrap()]);
     let person = Person::new();

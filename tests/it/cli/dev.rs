@@ -1,0 +1,105 @@
+//! `ostler dev`: the main job in one command, and lines that work when they are pasted.
+
+use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::process::Child;
+use std::process::Command;
+
+use rustix::process::Pid;
+use rustix::process::Signal;
+use serde_json::Value;
+use serde_json::json;
+
+use super::Person;
+
+/// A demo that runs, and what it printed.
+struct RunningDemo {
+    child: Child,
+    printed: String,
+}
+
+impl RunningDemo {
+    fn start(operator: &Person) -> Self {
+        let mut child = operator.start(&["dev"]);
+        let mut printed = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        while !printed.contains("Ctrl-C stops it") {
+            assert!(
+                stdout.read_line(&mut printed).unwrap() > 0,
+                "it has ended: {printed}"
+            );
+        }
+        Self { child, printed }
+    }
+
+    /// Pastes the printed `curl` line of this number into a shell.
+    fn paste(&self, number: usize) -> Value {
+        let lines = self.printed.lines();
+        let mut curls = lines.filter(|line| line.starts_with("curl "));
+        let line = curls.nth(number).unwrap();
+        let output = Command::new("sh").args(["-c", line]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    fn stop(mut self) -> String {
+        rustix::process::kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        self.printed
+    }
+}
+
+#[tokio::test]
+async fn the_printed_lines_work_and_work_again_after_a_second_start() {
+    let (operator, url) = Person::operator();
+    let demo = RunningDemo::start(&operator);
+    assert!(demo.printed.contains(&url), "{}", demo.printed);
+    let projects = json!([{
+        "type": "project", "locations": ["https://demo.example.com"], "identifiers": ["DEMO"]
+    }]);
+    let token = demo.paste(0);
+    assert_eq!(token["scope"], "read write");
+    assert_eq!(token["authorization_details"], projects);
+    let introspected = demo.paste(1);
+    assert_eq!(introspected["active"], true);
+    assert_eq!(introspected["authorization_details"], projects);
+
+    let person = Person::new().with(
+        "OSTLER_PROFILE",
+        operator
+            .home()
+            .join(".ostler-dev/profile.toml")
+            .to_str()
+            .unwrap(),
+    );
+    let accounts = person.run("account list -o csv").await;
+    assert!(
+        accounts.data().contains("\r\ndemo-bot,active,"),
+        "{accounts}"
+    );
+    let first = demo.stop();
+    let kept = |name: &str| fs::read(operator.home().join(".ostler-dev").join(name)).unwrap();
+    let secrets = kept("dev-secrets.env");
+
+    let demo = RunningDemo::start(&operator);
+    assert_eq!(demo.paste(0)["scope"], "read write");
+    assert_eq!(demo.paste(1)["active"], true);
+    assert_eq!(demo.stop(), first);
+    assert_eq!(kept("dev-secrets.env"), secrets);
+    // Everything is in one directory.
+    assert_eq!(fs::read_dir(operator.home()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn a_demo_is_not_shown_to_other_machines() {
+    let (operator, _) = Person::operator();
+    let operator = operator.with("OSTLER_SERVER__BEHIND_TLS_PROXY", "true");
+    let ran = operator
+        .run("dev --listen 0.0.0.0:8080 --issuer http://127.0.0.1:8080")
+        .await;
+    assert_eq!(ran.code, Some(1), "{ran}");
+    let told = "error: `ostler dev` is for this machine only, and 0.0.0.0:8080 can be reached";
+    assert!(ran.stderr.contains(told), "{ran}");
+    assert_eq!(fs::read_dir(operator.home()).unwrap().count(), 0);
+}
