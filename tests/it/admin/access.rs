@@ -22,8 +22,8 @@ use super::actors::shown_body;
 
 const ACCESS: &str = "/organizations/default/service-accounts/nightly/access";
 
-fn access(grants: Value) -> Value {
-    json!({"access": grants})
+fn access(grants: impl Into<Value>) -> Value {
+    json!({"access": grants.into()})
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn both_secrets_work_until_the_overlap_ends() {
     let server = TestServer::start().await;
     let old = server.client("nightly", "deploy:read").await;
     let admin = Administrator::first(&server).await;
-    server.advance(Duration::from_secs(3600));
+    server.advance(Duration::from_hours(1));
 
     let reply = admin
         .renewed()
@@ -209,7 +209,7 @@ async fn a_third_live_secret_is_refused_unless_the_overlap_is_ended() {
     let third = renewed(&first, &admin.post(ROTATE, ending).await.json());
     assert!(!works(&first).await);
     assert!(works(&second).await && works(&third).await);
-    server.advance(Duration::from_secs(60));
+    server.advance(Duration::from_mins(1));
     assert!(!works(&second).await && works(&third).await);
 }
 
@@ -251,7 +251,7 @@ async fn an_expired_credential_is_renewed_by_a_rotation() {
     let admin = Administrator::first(&server).await;
     let short = json!({"overlap_seconds": 0, "expires_in_seconds": 60});
     admin.post(ROTATE, short).await;
-    server.advance(Duration::from_secs(60));
+    server.advance(Duration::from_mins(1));
     assert_eq!(admin.get(FIRST).await.json()["status"], "expired");
 
     let rotated = admin.act(ROTATE).await.json();
