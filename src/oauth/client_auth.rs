@@ -60,22 +60,15 @@ impl PresentedCredential {
     /// [RFC 6749 §2.3]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3
     /// [RFC 6749 §5.2]: https://www.rfc-editor.org/rfc/rfc6749#section-5.2
     pub fn of_request(authorization: Authorization<'_>, form: &Form<'_>) -> Result<Self, Refusal> {
-        let in_header = !matches!(authorization, Authorization::Absent);
-        let secret = form.value(Parameter::ClientSecret);
-        let assertion = form
-            .value(Parameter::ClientAssertion)
-            .or(form.value(Parameter::ClientAssertionType));
-        let mechanisms = [in_header, secret.is_some(), assertion.is_some()];
-        if mechanisms.iter().filter(|used| **used).count() > 1 {
-            return Err(Refusal::invalid_request(
-                "the request authenticates in more than one way",
-            ));
-        }
-        let client_id = form.value(Parameter::ClientId);
+        check_one_mechanism(authorization, form)?;
+        let (client_id, secret) = (
+            form.value(Parameter::ClientId),
+            form.value(Parameter::ClientSecret),
+        );
         match (authorization, client_id, secret) {
             (Authorization::Basic(encoded), client_id, _) => Self::of_basic(encoded, client_id),
             (Authorization::Absent, Some(id), Some(secret)) => Ok(Self::of(id, secret)),
-            (Authorization::Absent, ..) if assertion.is_none() => {
+            (Authorization::Absent, ..) if !has_assertion(form) => {
                 Err(ClientAuthFailure::NoCredentials.into())
             }
             _ => Err(ClientAuthFailure::UnsupportedMethod.into()),
@@ -139,6 +132,31 @@ impl PresentedCredential {
         self.meant
             .map_or_else(|| "malformed".to_owned(), |id| id.to_string())
     }
+}
+
+/// Refuses a request that authenticates in more than one way, whoever it says it is
+/// ([RFC 6749 §2.3]): which one counts would depend on who reads it.
+///
+/// [RFC 6749 §2.3]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3
+pub fn check_one_mechanism(
+    authorization: Authorization<'_>,
+    form: &Form<'_>,
+) -> Result<(), Refusal> {
+    let in_header = !matches!(authorization, Authorization::Absent);
+    let has_secret = form.value(Parameter::ClientSecret).is_some();
+    let mechanisms = [in_header, has_secret, has_assertion(form)];
+    if mechanisms.iter().filter(|used| **used).count() > 1 {
+        return Err(Refusal::invalid_request(
+            "the request authenticates in more than one way",
+        ));
+    }
+    Ok(())
+}
+
+fn has_assertion(form: &Form<'_>) -> bool {
+    [Parameter::ClientAssertion, Parameter::ClientAssertionType]
+        .iter()
+        .any(|parameter| form.value(*parameter).is_some())
 }
 
 impl fmt::Debug for PresentedCredential {

@@ -3,10 +3,14 @@
 //! Each test starts a server of its own, on a free port, with a store of its own and a clock that
 //! the test moves. `OSTLER_TEST_STORE=postgres` runs the same tests on PostgreSQL and Redis.
 
+pub mod administration;
 pub mod client;
+mod database;
 pub mod server;
+pub mod verifier;
 pub mod wire;
 
 pub use client::TestClient;
 pub use server::TestServer;
+pub use verifier::Verifier;
 pub use wire::Reply;

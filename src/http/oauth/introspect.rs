@@ -11,6 +11,7 @@ use crate::app::introspection;
 use crate::app::introspection::Asker;
 use crate::http::error::Error;
 use crate::oauth::authorization::Authorization;
+use crate::oauth::client_auth::check_one_mechanism;
 use crate::oauth::form::Parameter;
 use crate::oauth::introspection::ActiveAnswer;
 use crate::oauth::introspection::INACTIVE;
@@ -21,8 +22,12 @@ use super::request::OAuthRequest;
 /// Answers a caller that authenticated, as a client or by a token for this server.
 pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
     let form = request.form()?;
-    let asker = match request.authorization()? {
-        Authorization::Bearer(token) => Asker::bearer(&app, token).await?,
+    let authorization = request.authorization()?;
+    let asker = match authorization {
+        Authorization::Bearer(token) => {
+            check_one_mechanism(authorization, &form)?;
+            Asker::bearer(&app, token).await?
+        }
         _ => Asker::client(&request.client(&app, &form).await?),
     };
     let token = form.required(Parameter::Token)?;

@@ -6,12 +6,14 @@ use axum::body::Bytes;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header;
+use axum::response::Extension;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::domain::issuer::Issuer;
+use crate::http::edge::AsItIs;
 use crate::oauth::metadata;
 use crate::oauth::metadata::paths;
 use crate::oauth::refusal::Refusal;
@@ -48,7 +50,7 @@ pub async fn authorize() -> Response {
     let refusal = Refusal::UnsupportedResponseType;
     let text = format!("{}: {}\n", refusal.code(), refusal.description());
     let plain = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
-    (StatusCode::BAD_REQUEST, plain, text).into_response()
+    (StatusCode::BAD_REQUEST, Extension(AsItIs), plain, text).into_response()
 }
 
 /// `GET /`: what this is, for a person who opens the issuer in a browser.

@@ -29,7 +29,8 @@ use super::Reply;
 use super::TestClient;
 use super::wire::Request;
 
-/// The issuer of every test server, wherever it listens; so answers are the same each time.
+/// The issuer of a test server that is not told another one, wherever it listens; so answers are the
+/// same each time.
 pub const ISSUER: &str = "http://127.0.0.1:8080";
 
 /// The audience of the API that [`TestServer::client`] grants access to.
@@ -43,6 +44,8 @@ pub struct TestServer {
     pub address: SocketAddr,
     /// Where its management listener is.
     pub management: SocketAddr,
+    /// Its issuer.
+    pub issuer: String,
     /// The first administrator, as `init` made it.
     pub admin: TestClient,
     /// The application, for what cannot be asked from outside (flushing usage, say).
@@ -63,14 +66,33 @@ struct TestGround {
 #[must_use]
 pub struct TestServerBuilder {
     settings: Vec<(String, String)>,
+    issuer: Named,
     redis: Option<String>,
     database: Option<String>,
+}
+
+/// What a server's issuer is.
+enum Named {
+    As(String),
+    ForItsAddress,
 }
 
 impl TestServerBuilder {
     /// Sets a key of the configuration.
     pub fn set(mut self, key: &str, value: &str) -> Self {
         self.settings.push((key.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With this issuer.
+    pub fn issuer(mut self, issuer: &str) -> Self {
+        self.issuer = Named::As(issuer.to_owned());
+        self
+    }
+
+    /// With the issuer under which it can really be reached, for clients that discover it.
+    pub fn reachable(mut self) -> Self {
+        self.issuer = Named::ForItsAddress;
         self
     }
 
@@ -94,10 +116,14 @@ impl TestServerBuilder {
         let main = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let management = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
 
+        let issuer = match self.issuer {
+            Named::As(issuer) => issuer,
+            Named::ForItsAddress => format!("http://{}", main.local_addr().unwrap()),
+        };
         let mut sources = Sources::new()
             .flag("data.dir", "test", path_text(&dir.path().join("data")))
             .flag("keys.dir", "test", path_text(&keys))
-            .flag("server.issuer", "test", ISSUER)
+            .flag("server.issuer", "test", issuer)
             .flag(
                 "server.listen",
                 "test",
@@ -166,6 +192,7 @@ async fn serve(
         clock,
         address,
         management,
+        issuer: app.config.server.issuer.as_str().to_owned(),
         admin,
         app,
         shutdown,
@@ -193,6 +220,7 @@ impl TestServer {
     pub fn with() -> TestServerBuilder {
         TestServerBuilder {
             settings: Vec::new(),
+            issuer: Named::As(ISSUER.to_owned()),
             redis: None,
             database: None,
         }
@@ -204,6 +232,7 @@ impl TestServer {
             clock,
             address,
             management,
+            issuer: _,
             admin,
             app,
             shutdown,
@@ -245,11 +274,16 @@ impl TestServer {
         self.request("GET", target).send().await
     }
 
+    /// A GET from the management listener.
+    pub async fn manage(&self, target: &str) -> Reply {
+        Request::new(self.management, "GET", target).send().await
+    }
+
     /// A request to the admin API by the first administrator, with a fresh token.
     pub async fn admin(&self, method: &str, path: &str, body: Option<&Value>) -> Reply {
         let token = self
             .admin
-            .ask(&format!("resource={ISSUER}"))
+            .ask(&format!("resource={}", self.issuer))
             .await
             .access_token();
         let request = self
