@@ -20,7 +20,7 @@ const NODE_PACKAGES: [&str; 1] = ["jose@5.10.0"];
 /// Something that runs programs.
 #[derive(Clone, Copy, Debug)]
 pub enum Interpreter {
-    /// Python 3, with PyJWT and Authlib.
+    /// Python 3, with `PyJWT` and `Authlib`.
     Python,
     /// Node, with jose.
     Node,

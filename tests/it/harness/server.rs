@@ -57,7 +57,8 @@ pub struct TestServer {
 
 /// What stays when a server is restarted.
 struct TestGround {
-    dir: TempDir,
+    /// Its data and keys.
+    _dir: TempDir,
     sources: Sources,
     _database: Option<services::PostgresDatabase>,
 }
@@ -152,7 +153,7 @@ impl TestServerBuilder {
         }
 
         let ground = TestGround {
-            dir,
+            _dir: dir,
             sources,
             _database: database,
         };
@@ -247,11 +248,6 @@ impl TestServer {
             .await
             .expect("the store opens again");
         serve(opened, ground, clock, admin, listeners).await
-    }
-
-    /// The directory of its data and keys.
-    pub fn directory(&self) -> &Path {
-        self.ground.dir.path()
     }
 
     /// Moves its clock forward.
