@@ -17,12 +17,10 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        match axum::extract::Path::from_request_parts(parts, app).await {
-            Ok(axum::extract::Path(segments)) => Ok(Self(segments)),
-            Err(_) => {
-                authenticate(app, parts).await?;
-                Err(Problem::NotFound("resource"))
-            }
+        if let Ok(segments) = axum::extract::Path::from_request_parts(parts, app).await {
+            return Ok(Self(segments.0));
         }
+        authenticate(app, parts).await?;
+        Err(Problem::NotFound("resource"))
     }
 }
