@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use crate::harness::TestClient;
 use crate::harness::TestServer;
 use crate::harness::client::jwt_part;
-use crate::store_contract::bench::event_of;
+use crate::store_contract::things::event_of;
 
 const ACCOUNTS: &str = "/organizations/default/service-accounts";
 

@@ -3,10 +3,32 @@
 //! Where durability is the claim, the store is closed and opened afresh between the write and the
 //! look ([`Bench::reopen`]).
 
-pub mod bench;
+/// What a call answers, which must be an answer.
+macro_rules! ok {
+    ($call:expr) => {
+        $call.await.unwrap()
+    };
+}
+
+/// A call finds nothing.
+macro_rules! none {
+    ($call:expr) => {
+        assert!($call.await.unwrap().is_none(), stringify!($call))
+    };
+}
+
+/// A call lists nothing.
+macro_rules! empty {
+    ($call:expr) => {
+        assert!($call.await.unwrap().is_empty(), stringify!($call))
+    };
+}
+
+mod bench;
 mod cases;
 mod faults;
 mod files;
+pub mod things;
 
 use bench::Bench;
 
@@ -37,10 +59,12 @@ on_both! {
     organization::a_name_is_taken_once,
     account::an_account_keeps_every_member,
     account::a_name_is_unique_without_regard_to_case_among_the_living,
-    account::a_deleted_account_is_gone_and_its_tombstone_keeps_its_email,
+    account::a_deleted_account_is_gone_with_all_that_it_had,
+    account::a_tombstone_keeps_its_id_and_its_email,
     account::generations_only_rise_and_are_returned,
     account::roles_are_replaced,
-    account::nothing_of_another_organization_is_found_or_changed,
+    account::nothing_of_another_organization_is_found,
+    account::nothing_of_another_organization_is_changed,
     access::grants_come_back_as_they_were_written,
     access::a_credential_that_is_not_narrowed_differs_from_one_narrowed_to_nothing,
     access::holders_are_those_with_an_own_grant_at_the_api,

@@ -1,60 +1,18 @@
-//! A store to try, and things to put in it.
+//! A store to try.
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use jiff::Timestamp;
-use ostler::domain::access::Access;
-use ostler::domain::access::Grant;
-use ostler::domain::access::Restrictions;
 use ostler::domain::account::ServiceAccount;
-use ostler::domain::api::Api;
 use ostler::domain::api::ApiRecord;
-use ostler::domain::api::Audience;
-use ostler::domain::api::DescribedScope;
-use ostler::domain::api::TokenSettings;
-use ostler::domain::audit::Actor;
-use ostler::domain::audit::AuditDraft;
-use ostler::domain::audit::AuditResult;
 use ostler::domain::audit::Chain;
-use ostler::domain::audit::Changes;
-use ostler::domain::audit::Target;
 use ostler::domain::credential::Credential;
-use ostler::domain::credential::CredentialKind;
-use ostler::domain::id::AccountId;
-use ostler::domain::id::ApiId;
-use ostler::domain::id::ClientId;
-use ostler::domain::id::CredentialId;
-use ostler::domain::id::EventId;
 use ostler::domain::id::OrganizationId;
-use ostler::domain::id::ResourceId;
-use ostler::domain::id::SecretId;
-use ostler::domain::name::AccountName;
-use ostler::domain::name::Label;
-use ostler::domain::name::Name;
-use ostler::domain::organization::Generation;
-use ostler::domain::organization::LeakReport;
 use ostler::domain::organization::Organization;
-use ostler::domain::organization::Policy;
-use ostler::domain::organization::Status;
-use ostler::domain::resource::Identifiers;
-use ostler::domain::resource::Resource;
-use ostler::domain::resource::ResourceKey;
-use ostler::domain::resource::ResourceType;
-use ostler::domain::scope::Scope;
-use ostler::domain::scope::ScopeSet;
-use ostler::domain::secret::PepperId;
-use ostler::domain::secret::SecretHash;
-use ostler::domain::secret::StoredSecret;
-use ostler::domain::token::Epoch;
 use ostler::store::Change;
-use ostler::store::Instance;
 use ostler::store::SqlOptions;
 use ostler::store::SqlStore;
 use ostler::store::Store;
-use ring::rand::SecureRandom;
-use ring::rand::SystemRandom;
 use sqlx::AnyConnection;
 use sqlx::Connection;
 use sqlx::Row;
@@ -64,6 +22,13 @@ use tempfile::TempDir;
 use crate::services::FaultProxy;
 use crate::services::PostgresDatabase;
 use crate::services::postgres_database;
+use crate::store_contract::things::account;
+use crate::store_contract::things::api;
+use crate::store_contract::things::credential;
+use crate::store_contract::things::event;
+use crate::store_contract::things::event_of;
+use crate::store_contract::things::instance;
+use crate::store_contract::things::organization;
 
 /// A store that is empty at first, on a database of its own.
 pub struct Bench {
@@ -217,10 +182,10 @@ impl Bench {
     /// The instance and an organization.
     pub async fn organization(&self, name: &str) -> Organization {
         let mut change = self.store().begin(None).await.unwrap();
-        change.put_instance(&instance()).await.unwrap();
+        ok!(change.put_instance(&instance()));
         let organization = organization(name);
-        change.add_organization(&organization).await.unwrap();
-        change.commit(&event(Chain::Instance)).await.unwrap();
+        ok!(change.add_organization(&organization));
+        ok!(change.commit(&event(Chain::Instance)));
         organization
     }
 
@@ -228,8 +193,8 @@ impl Bench {
     pub async fn account(&self, organization: OrganizationId, name: &str) -> ServiceAccount {
         let account = account(organization, name);
         let mut change = self.change(organization).await;
-        change.add_account(&account).await.unwrap();
-        change.commit(&event_of(organization)).await.unwrap();
+        ok!(change.add_account(&account));
+        ok!(change.commit(&event_of(organization)));
         account
     }
 
@@ -237,11 +202,8 @@ impl Bench {
     pub async fn credential(&self, account: &ServiceAccount, name: &str) -> Credential {
         let credential = credential(account, name);
         let mut change = self.change(account.organization).await;
-        change.add_credential(&credential).await.unwrap();
-        change
-            .commit(&event_of(account.organization))
-            .await
-            .unwrap();
+        ok!(change.add_credential(&credential));
+        ok!(change.commit(&event_of(account.organization)));
         credential
     }
 
@@ -249,8 +211,8 @@ impl Bench {
     pub async fn api(&self, organization: OrganizationId, name: &str) -> ApiRecord {
         let api = api(organization, name);
         let mut change = self.change(organization).await;
-        change.add_api(&api).await.unwrap();
-        change.commit(&event_of(organization)).await.unwrap();
+        ok!(change.add_api(&api));
+        ok!(change.commit(&event_of(organization)));
         api
     }
 }
@@ -261,188 +223,5 @@ pub fn options(url: &str) -> SqlOptions {
         url: url.to_owned().into(),
         create_if_missing: true,
         connections: SqlOptions::CONNECTIONS,
-    }
-}
-
-/// An instant, in seconds.
-pub fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(second).unwrap()
-}
-
-/// 128 bits that no other id has.
-pub fn bits() -> u128 {
-    let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes).unwrap();
-    u128::from_le_bytes(bytes)
-}
-
-/// What `init` writes.
-pub fn instance() -> Instance {
-    Instance {
-        epoch: Epoch::from_random([7; 8]),
-        pepper: PepperId([1; 8]),
-        initialized_at: Some(at(1_000)),
-    }
-}
-
-/// An organization.
-pub fn organization(name: &str) -> Organization {
-    Organization {
-        id: OrganizationId::generate(1_000, bits()),
-        name: Name::parse(name).unwrap(),
-        status: Status::Active,
-        generation: Generation::FIRST,
-        max_service_accounts: Some(250),
-        policy: Policy {
-            leak_report: LeakReport::Finding,
-            allow_never_expires: false,
-            max_token_lifetime: Some(Duration::from_secs(77)),
-        },
-        created_at: at(1_000),
-    }
-}
-
-/// An account.
-pub fn account(organization: OrganizationId, name: &str) -> ServiceAccount {
-    let id = AccountId::generate(1_000, bits());
-    ServiceAccount {
-        id,
-        organization,
-        name: AccountName::parse(name).unwrap(),
-        email: format!("{name}-{id}@example.serviceaccount.localhost"),
-        description: Some("Deploys, “often” \u{1F680}".to_owned()),
-        owner: None,
-        labels: [("team".to_owned(), "größe".to_owned())].into(),
-        status: Status::Active,
-        generation: Generation::FIRST,
-        expires_at: Some(at(9_000)),
-        max_token_lifetime: Some(Duration::from_secs(300)),
-        created_at: at(1_000),
-        updated_at: at(1_001),
-    }
-}
-
-/// A secret.
-pub fn secret(second: i64) -> StoredSecret {
-    let id = SecretId::generate(1_000, bits());
-    let mut hash = [0; 32];
-    hash[..16].copy_from_slice(&bits().to_le_bytes());
-    StoredSecret {
-        id,
-        hash: SecretHash::from_bytes(hash),
-        pepper: PepperId([1; 8]),
-        hint: "aB3x".to_owned(),
-        created_at: at(second),
-        ends_at: Some(at(second + 500)),
-        revoked_at: None,
-    }
-}
-
-/// A credential with one secret.
-pub fn credential(account: &ServiceAccount, name: &str) -> Credential {
-    Credential {
-        id: CredentialId::generate(1_000, bits()),
-        organization: account.organization,
-        account: account.id,
-        client_id: ClientId::generate(1_000, bits()),
-        kind: CredentialKind::ClientSecret,
-        name: Label::parse(name).unwrap(),
-        status: Status::Active,
-        generation: Generation::FIRST,
-        allowed_networks: vec![
-            "10.0.0.0/8".parse().unwrap(),
-            "2001:db8::/32".parse().unwrap(),
-        ],
-        narrowing: None,
-        created_at: at(1_000),
-        secrets: vec![secret(1_000)],
-    }
-}
-
-/// An API with the scopes `read` and `write` and the resource type `project`.
-pub fn api(organization: OrganizationId, name: &str) -> ApiRecord {
-    let scopes = ScopeSet::parse("read write").unwrap();
-    let described = |scope: &Scope| DescribedScope {
-        scope: scope.clone(),
-        description: Some(format!("to {scope}")),
-    };
-    ApiRecord {
-        described_scopes: scopes.iter().map(described).collect(),
-        api: Api {
-            id: ApiId::generate(1_000, bits()),
-            organization: Some(organization),
-            name: Name::parse(name).unwrap(),
-            audience: Audience::parse(&format!("https://{name}.example")).unwrap(),
-            scopes,
-            resource_types: vec![project()],
-            token: TokenSettings::default(),
-        },
-        created_at: at(1_000),
-    }
-}
-
-/// A resource of type `project`.
-pub fn resource(api: ApiId, key: &str) -> Resource {
-    Resource {
-        id: ResourceId::generate(1_000, bits()),
-        api,
-        resource_type: project(),
-        key: ResourceKey::parse(key).unwrap(),
-        name: Some(Label::parse("The project").unwrap()),
-    }
-}
-
-/// The resource type `project`.
-pub fn project() -> ResourceType {
-    ResourceType::parse("project").unwrap()
-}
-
-/// A grant on some projects.
-pub fn grant(api: ApiId, scopes: &str, projects: Identifiers) -> Grant {
-    Grant {
-        api,
-        scopes: ScopeSet::parse(scopes).unwrap(),
-        resources: Restrictions::from_iter([(project(), projects)]),
-    }
-}
-
-/// Access of these grants.
-pub fn access<const N: usize>(grants: [Grant; N]) -> Access {
-    Access::from_iter(grants)
-}
-
-/// These keys.
-pub fn listed<const N: usize>(keys: [&str; N]) -> Identifiers {
-    Identifiers::listed(keys).unwrap()
-}
-
-/// An event of an organization.
-pub fn event_of(organization: OrganizationId) -> AuditDraft {
-    event(Chain::Organization(organization))
-}
-
-/// An event, at an instant that is not whole in milliseconds.
-pub fn event(chain: Chain) -> AuditDraft {
-    AuditDraft {
-        id: EventId::generate(1_000, bits()),
-        chain,
-        at: Timestamp::new(1_000, 123_456_789).unwrap(),
-        actor: Actor {
-            kind: "service_account",
-            id: "sa_x".to_owned(),
-            name: "admin".to_owned(),
-            address: Some("192.0.2.1".to_owned()),
-            user_agent: None,
-        },
-        action: "thing.change",
-        target: Target {
-            kind: "thing",
-            id: "thing_1".to_owned(),
-            name: "Thing “1”".to_owned(),
-        },
-        result: AuditResult::Success,
-        count: 1,
-        request_id: None,
-        changes: Changes::default().with("status", "active", "disabled"),
     }
 }

@@ -43,7 +43,7 @@ async fn all_files_are_private_from_the_first_moment() {
     let store = SqlStore::open(&options(&url_of(&data.join("ostler.db"))))
         .await
         .unwrap();
-    store.begin(None).await.unwrap();
+    ok!(store.begin(None));
     assert_eq!(mode(&directory.path().join("new")), 0o700);
     assert_eq!(mode(&data), 0o700);
     let mut names: Vec<_> = fs::read_dir(&data)

@@ -12,11 +12,11 @@ use ostler::domain::scope::ScopeSet;
 use ostler::store::Holder;
 
 use crate::store_contract::bench::Bench;
-use crate::store_contract::bench::access;
-use crate::store_contract::bench::at;
-use crate::store_contract::bench::event_of;
-use crate::store_contract::bench::grant;
-use crate::store_contract::bench::listed;
+use crate::store_contract::things::access;
+use crate::store_contract::things::at;
+use crate::store_contract::things::event_of;
+use crate::store_contract::things::grant;
+use crate::store_contract::things::listed;
 
 pub async fn grants_come_back_as_they_were_written(bench: &mut Bench) {
     let organization = bench.organization("alpha").await.id;
@@ -30,7 +30,7 @@ pub async fn grants_come_back_as_they_were_written(bench: &mut Bench) {
         scopes: ScopeSet::parse("read write").unwrap(),
         resources: Restrictions::from_iter([
             (
-                crate::store_contract::bench::project(),
+                crate::store_contract::things::project(),
                 listed(["A", "b", "*x"]),
             ),
             (space.clone(), Identifiers::NONE),
@@ -55,13 +55,10 @@ pub async fn grants_come_back_as_they_were_written(bench: &mut Bench) {
         Access::NOTHING,
     ] {
         let mut change = bench.change(organization).await;
-        change
-            .replace_access(organization, holder, Some(&access))
-            .await
-            .unwrap();
+        ok!(change.replace_access(organization, holder, Some(&access)));
         let seen = change.find_access(organization, holder).await.unwrap();
         assert_eq!(seen.as_ref(), Some(&access));
-        change.commit(&event_of(organization)).await.unwrap();
+        ok!(change.commit(&event_of(organization)));
         let store = bench.reopen().await;
         assert_eq!(
             store.find_access(organization, holder).await.unwrap(),
@@ -86,7 +83,7 @@ pub async fn a_credential_that_is_not_narrowed_differs_from_one_narrowed_to_noth
         let mut change = bench.change(organization).await;
         let replaced = change.replace_access(organization, holder, narrowing.as_ref());
         replaced.await.unwrap();
-        change.commit(&event_of(organization)).await.unwrap();
+        ok!(change.commit(&event_of(organization)));
         let store = bench.reopen().await;
         assert_eq!(
             store.find_access(organization, holder).await.unwrap(),
@@ -113,39 +110,21 @@ pub async fn holders_are_those_with_an_own_grant_at_the_api(bench: &mut Bench) {
         ostler.clone(),
         grant(api, "write", Identifiers::All),
     ]);
-    change
-        .replace_access(alpha, Holder::Account(one.id), Some(&own))
-        .await
-        .unwrap();
+    ok!(change.replace_access(alpha, Holder::Account(one.id), Some(&own)));
     let narrowing = Some(&own);
-    change
-        .replace_access(alpha, Holder::Credential(credential.id), narrowing)
-        .await
-        .unwrap();
-    change
-        .replace_access(alpha, Holder::Account(gone.id), Some(&own))
-        .await
-        .unwrap();
-    change
-        .remove_account(alpha, gone.id, at(2_000))
-        .await
-        .unwrap();
-    change
-        .set_account_status(alpha, one.id, Status::Disabled, at(2_000))
-        .await
-        .unwrap();
-    change.commit(&event_of(alpha)).await.unwrap();
+    ok!(change.replace_access(alpha, Holder::Credential(credential.id), narrowing));
+    ok!(change.replace_access(alpha, Holder::Account(gone.id), Some(&own)));
+    ok!(change.remove_account(alpha, gone.id, at(2_000)));
+    ok!(change.set_account_status(alpha, one.id, Status::Disabled, at(2_000)));
+    ok!(change.commit(&event_of(alpha)));
     let mut change = bench.change(beta).await;
     let only_ostler = access([ostler.clone()]);
-    change
-        .replace_access(beta, Holder::Account(two.id), Some(&only_ostler))
-        .await
-        .unwrap();
-    change.commit(&event_of(beta)).await.unwrap();
+    ok!(change.replace_access(beta, Holder::Account(two.id), Some(&only_ostler)));
+    ok!(change.commit(&event_of(beta)));
 
     bench.reopen().await;
     let mut change = bench.change(alpha).await;
-    change.lock_instance().await.unwrap();
+    ok!(change.lock_instance());
     let holders = change.list_holders(api).await.unwrap();
     assert_eq!(holders.len(), 1);
     assert_eq!(holders[0].account, one.id);

@@ -10,10 +10,11 @@ use ostler::store::Page;
 use ostler::store::WriteError;
 
 use crate::store_contract::bench::Bench;
-use crate::store_contract::bench::access;
-use crate::store_contract::bench::account;
-use crate::store_contract::bench::at;
-use crate::store_contract::bench::event_of;
+use crate::store_contract::things::access;
+use crate::store_contract::things::account;
+use crate::store_contract::things::at;
+use crate::store_contract::things::event_of;
+use crate::store_contract::things::first_page;
 
 pub async fn an_account_keeps_every_member(bench: &mut Bench) {
     let organization = bench.organization("alpha").await.id;
@@ -28,9 +29,9 @@ pub async fn an_account_keeps_every_member(bench: &mut Bench) {
     bare.max_token_lifetime = None;
     let mut change = bench.change(organization).await;
     for account in [&full, &bare] {
-        change.add_account(account).await.unwrap();
+        ok!(change.add_account(account));
     }
-    change.commit(&event_of(organization)).await.unwrap();
+    ok!(change.commit(&event_of(organization)));
 
     let store = bench.reopen().await;
     for account in [&full, &bare] {
@@ -74,93 +75,48 @@ pub async fn a_name_is_unique_without_regard_to_case_among_the_living(bench: &mu
     drop(change);
 
     let mut change = bench.change(alpha).await;
-    change
-        .remove_account(alpha, first.id, at(2_000))
-        .await
-        .unwrap();
-    change
-        .add_account(&account(alpha, "DEPLOY-bot"))
-        .await
-        .unwrap();
-    change.commit(&event_of(alpha)).await.unwrap();
+    ok!(change.remove_account(alpha, first.id, at(2_000)));
+    ok!(change.add_account(&account(alpha, "DEPLOY-bot")));
+    ok!(change.commit(&event_of(alpha)));
     assert_eq!(bench.reopen().await.count_accounts(alpha).await.unwrap(), 1);
 }
 
-pub async fn a_deleted_account_is_gone_and_its_tombstone_keeps_its_email(bench: &mut Bench) {
+pub async fn a_deleted_account_is_gone_with_all_that_it_had(bench: &mut Bench) {
     let organization = bench.organization("alpha").await.id;
     let doomed = bench.account(organization, "deploy-bot").await;
     let credential = bench.credential(&doomed, "one").await;
     let mut change = bench.change(organization).await;
     let holder = Holder::Account(doomed.id);
     let own = access([BuiltInRole::Owner.grant(organization)]);
-    change
-        .replace_access(organization, holder, Some(&own))
-        .await
-        .unwrap();
-    change
-        .replace_roles(organization, doomed.id, &[BuiltInRole::Owner])
-        .await
-        .unwrap();
-    change.commit(&event_of(organization)).await.unwrap();
+    ok!(change.replace_access(organization, holder, Some(&own)));
+    ok!(change.replace_roles(organization, doomed.id, &[BuiltInRole::Owner]));
+    ok!(change.commit(&event_of(organization)));
 
     let mut change = bench.change(organization).await;
-    change
-        .remove_account(organization, doomed.id, at(2_000))
-        .await
-        .unwrap();
-    change.commit(&event_of(organization)).await.unwrap();
+    ok!(change.remove_account(organization, doomed.id, at(2_000)));
+    ok!(change.commit(&event_of(organization)));
 
     let store = bench.reopen().await;
-    let page = Page {
-        limit: 201,
-        after: None,
-    };
     for lookup in [Lookup::Id(doomed.id), Lookup::Name("deploy-bot".to_owned())] {
-        assert!(
-            store
-                .find_account(organization, &lookup)
-                .await
-                .unwrap()
-                .is_none()
-        );
+        none!(store.find_account(organization, &lookup));
     }
     assert_eq!(store.count_accounts(organization).await.unwrap(), 0);
-    assert!(
-        store
-            .list_accounts(organization, page)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert!(
-        store
-            .list_roles(organization, doomed.id)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    assert!(
-        store
-            .find_access(organization, holder)
-            .await
-            .unwrap()
-            .is_none()
-    );
-    let page = Page {
-        limit: 201,
-        after: None,
-    };
-    assert!(
-        store
-            .list_credentials(organization, None, page)
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    empty!(store.list_accounts(organization, first_page()));
+    empty!(store.list_roles(organization, doomed.id));
+    none!(store.find_access(organization, holder));
+    empty!(store.list_credentials(organization, None, first_page()));
     let gone = store
         .find_token_standing(credential.client_id, token())
         .await;
     assert!(gone.unwrap().is_none());
+}
+
+pub async fn a_tombstone_keeps_its_id_and_its_email(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let doomed = bench.account(organization, "deploy-bot").await;
+    let mut change = bench.change(organization).await;
+    ok!(change.remove_account(organization, doomed.id, at(2_000)));
+    ok!(change.commit(&event_of(organization)));
 
     for (again, what) in [
         (
@@ -210,11 +166,8 @@ pub async fn generations_only_rise_and_are_returned(bench: &mut Bench) {
         assert_eq!(raised.unwrap(), Generation(generation));
     }
     let disabled = (Status::Disabled, at(5_000));
-    change
-        .set_account_status(organization, account.id, disabled.0, disabled.1)
-        .await
-        .unwrap();
-    change.commit(&event_of(organization)).await.unwrap();
+    ok!(change.set_account_status(organization, account.id, disabled.0, disabled.1));
+    ok!(change.commit(&event_of(organization)));
 
     let store = bench.reopen().await;
     let found = store
@@ -249,21 +202,49 @@ pub async fn roles_are_replaced(bench: &mut Bench) {
         (&[], &[]),
     ] {
         let mut change = bench.change(organization).await;
-        change
-            .replace_roles(organization, account, given)
-            .await
-            .unwrap();
+        ok!(change.replace_roles(organization, account, given));
         assert_eq!(
             change.list_roles(organization, account).await.unwrap(),
             kept
         );
-        change.commit(&event_of(organization)).await.unwrap();
+        ok!(change.commit(&event_of(organization)));
         let store = bench.reopen().await;
         assert_eq!(store.list_roles(organization, account).await.unwrap(), kept);
     }
 }
 
-pub async fn nothing_of_another_organization_is_found_or_changed(bench: &mut Bench) {
+pub async fn nothing_of_another_organization_is_found(bench: &mut Bench) {
+    let (alpha, beta) = (
+        bench.organization("alpha").await.id,
+        bench.organization("beta").await.id,
+    );
+    let account = bench.account(beta, "deploy-bot").await;
+    let credential = bench.credential(&account, "one").await;
+    let api = bench.api(beta, "app").await;
+
+    let store = bench.store();
+    none!(store.find_account(alpha, &Lookup::Id(account.id)));
+    assert_eq!(store.count_accounts(alpha).await.unwrap(), 0);
+    empty!(store.list_roles(alpha, account.id));
+    for holder in [
+        Holder::Account(account.id),
+        Holder::Credential(credential.id),
+    ] {
+        none!(store.find_access(alpha, holder));
+    }
+    let found = store
+        .find_credential(alpha, account.id, &Lookup::Id(credential.id))
+        .await;
+    assert!(found.unwrap().is_none());
+    let listed = store
+        .list_credentials(alpha, Some(&[account.id]), first_page())
+        .await;
+    assert!(listed.unwrap().is_empty());
+    none!(store.find_api(alpha, &Lookup::Id(api.api.id)));
+    empty!(store.list_resources(alpha, api.api.id, first_page()));
+}
+
+pub async fn nothing_of_another_organization_is_changed(bench: &mut Bench) {
     let (alpha, beta) = (
         bench.organization("alpha").await.id,
         bench.organization("beta").await.id,
@@ -273,64 +254,13 @@ pub async fn nothing_of_another_organization_is_found_or_changed(bench: &mut Ben
     let secret = credential.secrets[0].id;
     let api = bench.api(beta, "app").await;
     let scope = api.described_scopes[0].clone();
-    let page = || Page {
-        limit: 201,
-        after: None,
-    };
 
-    let store = bench.store();
-    assert!(
-        store
-            .find_account(alpha, &Lookup::Id(account.id))
-            .await
-            .unwrap()
-            .is_none()
-    );
-    assert_eq!(store.count_accounts(alpha).await.unwrap(), 0);
-    assert!(
-        store
-            .list_roles(alpha, account.id)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-    for holder in [
-        Holder::Account(account.id),
-        Holder::Credential(credential.id),
-    ] {
-        assert!(store.find_access(alpha, holder).await.unwrap().is_none());
-    }
-    let found = store
-        .find_credential(alpha, account.id, &Lookup::Id(credential.id))
-        .await;
-    assert!(found.unwrap().is_none());
-    let listed = store
-        .list_credentials(alpha, Some(&[account.id]), page())
-        .await;
-    assert!(listed.unwrap().is_empty());
-    assert!(
-        store
-            .find_api(alpha, &Lookup::Id(api.api.id))
-            .await
-            .unwrap()
-            .is_none()
-    );
-    let page = Page {
-        limit: 201,
-        after: None,
-    };
-    assert!(
-        store
-            .list_resources(alpha, api.api.id, page)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-
-    // A change that reaches across fails, and with it everything else in its transaction.
-    let before = bench
-        .rows("SELECT row_version, status, generation FROM service_account")
-        .await;
+    let all = "SELECT id, row_version FROM service_account UNION ALL
+               SELECT id, row_version FROM credential UNION ALL
+               SELECT id, row_version FROM api UNION ALL
+               SELECT id, ends_at FROM secret ORDER BY 1";
+    let before = bench.rows(all).await;
+    assert_eq!(before.len(), 1 + 1 + 2 + 1, "`ostler` is an API");
     macro_rules! fails {
         ($($method:ident ( $($argument:expr),* );)*) => {$({
             let mut change = bench.change(alpha).await;
@@ -348,17 +278,14 @@ pub async fn nothing_of_another_organization_is_found_or_changed(bench: &mut Ben
         set_credential_status(credential.id, Status::Revoked, at(1));
         raise_credential_generation(credential.id);
         remove_credential(credential.id);
-        add_secret(credential.id, &crate::store_contract::bench::secret(1));
+        add_secret(credential.id, &crate::store_contract::things::secret(1));
         set_secret_end(secret, None);
         revoke_secret(secret, at(1));
         add_scope(api.api.id, &scope);
         remove_scope(api.api.id, &scope.scope);
-        add_resource(&crate::store_contract::bench::resource(api.api.id, "X"));
+        add_resource(&crate::store_contract::things::resource(api.api.id, "X"));
     }
-    let after = bench
-        .rows("SELECT row_version, status, generation FROM service_account")
-        .await;
-    assert_eq!(before, after);
+    assert_eq!(bench.rows(all).await, before);
     assert!(
         bench
             .store()

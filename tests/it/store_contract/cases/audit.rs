@@ -11,9 +11,9 @@ use serde_json::json;
 use sqlx::Row;
 
 use crate::store_contract::bench::Bench;
-use crate::store_contract::bench::account;
-use crate::store_contract::bench::event;
-use crate::store_contract::bench::event_of;
+use crate::store_contract::things::account;
+use crate::store_contract::things::event;
+use crate::store_contract::things::event_of;
 
 /// The hashes of a chain, in order, after checking every link of it from what is stored.
 async fn check_chain(bench: &Bench, chain: Chain) -> Vec<String> {
@@ -143,10 +143,7 @@ pub async fn a_change_whose_event_cannot_be_written_has_not_happened(bench: &mut
     bench.refuse_inserts("audit_event").await;
 
     let mut change = bench.change(organization).await;
-    change
-        .add_account(&account(organization, "second-bot"))
-        .await
-        .unwrap();
+    ok!(change.add_account(&account(organization, "second-bot")));
     let refused = change.commit(&event_of(organization)).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))));
     assert!(

@@ -13,18 +13,15 @@ use ostler::store::WriteError;
 use tokio::task::JoinSet;
 
 use crate::store_contract::bench::Bench;
-use crate::store_contract::bench::account;
-use crate::store_contract::bench::at;
-use crate::store_contract::bench::event_of;
+use crate::store_contract::things::account;
+use crate::store_contract::things::at;
+use crate::store_contract::things::event_of;
 
 pub async fn a_change_that_is_dropped_has_not_happened(bench: &mut Bench) {
     let organization = bench.organization("alpha").await.id;
     for _ in 0..20 {
         let mut change = bench.change(organization).await;
-        change
-            .add_account(&account(organization, "deploy-bot"))
-            .await
-            .unwrap();
+        ok!(change.add_account(&account(organization, "deploy-bot")));
         drop(change);
     }
     // A method that is dropped half-way takes the change with it. (On a file it may be done at once.)
@@ -58,10 +55,7 @@ pub async fn nothing_is_done_after_a_failure(bench: &mut Bench) {
     let organization = bench.organization("alpha").await.id;
     bench.account(organization, "deploy-bot").await;
     let mut change = bench.change(organization).await;
-    change
-        .add_account(&account(organization, "second-bot"))
-        .await
-        .unwrap();
+    ok!(change.add_account(&account(organization, "second-bot")));
     let taken = change
         .add_account(&account(organization, "deploy-bot"))
         .await;
@@ -88,14 +82,8 @@ pub async fn a_change_sees_its_own_writes_and_nobody_else_does(bench: &mut Bench
     let organization = bench.organization("alpha").await.id;
     let known = bench.account(organization, "deploy-bot").await;
     let mut change = bench.change(organization).await;
-    change
-        .add_account(&account(organization, "second-bot"))
-        .await
-        .unwrap();
-    change
-        .set_account_status(organization, known.id, Status::Disabled, at(2_000))
-        .await
-        .unwrap();
+    ok!(change.add_account(&account(organization, "second-bot")));
+    ok!(change.set_account_status(organization, known.id, Status::Disabled, at(2_000)));
 
     let lookup = Lookup::Id(known.id);
     assert_eq!(change.count_accounts(organization).await.unwrap(), 2);
@@ -109,7 +97,7 @@ pub async fn a_change_sees_its_own_writes_and_nobody_else_does(bench: &mut Bench
     let outside = bench.store().find_account(organization, &lookup).await;
     assert_eq!(outside.unwrap().unwrap().status, Status::Active);
 
-    change.commit(&event_of(organization)).await.unwrap();
+    ok!(change.commit(&event_of(organization)));
     let outside = bench.store().find_account(organization, &lookup).await;
     assert_eq!(outside.unwrap().unwrap().status, Status::Disabled);
 }
@@ -130,12 +118,12 @@ pub async fn fifty_changes_of_one_organization_happen_one_after_the_other(bench:
             let after = change.raise_account_generation(organization, account).await;
             assert_eq!(after.unwrap(), before.unwrap().unwrap().generation.next());
             inside.fetch_sub(1, Ordering::SeqCst);
-            change.commit(&event_of(organization)).await.unwrap();
+            ok!(change.commit(&event_of(organization)));
         });
         // Reads go on meanwhile.
         let store = bench.shared();
         tasks.spawn(async move {
-            store.count_accounts(organization).await.unwrap();
+            ok!(store.count_accounts(organization));
         });
     }
     tasks.join_all().await;
@@ -162,8 +150,8 @@ pub async fn changes_of_several_organizations_do_not_wait_for_each_other(bench: 
             for number in 0..5 {
                 let mut change = store.begin(Some(organization)).await.unwrap();
                 let account = account(organization, &format!("deploy-bot-{number}"));
-                change.add_account(&account).await.unwrap();
-                change.commit(&event_of(organization)).await.unwrap();
+                ok!(change.add_account(&account));
+                ok!(change.commit(&event_of(organization)));
             }
         });
     }

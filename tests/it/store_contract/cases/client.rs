@@ -15,13 +15,13 @@ use ostler::domain::scope::ScopeSet;
 use ostler::store::Holder;
 
 use crate::store_contract::bench::Bench;
-use crate::store_contract::bench::access;
-use crate::store_contract::bench::at;
-use crate::store_contract::bench::event_of;
-use crate::store_contract::bench::grant;
-use crate::store_contract::bench::instance;
-use crate::store_contract::bench::listed;
-use crate::store_contract::bench::secret;
+use crate::store_contract::things::access;
+use crate::store_contract::things::at;
+use crate::store_contract::things::event_of;
+use crate::store_contract::things::grant;
+use crate::store_contract::things::instance;
+use crate::store_contract::things::listed;
+use crate::store_contract::things::secret;
 
 pub async fn a_client_holds_everything_that_issuance_must_know(bench: &mut Bench) {
     let organization = bench.organization("alpha").await.id;
@@ -38,28 +38,13 @@ pub async fn a_client_holds_everything_that_issuance_must_know(bench: &mut Bench
         grant(api.api.id, "read", Identifiers::All),
     ]);
     let holder = Holder::Account(account.id);
-    change
-        .replace_access(organization, holder, Some(&grants))
-        .await
-        .unwrap();
+    ok!(change.replace_access(organization, holder, Some(&grants)));
     let newest = secret(1_000);
-    change
-        .add_secret(organization, credential.id, &newest)
-        .await
-        .unwrap();
-    change
-        .raise_account_generation(organization, account.id)
-        .await
-        .unwrap();
-    change
-        .raise_credential_generation(organization, credential.id)
-        .await
-        .unwrap();
-    change
-        .raise_credential_generation(organization, credential.id)
-        .await
-        .unwrap();
-    change.commit(&event_of(organization)).await.unwrap();
+    ok!(change.add_secret(organization, credential.id, &newest));
+    ok!(change.raise_account_generation(organization, account.id));
+    ok!(change.raise_credential_generation(organization, credential.id));
+    ok!(change.raise_credential_generation(organization, credential.id));
+    ok!(change.commit(&event_of(organization)));
 
     let store = bench.reopen().await;
     let client = store
@@ -90,7 +75,7 @@ pub async fn a_client_holds_everything_that_issuance_must_know(bench: &mut Bench
     );
     assert_eq!(
         client.account_max_token_lifetime,
-        Some(Duration::from_secs(300))
+        Some(Duration::from_mins(5))
     );
     assert_eq!(*client.access, grants);
 
@@ -110,7 +95,7 @@ pub async fn a_client_holds_everything_that_issuance_must_know(bench: &mut Bench
     assert_eq!(known, apis);
 
     let nobody = ClientId::from_bits(1);
-    assert!(store.find_client(nobody).await.unwrap().is_none());
+    none!(store.find_client(nobody));
 }
 
 pub async fn a_client_has_the_access_that_its_credential_leaves(bench: &mut Bench) {
@@ -135,22 +120,13 @@ pub async fn a_client_has_the_access_that_its_credential_leaves(bench: &mut Benc
             Identifiers::All,
         ),
     ]);
-    change
-        .replace_access(organization, Holder::Account(account.id), Some(&own))
-        .await
-        .unwrap();
-    change
-        .replace_roles(organization, account.id, &[BuiltInRole::Auditor])
-        .await
-        .unwrap();
+    ok!(change.replace_access(organization, Holder::Account(account.id), Some(&own)));
+    ok!(change.replace_roles(organization, account.id, &[BuiltInRole::Auditor]));
     for (credential, narrowing) in [(&narrow, narrowing), (&nothing, access([]))] {
         let holder = Holder::Credential(credential.id);
-        change
-            .replace_access(organization, holder, Some(&narrowing))
-            .await
-            .unwrap();
+        ok!(change.replace_access(organization, holder, Some(&narrowing)));
     }
-    change.commit(&event_of(organization)).await.unwrap();
+    ok!(change.commit(&event_of(organization)));
 
     let store = bench.reopen().await;
     let client = store.find_client(wide.client_id).await.unwrap().unwrap();
@@ -192,19 +168,10 @@ pub async fn a_client_of_a_deleted_account_is_none(bench: &mut Bench) {
     );
 
     let mut change = bench.change(organization).await;
-    change
-        .remove_account(organization, account.id, at(2_000))
-        .await
-        .unwrap();
-    change.commit(&event_of(organization)).await.unwrap();
+    ok!(change.remove_account(organization, account.id, at(2_000)));
+    ok!(change.commit(&event_of(organization)));
     let store = bench.reopen().await;
-    assert!(
-        store
-            .find_client(credential.client_id)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    none!(store.find_client(credential.client_id));
 }
 
 pub async fn equal_access_is_kept_once(bench: &mut Bench) {
@@ -217,11 +184,8 @@ pub async fn equal_access_is_kept_once(bench: &mut Bench) {
         let mut change = bench.change(organization).await;
         let access = access([grant(api.id, "read", Identifiers::All)]);
         let holder = Holder::Account(account.id);
-        change
-            .replace_access(organization, holder, Some(&access))
-            .await
-            .unwrap();
-        change.commit(&event_of(organization)).await.unwrap();
+        ok!(change.replace_access(organization, holder, Some(&access)));
+        ok!(change.commit(&event_of(organization)));
         let client = bench.store().find_client(credential.client_id).await;
         clients.push(client.unwrap().unwrap());
     }

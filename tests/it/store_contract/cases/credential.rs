@@ -11,12 +11,12 @@ use ostler::store::Page;
 use ostler::store::WriteError;
 
 use crate::store_contract::bench::Bench;
-use crate::store_contract::bench::access;
-use crate::store_contract::bench::at;
-use crate::store_contract::bench::credential;
-use crate::store_contract::bench::event_of;
-use crate::store_contract::bench::grant;
-use crate::store_contract::bench::secret;
+use crate::store_contract::things::access;
+use crate::store_contract::things::at;
+use crate::store_contract::things::credential;
+use crate::store_contract::things::event_of;
+use crate::store_contract::things::grant;
+use crate::store_contract::things::secret;
 
 /// Compares all but the HMACs by their text, and the HMACs as they are meant to be.
 fn assert_same(one: &Credential, other: &Credential) {
@@ -46,7 +46,7 @@ pub async fn a_credential_keeps_its_secrets_in_order_and_its_narrowing(bench: &m
     }];
     let mut change = bench.change(organization).await;
     for credential in [&full, &bare] {
-        change.add_credential(credential).await.unwrap();
+        ok!(change.add_credential(credential));
     }
     let seen = change
         .list_credentials(organization, account.id)
@@ -54,12 +54,9 @@ pub async fn a_credential_keeps_its_secrets_in_order_and_its_narrowing(bench: &m
         .unwrap();
     assert_eq!(seen.len(), 2);
     let newest = secret(1_000);
-    change
-        .add_secret(organization, full.id, &newest)
-        .await
-        .unwrap();
+    ok!(change.add_secret(organization, full.id, &newest));
     full.secrets.push(newest);
-    change.commit(&event_of(organization)).await.unwrap();
+    ok!(change.commit(&event_of(organization)));
 
     let store = bench.reopen().await;
     for credential in [&full, &bare] {
@@ -85,32 +82,17 @@ pub async fn secrets_end_and_are_revoked(bench: &mut Bench) {
     let mut known = bench.credential(&account, "one").await;
     let newest = secret(1_100);
     let mut change = bench.change(organization).await;
-    change
-        .add_secret(organization, known.id, &newest)
-        .await
-        .unwrap();
+    ok!(change.add_secret(organization, known.id, &newest));
     let first = known.secrets[0].id;
-    change
-        .set_secret_end(organization, first, Some(at(1_200)))
-        .await
-        .unwrap();
-    change
-        .set_secret_end(organization, newest.id, None)
-        .await
-        .unwrap();
-    change
-        .revoke_secret(organization, first, at(1_150))
-        .await
-        .unwrap();
-    change
-        .set_credential_status(organization, known.id, Status::Revoked, at(1_160))
-        .await
-        .unwrap();
+    ok!(change.set_secret_end(organization, first, Some(at(1_200))));
+    ok!(change.set_secret_end(organization, newest.id, None));
+    ok!(change.revoke_secret(organization, first, at(1_150)));
+    ok!(change.set_credential_status(organization, known.id, Status::Revoked, at(1_160)));
     let raised = change
         .raise_credential_generation(organization, known.id)
         .await;
     assert_eq!(raised.unwrap(), Generation(2));
-    change.commit(&event_of(organization)).await.unwrap();
+    ok!(change.commit(&event_of(organization)));
 
     known.secrets.push(StoredSecret {
         ends_at: None,
@@ -185,20 +167,14 @@ pub async fn a_removed_credential_takes_its_secrets_and_narrowing_with_it(bench:
     let mut change = bench.change(organization).await;
     let narrowing = access([grant(api, "read", Identifiers::All)]);
     let holder = Holder::Credential(doomed.id);
-    change
-        .replace_access(organization, holder, Some(&narrowing))
-        .await
-        .unwrap();
-    change.commit(&event_of(organization)).await.unwrap();
+    ok!(change.replace_access(organization, holder, Some(&narrowing)));
+    ok!(change.commit(&event_of(organization)));
     let mut change = bench.change(organization).await;
-    change
-        .remove_credential(organization, doomed.id)
-        .await
-        .unwrap();
-    change.commit(&event_of(organization)).await.unwrap();
+    ok!(change.remove_credential(organization, doomed.id));
+    ok!(change.commit(&event_of(organization)));
 
     let store = bench.reopen().await;
-    assert!(store.find_client(doomed.client_id).await.unwrap().is_none());
+    none!(store.find_client(doomed.client_id));
     assert!(store.find_client(other.client_id).await.unwrap().is_some());
     assert_eq!(
         bench.rows("SELECT credential_id FROM secret").await,

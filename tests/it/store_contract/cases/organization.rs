@@ -7,8 +7,8 @@ use ostler::store::Page;
 use ostler::store::WriteError;
 
 use crate::store_contract::bench::Bench;
-use crate::store_contract::bench::event;
-use crate::store_contract::bench::organization;
+use crate::store_contract::things::event;
+use crate::store_contract::things::organization;
 
 pub async fn organizations_are_found_by_id_and_by_name_and_paged_by_id(bench: &mut Bench) {
     let mut all = Vec::new();
@@ -33,7 +33,7 @@ pub async fn organizations_are_found_by_id_and_by_name_and_paged_by_id(bench: &m
         }
     }
     let nobody = Lookup::Name("nobody".to_owned());
-    assert!(store.find_organization(&nobody).await.unwrap().is_none());
+    none!(store.find_organization(&nobody));
 
     let ids: Vec<_> = all.iter().map(|organization| organization.id).collect();
     let page = |limit, after| Page { limit, after };
@@ -58,9 +58,6 @@ pub async fn a_name_is_taken_once(bench: &mut Bench) {
     drop(change);
 
     let mut change = bench.store().begin(None).await.unwrap();
-    change
-        .add_organization(&organization("beta"))
-        .await
-        .unwrap();
-    change.commit(&event(Chain::Instance)).await.unwrap();
+    ok!(change.add_organization(&organization("beta")));
+    ok!(change.commit(&event(Chain::Instance)));
 }
