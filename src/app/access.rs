@@ -7,6 +7,7 @@ mod book;
 mod own_keys;
 mod presented;
 mod reading;
+mod size;
 mod unknown;
 
 pub(super) use book::Book;
@@ -41,17 +42,8 @@ pub struct Replaced {
     pub removed: DescribedAccess,
     /// Whether the account's tokens die of it.
     pub tokens_revoked: bool,
-}
-
-impl Replaced {
-    fn of(book: &Book, before: &Access, after: &Access, tokens_revoked: bool) -> Self {
-        Self {
-            access: book.describe(after),
-            added: book.describe(&after.lost_in(before)),
-            removed: book.describe(&before.lost_in(after)),
-            tokens_revoked,
-        }
-    }
+    /// What its clients will have to mind, in sentences.
+    pub warnings: Vec<String>,
 }
 
 /// The account's own grants.
@@ -103,26 +95,32 @@ pub async fn replace(
 
         let tokens_revoked = effective(&before).is_reduced_to(&effective(&after));
         let book = reading.book;
+        let described = |access| book.describe(access).to_json();
         if dry_run || after == before {
             drop(change);
-            return Ok(Replaced::of(&book, &before, &after, tokens_revoked));
+        } else {
+            change
+                .rows()
+                .replace_access(within.id(), holder, Some(&after))
+                .await?;
+            change.touch_account(&account);
+            if tokens_revoked {
+                change.kill_tokens_of(&account).await?;
+            }
+            let changes = Changes::default().with("access", described(&before), described(&after));
+            let target = accounts::target(&account);
+            change
+                .commit("service_account.update_access", target, changes)
+                .await?;
         }
-        change
-            .rows()
-            .replace_access(within.id(), holder, Some(&after))
-            .await?;
-        change.touch_account(&account);
-        if tokens_revoked {
-            change.kill_tokens_of(&account).await?;
-        }
-        let described = |access| book.describe(access).to_json();
-        let changes = Changes::default().with("access", described(&before), described(&after));
-        let target = accounts::target(&account);
-        change
-            .commit("service_account.update_access", target, changes)
-            .await?;
         // Telling the difference may take a while, so nobody waits for a lock meanwhile.
-        Ok(Replaced::of(&book, &before, &after, tokens_revoked))
+        Ok(Replaced {
+            access: book.describe(&after),
+            added: book.describe(&after.lost_in(&before)),
+            removed: book.describe(&before.lost_in(&after)),
+            tokens_revoked,
+            warnings: size::warnings(&within.app, &book, &account, &effective(&after)),
+        })
     })
     .await
 }

@@ -85,6 +85,11 @@ impl Book {
         Ok(())
     }
 
+    /// An API that has been met.
+    pub(in crate::app) fn get(&self, id: ApiId) -> Option<&Api> {
+        self.apis.get(&id).map(Arc::as_ref)
+    }
+
     /// The access in the words of its APIs, grant by grant.
     pub(in crate::app) fn describe(&self, access: &Access) -> DescribedAccess {
         let grants = access.grants().iter();

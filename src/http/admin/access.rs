@@ -39,6 +39,7 @@ struct ReplacedBody {
     access: DescribedAccess,
     diff: DiffBody,
     tokens_revoked: bool,
+    warnings: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -56,6 +57,7 @@ impl From<Replaced> for ReplacedBody {
                 removed: replaced.removed,
             },
             tokens_revoked: replaced.tokens_revoked,
+            warnings: replaced.warnings,
         }
     }
 }

@@ -104,7 +104,8 @@ async fn what_is_put_is_what_is_shown_grant_by_grant_in_its_order() {
         ],
         "removed": []
       },
-      "tokens_revoked": false
+      "tokens_revoked": false,
+      "warnings": []
     }
     "#);
     assert_eq!(admin.get(ACCESS).await.json(), access(grants));
@@ -202,6 +203,37 @@ async fn a_dry_run_says_all_and_changes_nothing() {
             .await;
         assert_eq!(refusal(&reply), (400, "validation_failed".into()), "{odd}");
     }
+}
+
+// Contract, section 2: a token that would be too large is refused, and this warns before.
+#[tokio::test]
+async fn access_that_fills_more_than_a_token_holds_is_warned_of() {
+    let server = TestServer::with()
+        .set("tokens.max_bytes", "1200")
+        .start()
+        .await;
+    let client = server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let keys: Vec<_> = (0..60).map(|n| format!("PROJECT-{n}")).collect();
+    for key in &keys {
+        let body = json!({"type": "project", "key": key});
+        admin.post(&format!("{APIS}/deploy/resources"), body).await;
+    }
+    let grant = deploy(&["deploy:read"], &json!(keys));
+
+    let reply = admin.put(ACCESS, access(json!([grant]))).await.json();
+    let [warning] = &reply["warnings"].as_array().unwrap()[..] else {
+        panic!("one warning, not {reply}");
+    };
+    let warning = warning.as_str().unwrap();
+    assert!(warning.starts_with("a token for all of it at API `deploy` would have about 1"));
+    assert!(warning.contains("may have 1200"), "{warning}");
+    let refused = client.ask("").await;
+    assert_eq!(refused.error(), "invalid_authorization_details");
+
+    let fits = deploy(&["deploy:read"], &json!("*"));
+    let reply = admin.put(ACCESS, access(json!([fits]))).await.json();
+    assert_eq!(reply["warnings"], json!([]));
 }
 
 #[tokio::test]

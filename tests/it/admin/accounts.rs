@@ -12,6 +12,7 @@ use super::actors::Administrator;
 use super::actors::at;
 use super::actors::deploy;
 use super::actors::mistakes;
+use super::actors::ostler;
 use super::actors::refusal;
 use super::actors::shown;
 use super::actors::shown_body;
@@ -534,6 +535,13 @@ async fn nobody_takes_away_the_last_administrator() {
         (409, "last_administrator".into())
     );
     assert_eq!(admin.get(&path).await.json()["status"], "active");
+
+    // Nor by its access, which anybody with `access:write` may otherwise reduce.
+    let grant = ostler(&["access:write"], &json!(["default"]));
+    let manager = Administrator::with(&server, "access-manager", json!([grant])).await;
+    let reduced = json!({"access": []});
+    let reply = manager.put(&format!("{path}/access"), reduced).await;
+    assert_eq!(refusal(&reply), (409, "last_administrator".into()));
 
     // Once another account holds all of `ostler` on every organization, one of them may go.
     let everything = admin.get(&format!("{path}/access")).await.json()["access"].clone();
