@@ -127,8 +127,10 @@ impl Client {
                 .fix("for a certificate of your own authority, set SSL_CERT_FILE to its PEM file")
         } else if error.is_connect() {
             failure.fix("start the server (`ostler serve`, `ostler dev`), or mend the URL")
-        } else {
+        } else if server.is_https() {
             failure
+        } else {
+            failure.fix("if the server speaks TLS, write https:// in its URL")
         }
     }
 }

@@ -92,9 +92,10 @@ async fn ask(client_id: &str) -> Result<Zeroizing<String>, Failure> {
              --client-secret-file FILE (- reads standard input)",
         ));
     }
-    terminal::question(&format!("Client secret of {client_id}: "));
-    // Dropped with this future too, when Ctrl-C ends it.
+    // Before the question, so that nothing of a quick answer is shown. Dropped with this future too,
+    // when Ctrl-C ends it.
     let _hidden = HiddenInput::begin();
+    terminal::question(&format!("Client secret of {client_id}: "));
     input::line().await
 }
 

@@ -9,6 +9,7 @@ mod output;
 mod secrets;
 mod server;
 mod shell;
+mod terminal;
 mod tokens;
 
 use shell::Person;

@@ -164,11 +164,6 @@ impl Ran {
 
     /// Everything that was printed, with the names of kinds for what differs each time.
     pub fn screen(&self) -> String {
-        let steady = |text: &str| -> String {
-            text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && !"_-.:".contains(c))
-                .map(steady_word)
-                .collect()
-        };
         let mut screen = steady(&self.stdout);
         for line in self.stderr.lines() {
             screen.extend(["! ", &steady(line), "\n"]);
@@ -184,6 +179,13 @@ impl fmt::Display for Ran {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.screen())
     }
+}
+
+/// The same text, with the names of kinds for what differs each time.
+pub fn steady(text: &str) -> String {
+    text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && !"_-.:".contains(c))
+        .map(steady_word)
+        .collect()
 }
 
 /// A word as it is, or the name of its kind; `word` may end with what separates it from the next.
