@@ -18,6 +18,7 @@ use crate::cli::output::View;
 use crate::cli::session::Session;
 use crate::cli::shell::Shell;
 use crate::cli::terminal;
+use crate::cli::terminal::printable;
 
 const VIEW: View = View {
     columns: &[],
@@ -137,6 +138,10 @@ async fn put(
         terminal::note(&format!(
             "note: something was taken away: the account's tokens {verb} dead"
         ));
+    }
+    for warning in answer.value["warnings"].as_array().into_iter().flatten() {
+        let text = warning.as_str().map(printable).unwrap_or_default();
+        terminal::note(&format!("warning: {text}"));
     }
     shell.show(&answer, &VIEW)
 }

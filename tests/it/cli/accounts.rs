@@ -15,10 +15,10 @@ async fn administrator(server: &TestServer) -> Person {
                --resource-type project";
     admin.run(api).await.data();
     for key in ["APOLLO", "GEMINI"] {
-        admin
-            .run(&format!("resource create jira project:{key}"))
-            .await
-            .data();
+        let resource = json!({"type": "project", "key": key});
+        server
+            .create("/organizations/default/apis/jira/resources", resource)
+            .await;
     }
     admin
 }
@@ -60,7 +60,7 @@ async fn a_mistake_in_a_grant_is_told_with_what_was_meant() {
     let line = "account create ci-deployer --api jira --scope read,writ --project APOLO";
     assert_snapshot!(admin.run(line).await.screen(), @"
     ! error: the request has 2 mistakes (validation_failed)
-    !   /access/0/scopes/1: there is no scope at API `jira`: `writ`; did you mean `write`?
+    !   /access/0/scopes/1: there is no scope `writ` at API `jira`; did you mean `write`?
     !   /access/0/resources/project/0: there is no project `APOLO`; did you mean `APOLLO`?
     !   request: req_ID
     exit 1
@@ -97,6 +97,7 @@ async fn access_is_read_edited_tried_and_set() {
     diff.added	jira: read on project GEMINI
     diff.removed	jira: read on project APOLLO
     tokens_revoked	true
+    warnings	
     ! note: something was taken away: the account's tokens would be dead
     exit 0
     ");
@@ -311,4 +312,35 @@ async fn a_key_is_made_and_activated() {
             .any(|key| state(&key)),
         "{keys}"
     );
+}
+
+#[tokio::test]
+async fn what_the_server_warns_of_is_told() {
+    let server = TestServer::start().await;
+    let admin = administrator(&server).await;
+    // More keys than fit into a token.
+    let mut keys = Vec::new();
+    for number in 0..60 {
+        let key = format!("{}-{number}", "LONG".repeat(20));
+        let resource = json!({"type": "project", "key": key});
+        server
+            .create("/organizations/default/apis/jira/resources", resource)
+            .await;
+        keys.push(key);
+    }
+    admin.run("account create ci-deployer").await.data();
+    let grants = json!([{"api": "jira", "scopes": ["read"], "resources": {"project": keys}}]);
+    let set = [
+        "account",
+        "access",
+        "set",
+        "ci-deployer",
+        "--file",
+        "-",
+        "-o",
+        "json",
+    ];
+    let ran = admin.run_with_input(&set, &grants.to_string()).await;
+    let warned = ran.json()["warnings"][0].as_str().unwrap().to_owned();
+    assert_eq!(ran.stderr, format!("warning: {warned}\n"));
 }
