@@ -38,8 +38,9 @@ pub enum Verb {
     },
     /// Let a published key sign in place of the active one of its algorithm
     Activate {
-        /// The key
-        #[arg(value_name = "KID")]
+        /// The key; put -- before one that begins with a dash
+        // A thumbprint is base64url, and one in 64 begins with a dash.
+        #[arg(value_name = "KID", allow_hyphen_values = true)]
         kid: String,
         /// Also before verifiers have had the time to learn it: they may refuse its tokens
         #[arg(long)]

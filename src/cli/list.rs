@@ -22,7 +22,12 @@ pub struct PageArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
     limit: Option<u32>,
     /// Where that page begins: the `next_cursor` of the one before
-    #[arg(long, value_name = "CURSOR", requires = "limit")]
+    #[arg(
+        long,
+        value_name = "CURSOR",
+        requires = "limit",
+        allow_hyphen_values = true
+    )]
     cursor: Option<String>,
 }
 

@@ -289,7 +289,7 @@ async fn a_key_is_made_and_activated() {
         .data()
         .trim()
         .to_owned();
-    let early = admin.run(&format!("key activate {kid}")).await;
+    let early = admin.run(&format!("key activate -- {kid}")).await;
     assert_eq!(early.code, Some(5), "{early}");
     assert!(
         early
@@ -299,7 +299,7 @@ async fn a_key_is_made_and_activated() {
     );
 
     admin
-        .run(&format!("key activate {kid} --force"))
+        .run(&format!("key activate --force -- {kid}"))
         .await
         .data();
     let keys = admin.run("key list -o json").await.json();

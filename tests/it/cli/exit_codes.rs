@@ -26,6 +26,9 @@ async fn every_way_to_end_has_its_code() {
         ("account get ..", 2),
         ("account get nobody-here", 3),
         ("account list --organization elsewhere", 3),
+        // A key's id may begin with a dash.
+        ("key activate -G0ne", 3),
+        ("key activate --force -- -h0me", 3),
         ("token get --scope nothing", 4),
         ("account create ci-deployer", 5),
     ] {
