@@ -1,17 +1,16 @@
 //! `ostler credential`: the ways in which an account proves itself.
 
+mod rotate;
+
 use std::str::FromStr;
 
 use clap::Args;
 use clap::Subcommand;
-use serde_json::Map;
-use serde_json::Value;
 use serde_json::json;
 
 use super::client::Answer;
 use super::failure::Failure;
 use super::lifetime::Lifetime;
-use super::lifetime::Span;
 use super::list::PageArgs;
 use super::output::Document;
 use super::output::View;
@@ -49,7 +48,7 @@ pub enum Verb {
     /// Delete a credential for good
     Delete(Sure),
     /// Give a credential a new secret; the old one works on for the overlap
-    Rotate(Rotate),
+    Rotate(rotate::Rotate),
 }
 
 /// A credential and its account.
@@ -122,33 +121,6 @@ pub struct Create {
     /// A network from which it may be used (CIDR); may be repeated, any when left out
     #[arg(long, value_name = "NETWORK")]
     allowed_network: Vec<String>,
-    #[command(flatten)]
-    secret: SecretArgs,
-}
-
-#[derive(Args, Clone, Debug)]
-#[command(after_help = "\
-Examples:
-  A new secret in a file, the old one works for another day:
-    ostler credential rotate ci-deployer/github-actions --overlap 24h --secret-out ci.env
-
-  The old secret has leaked, so it and every token end now:
-    ostler credential rotate ci-deployer/github-actions --overlap 0 --revoke-tokens -o json")]
-pub struct Rotate {
-    #[command(flatten)]
-    existing: Existing,
-    /// How long the old secret works on, 0 = not at all; 24 h when left out
-    #[arg(long, value_name = "TIME")]
-    overlap: Option<Span>,
-    /// The lifetime of the new secret: 30d, never; that of the old one when left out
-    #[arg(long, value_name = "TIME")]
-    expires: Option<Lifetime>,
-    /// End all tokens of the credential too
-    #[arg(long)]
-    revoke_tokens: bool,
-    /// End an overlap that is still going on
-    #[arg(long)]
-    end_overlap: bool,
     #[command(flatten)]
     secret: SecretArgs,
 }
@@ -243,59 +215,4 @@ impl Sure {
             "{verb} {account}/{credential}{used}? It cannot be undone."
         ))
     }
-}
-
-impl Rotate {
-    async fn run(&self, shell: &Shell) -> Result<(), Failure> {
-        let sink = self.secret.sink(shell.output)?;
-        let session = shell.session().await?;
-        let path = self.existing.credential.path(&session)?;
-        let seen = session.glance(&path).await?;
-        let rotated = session
-            .act(&path, seen.as_ref(), "rotate", &self.body())
-            .await?;
-        let rotated = Document::of(&rotated)?;
-        let old = what_becomes_of_the_old(&rotated.value);
-        sink.hand_over(session.issuer(), rotated, "", &VIEW)?;
-        for line in old {
-            terminal::note(&line);
-        }
-        Ok(())
-    }
-
-    fn body(&self) -> Value {
-        let mut body = Map::new();
-        let mut say = |member: &str, value: Value| body.insert(member.to_owned(), value);
-        if let Some(overlap) = self.overlap {
-            say("overlap_seconds", json!(overlap.as_secs()));
-        }
-        if let Some(lifetime) = self.expires {
-            say("expires_in_seconds", json!(lifetime.as_secs()));
-        }
-        if self.revoke_tokens {
-            say("revoke_tokens", json!(true));
-        }
-        if self.end_overlap {
-            say("end_overlap", json!(true));
-        }
-        Value::Object(body)
-    }
-}
-
-/// Until when the old secret works, and when it was last used.
-fn what_becomes_of_the_old(credential: &Value) -> Vec<String> {
-    let secrets = credential["secrets"].as_array().into_iter().flatten();
-    let old = secrets.filter(|secret| secret["status"] == "overlap");
-    old.map(|old| {
-        let text = |member: &str| old[member].as_str().map(printable);
-        let used = match (text("last_used_at"), text("last_used_address")) {
-            (Some(at), Some(address)) => format!("last used {at} from {address}"),
-            (Some(at), None) => format!("last used {at}"),
-            (None, _) => "never used".to_owned(),
-        };
-        let hint = text("hint").unwrap_or_default();
-        let end = text("ends_at").unwrap_or_default();
-        format!("  old secret …{hint} works until {end}, {used}")
-    })
-    .collect()
 }
