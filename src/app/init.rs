@@ -58,7 +58,7 @@ pub const ADMINISTRATOR: &str = "administrator";
 pub enum InitError {
     /// The store has been initialised before.
     #[error(
-        "this store is initialised already; `ostler admin recover` makes a new credential for the administrator"
+        "this store is initialised already: its administrator's credential was shown when that was done"
     )]
     AlreadyInitialised,
     /// The store could not answer.
