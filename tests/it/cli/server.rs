@@ -59,7 +59,7 @@ async fn a_store_is_initialised_once() {
 
     let again = operator.run("init -o json").await;
     assert_snapshot!(again.screen(), @"
-    ! error: this store is initialised already; `ostler admin recover` makes a new credential for the administrator
+    ! error: this store is initialised already: its administrator's credential was shown when that was done
     exit 5
     ");
 }
