@@ -14,7 +14,6 @@ use crate::domain::token::Claims;
 use crate::oauth::client_auth::AuthenticatedClient;
 use crate::oauth::refusal::Refusal;
 use crate::oauth::revocation;
-use crate::oauth::revocation::Revocation;
 use crate::store::Lookup;
 use crate::store::RevokedToken;
 use crate::store::StoreError;
@@ -25,7 +24,6 @@ use super::clients::From;
 use super::init::new_id;
 use super::to_completion;
 use super::tokens;
-use super::tokens::ActiveToken;
 
 /// Why a token was not revoked.
 #[derive(Debug, thiserror::Error)]
@@ -54,12 +52,11 @@ pub async fn revoke(
     from: From<'_>,
     request_id: Option<RequestId>,
 ) -> Result<(), NotRevoked> {
-    let active = tokens::check(app, token).await?.ok();
-    let claims = active.as_ref().map(ActiveToken::claims);
-    let Revocation::Revoke = revocation::decide(client.client().account, claims)? else {
+    let Ok(active) = tokens::check(app, token).await? else {
+        // There is nothing to take back (RFC 7009 section 2.2).
         return Ok(());
     };
-    let Some(active) = active else { return Ok(()) };
+    revocation::check_owner(client.client().account, active.claims())?;
     let revoker = Revoker {
         address: from.address.to_string(),
         user_agent: from.user_agent.map(str::to_owned),
