@@ -51,11 +51,19 @@ pub async fn complete(
     if let Some(bot) = &secrets.demo {
         return Ok(bot.clone());
     }
-    let made = make(app).await;
-    let bot = made.map_err(|problem| RunError::Demo(format!("{problem:?}")))?;
+    let bot = make(app).await.map_err(not_made)?;
     secrets.demo = Some(bot.clone());
     secrets_file::write(path, secrets)?;
     Ok(bot)
+}
+
+/// What stands against the demo can only be what somebody else has made on its data, or the store.
+fn not_made(problem: Problem) -> RunError {
+    RunError::Demo(match problem {
+        Problem::Conflict { detail, .. } => detail.into_owned(),
+        Problem::Unavailable(error) => error.to_string(),
+        other => format!("{other:?}"),
+    })
 }
 
 async fn make(app: &App) -> Result<HeldCredential, Problem> {
