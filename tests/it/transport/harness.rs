@@ -223,14 +223,22 @@ pub fn json(response: &str) -> serde_json::Value {
 /// what it wrote to standard error.
 pub fn run_apart(name: &str, before: &str) -> String {
     let output = Command::new("sh")
-        .args(["-c", &format!(r#"{before} exec "$0" --exact "$1""#)])
+        .args([
+            "-c",
+            &format!(r#"{before} exec "$0" --exact "$1" --nocapture"#),
+        ])
         .arg(std::env::current_exe().unwrap())
         .arg(name)
         .env(APART, "yes")
         .output()
         .unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(output.status.success(), "{stderr}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{}\n{stdout}{stderr}",
+        output.status
+    );
     stderr
 }
 

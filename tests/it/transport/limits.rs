@@ -1,5 +1,6 @@
 //! Peers that are slow, greedy or many.
 
+use std::fs::File;
 use std::time::Duration;
 
 use ostler::http::limits::Limits;
@@ -260,19 +261,19 @@ fn a_server_that_runs_out_of_files_accepts_again_when_there_are_some() {
         .build();
     runtime.unwrap().block_on(async {
         let server = Server::start(Limits::default()).await;
-        // Without an await, so that the server does not run: all of them wait in the kernel's queue,
-        // and there is no file left to accept the first one with.
-        let mut clients: Vec<_> =
-            std::iter::from_fn(|| std::net::TcpStream::connect(server.address).ok()).collect();
+        // Without an await, so that the server does not run: the client waits in the kernel's queue,
+        // and there is no file left to accept it with. Files, not connections, use them up: of many
+        // connections the newest may be refused, which is another case.
+        let client = std::net::TcpStream::connect(server.address).unwrap();
+        let files: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
         server
             .until(|numbers| !numbers.contains("ostler_accepts_failed_total 0\n"))
             .await;
 
-        let last = clients.pop().unwrap();
-        last.set_nonblocking(true).unwrap();
-        drop(clients);
-        let mut last = Client(TcpStream::from_std(last).unwrap());
-        last.send("GET /hello HTTP/1.1\r\nhost: a\r\n\r\n").await;
-        assert_eq!(status(&last.response().await), 200);
+        drop(files);
+        client.set_nonblocking(true).unwrap();
+        let mut client = Client(TcpStream::from_std(client).unwrap());
+        client.send("GET /hello HTTP/1.1\r\nhost: a\r\n\r\n").await;
+        assert_eq!(status(&client.response().await), 200);
     });
 }
