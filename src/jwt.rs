@@ -49,4 +49,5 @@ pub use sign::UnsignedToken;
 pub use verify::InvalidToken;
 pub use verify::MAX_TOKEN_LEN;
 pub use verify::SignedToken;
+pub use verify::UnexpiredToken;
 pub use verify::VerifiedToken;

@@ -43,7 +43,7 @@ struct Revoker {
     request_id: Option<RequestId>,
 }
 
-/// Revokes `token` when it is an active one of the client's own account. When this returns `Ok`, no
+/// Revokes `token` when it is one of the client's own account and is active, or will be. When this returns `Ok`, no
 /// later question finds it active.
 pub async fn revoke(
     app: &App,
@@ -52,18 +52,18 @@ pub async fn revoke(
     from: From<'_>,
     request_id: Option<RequestId>,
 ) -> Result<(), NotRevoked> {
-    let Ok(active) = tokens::check(app, token).await? else {
+    let Ok(token) = tokens::check_revocable(app, token).await? else {
         // There is nothing to take back (RFC 7009 section 2.2).
         return Ok(());
     };
-    revocation::check_owner(client.client().account, active.claims())?;
+    revocation::check_owner(client.client().account, token.claims())?;
     let revoker = Revoker {
         address: from.address.to_string(),
         user_agent: from.user_agent.map(str::to_owned),
         request_id,
     };
     let app = app.clone();
-    to_completion(async move { revoke_durably(&app, active.claims(), revoker).await }).await?;
+    to_completion(async move { revoke_durably(&app, token.claims(), revoker).await }).await?;
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! Tokens that come back: whether one is active, and whether its bearer is let in.
 //!
 //! There is one answer to that question, [`check`], and every path that accepts a token of ours asks
-//! it: introspection, revocation, the admin API. An [`ActiveToken`] is the proof; nothing else makes
-//! one.
+//! it: introspection, the admin API. An [`ActiveToken`] is the proof; nothing else makes one.
+//! Revocation asks [`check_revocable`], which also finds the tokens that will be active later.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use crate::domain::liveness::Dead;
 use crate::domain::role::OSTLER_API;
 use crate::domain::token::Claims;
 use crate::jwt::InvalidToken;
+use crate::jwt::UnexpiredToken;
 use crate::jwt::VerifiedToken;
 use crate::live::TokenNames;
 use crate::oauth::refusal::BearerFailure;
@@ -47,6 +48,18 @@ impl ActiveToken {
     }
 }
 
+/// Proof that a token was active when it was checked, but for its beginning: there is something to
+/// revoke.
+#[derive(Clone, Debug)]
+pub struct RevocableToken(UnexpiredToken);
+
+impl RevocableToken {
+    /// What it says.
+    pub fn claims(&self) -> &Claims {
+        self.0.claims()
+    }
+}
+
 /// Why a token is not active: for logs and for administrators, never for clients.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Inactive {
@@ -62,17 +75,43 @@ pub enum Inactive {
 /// after that a store that cannot answer is an error, never an answer.
 pub async fn check(app: &App, token: &str) -> Result<Result<ActiveToken, Inactive>, StoreError> {
     let issuer = app.config.server.issuer.as_str();
-    match app.key_ring.verify(token, issuer, app.clock.now()) {
-        Ok(verified) => check_standing(app, verified).await,
-        Err(invalid) => Ok(Err(invalid.into())),
-    }
+    let token = match app.key_ring.verify(token, issuer, app.clock.now()) {
+        Ok(verified) => verified,
+        Err(invalid) => return Ok(Err(invalid.into())),
+    };
+    let standing = check_standing(app, token.claims()).await?;
+    Ok(standing.map(|(credential, api)| ActiveToken {
+        token,
+        api,
+        credential,
+    }))
 }
 
+/// Whether `token` is active now, or will be when the clock has come to its beginning: it may have
+/// been set back since the token was issued, and a revocation cannot wait for it.
+pub async fn check_revocable(
+    app: &App,
+    token: &str,
+) -> Result<Result<RevocableToken, Inactive>, StoreError> {
+    let issuer = app.config.server.issuer.as_str();
+    let signed = app.key_ring.verify_signature(token);
+    let unexpired = signed.and_then(|signed| {
+        app.key_ring
+            .check_unexpired(&signed, issuer, app.clock.now())
+    });
+    let token = match unexpired {
+        Ok(unexpired) => unexpired,
+        Err(invalid) => return Ok(Err(invalid.into())),
+    };
+    let standing = check_standing(app, token.claims()).await?;
+    Ok(standing.map(|_| RevocableToken(token)))
+}
+
+/// Whether nothing has ended the token that says `claims`, and whose and what for it is.
 async fn check_standing(
     app: &App,
-    token: VerifiedToken,
-) -> Result<Result<ActiveToken, Inactive>, StoreError> {
-    let claims = token.claims();
+    claims: &Claims,
+) -> Result<Result<(CredentialId, Arc<Api>), Inactive>, StoreError> {
     if is_known_dead(app, claims).await {
         return Ok(Err(Dead::OldGeneration.into()));
     }
@@ -87,11 +126,7 @@ async fn check_standing(
     let Some(api) = find_api(app, claims).await? else {
         return Ok(Err(Dead::ApiDeleted.into()));
     };
-    Ok(Ok(ActiveToken {
-        token,
-        api,
-        credential,
-    }))
+    Ok(Ok((credential, api)))
 }
 
 /// The quick answer. The live state may only say *dead*; when it cannot answer, the store does.

@@ -84,6 +84,12 @@ pub enum InvalidToken {
 pub struct SignedToken(Arc<Contents>);
 
 /// Proof that a token was signed by a key of ours that still verifies, for this issuer, and that it
+/// has not expired: it counts now or, where our clock was set back after it was issued, will count
+/// again. Only [`KeyRing::check_unexpired`] makes one.
+#[derive(Clone, Debug)]
+pub struct UnexpiredToken(SignedToken);
+
+/// Proof that a token was signed by a key of ours that still verifies, for this issuer, and that it
 /// is within its time. Only [`KeyRing::check`] makes one.
 ///
 /// Still to be asked, of the store: whether its `aud` is an API that exists, whether its
@@ -103,6 +109,13 @@ impl SignedToken {
     /// Which key signed it.
     pub fn kid(&self) -> &str {
         &self.0.kid
+    }
+}
+
+impl UnexpiredToken {
+    /// What it says.
+    pub fn claims(&self) -> &Claims {
+        &self.0.0.claims
     }
 }
 
@@ -151,6 +164,17 @@ impl KeyRing {
         verifying_key(&self.keys(), token.kid())?;
         token.check(issuer, now)
     }
+
+    /// As [`check`](Self::check), but for the token's beginning, which may lie ahead.
+    pub fn check_unexpired(
+        &self,
+        token: &SignedToken,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<UnexpiredToken, InvalidToken> {
+        verifying_key(&self.keys(), token.kid())?;
+        token.check_unexpired(issuer, now)
+    }
 }
 
 impl SignedToken {
@@ -189,14 +213,9 @@ impl SignedToken {
         issuer: &str,
         now: Timestamp,
     ) -> Result<VerifiedToken, InvalidToken> {
+        self.check_unexpired(issuer, now)?;
         let contents = &self.0;
-        if *contents.claims.issuer != *issuer {
-            return Err(InvalidToken::Issuer);
-        }
         let now = now.as_second();
-        if now >= contents.claims.expires_at {
-            return Err(InvalidToken::Expired);
-        }
         if contents.claims.issued_at > now.saturating_add(MAX_AHEAD_SECS) {
             return Err(InvalidToken::IssuedInTheFuture);
         }
@@ -204,6 +223,22 @@ impl SignedToken {
             return Err(InvalidToken::NotYetValid);
         }
         Ok(VerifiedToken(self.clone()))
+    }
+
+    /// Whether it is of `issuer` and `now` is before its end.
+    fn check_unexpired(
+        &self,
+        issuer: &str,
+        now: Timestamp,
+    ) -> Result<UnexpiredToken, InvalidToken> {
+        let claims = &self.0.claims;
+        if *claims.issuer != *issuer {
+            return Err(InvalidToken::Issuer);
+        }
+        if now.as_second() >= claims.expires_at {
+            return Err(InvalidToken::Expired);
+        }
+        Ok(UnexpiredToken(self.clone()))
     }
 }
 
@@ -297,6 +332,10 @@ mod tests {
         let token = token(|claims| claims);
         let good_at = |now: Timestamp| ring.verify(&token, ISSUER, now).map(|_| ());
         let last = at(NOW + 900).checked_sub(jiff::SignedDuration::from_nanos(1));
+        let unexpired_at = |now: Timestamp| {
+            let signed = ring.verify_signature(&token).unwrap();
+            ring.check_unexpired(&signed, ISSUER, now).map(|_| ())
+        };
         for (now, expected) in [
             // RFC 7519 §4.1.6: `iat` may be up to 60 s ahead of our clock.
             (at(NOW - 61), Err(InvalidToken::IssuedInTheFuture)),
@@ -311,6 +350,9 @@ mod tests {
             (Timestamp::MIN, Err(InvalidToken::IssuedInTheFuture)),
         ] {
             assert_eq!(good_at(now), expected, "{now}");
+            let ahead = expected == Err(InvalidToken::IssuedInTheFuture);
+            let expected = if ahead { Ok(()) } else { expected };
+            assert_eq!(unexpired_at(now), expected, "{now}");
         }
     }
 

@@ -12,7 +12,7 @@ use crate::domain::token::Claims;
 use super::refusal::Description;
 use super::refusal::Refusal;
 
-/// Whether `caller` may revoke the active token that says `claims`. A live token of somebody else is
+/// Whether `caller` may revoke the live token that says `claims`. A live token of somebody else is
 /// refused and stays active ([RFC 7009 §2.1]).
 ///
 /// [RFC 7009 §2.1]: https://www.rfc-editor.org/rfc/rfc7009#section-2.1

@@ -148,6 +148,27 @@ async fn another_credential_of_the_same_account_may_revoke() {
     assert!(!ci.sees_active(&token).await);
 }
 
+// RFC 7009 §2.1; security cases 59 and 125: a clock that goes back after a token was issued makes it
+// inactive for a while only, so there is something to take back.
+#[tokio::test]
+async fn a_token_from_the_future_is_revoked_before_it_counts_again() {
+    let server = TestServer::start().await;
+    let ci = server.client("ci-deployer", "deploy:read").await;
+    let other = server.client("ci-tester", "deploy:read").await;
+    let (token, kept) = (ci.token("").await, ci.token("").await);
+    let issued = server.now();
+
+    server.clock.set(issued - Duration::from_hours(1));
+    assert!(!ci.sees_active(&token).await);
+    assert_eq!(other.revoke(&token).await.error(), "unauthorized_client");
+    assert_eq!(ci.revoke(&token).await.status, 200);
+    assert_eq!(server.audited("token.revoke").await.len(), 1);
+
+    server.clock.set(issued);
+    assert!(!ci.sees_active(&token).await);
+    assert!(ci.sees_active(&kept).await);
+}
+
 // RFC 7009 §2.1, §2.2.1; RFC 6749 §3.2: protocol 156, 159.
 #[tokio::test]
 async fn a_request_without_exactly_one_token_in_its_body_is_refused() {
