@@ -4,7 +4,8 @@
 //! - The [`KeyRing`] holds every signing key, parsed once; it signs, verifies and publishes.
 //! - [`KeyRing::prepare`] writes a token's text and knows its length; [`UnsignedToken::sign`] signs
 //!   it, RSA off the request workers.
-//! - [`KeyRing::verify_signature`] proves that we signed a text, a fact that never changes;
+//! - [`KeyRing::verify_signature`] proves that we signed a text, a fact that never changes and is
+//!   remembered ([`seen`]);
 //!   [`KeyRing::check`] decides whether it still counts now. [`KeyRing::verify`] is both. What
 //!   needs a store (generations, revocation, a deleted API) is decided by the caller.
 //! - [`RemoteKeys`] verifies by the same rules with what a server publishes.
@@ -27,6 +28,7 @@ mod read;
 mod remote;
 mod ring;
 mod rsa_lane;
+mod seen;
 mod sign;
 mod strict;
 mod verify;

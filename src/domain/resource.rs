@@ -106,6 +106,15 @@ impl Identifiers {
         }
     }
 
+    /// The keys that are listed: none for an explicit *all*.
+    pub fn keys(&self) -> impl Iterator<Item = &ResourceKey> {
+        let listed = match self {
+            Self::All => None,
+            Self::Listed(keys) => Some(keys.iter()),
+        };
+        listed.into_iter().flatten()
+    }
+
     /// Whether there is none.
     pub fn is_none(&self) -> bool {
         matches!(self, Self::Listed(keys) if keys.is_empty())

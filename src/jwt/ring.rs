@@ -12,6 +12,7 @@ use super::key_files::SigningKey;
 use super::key_pair::KeyFault;
 use super::provider::VerifyingHandle;
 use super::rsa_lane::RsaLane;
+use super::seen::SeenTokens;
 use super::sign::AccessToken;
 use super::sign::SignError;
 use super::sign::Signer;
@@ -50,6 +51,7 @@ pub enum KeyRingError {
 pub struct KeyRing {
     current: ArcSwap<Keys>,
     rsa: Arc<RsaLane>,
+    seen: SeenTokens,
 }
 
 impl KeyRing {
@@ -66,6 +68,7 @@ impl KeyRing {
         Ok(Self {
             current: ArcSwap::from_pointee(keys),
             rsa,
+            seen: SeenTokens::new(),
         })
     }
 
@@ -113,6 +116,11 @@ impl KeyRing {
     /// The published keys.
     pub fn jwks(&self) -> Arc<Jwks> {
         Arc::clone(&self.current.load().jwks)
+    }
+
+    /// The tokens whose signature was verified before.
+    pub(super) fn seen(&self) -> &SeenTokens {
+        &self.seen
     }
 
     /// The keys at this moment.

@@ -22,6 +22,7 @@ use super::read;
 use super::ring::KeyRing;
 use super::ring::Keys;
 use crate::domain::signing_key::KeyState;
+use crate::domain::token::AuthorizationDetail;
 use crate::domain::token::Claims;
 use crate::domain::token::TokenTyp;
 
@@ -110,6 +111,25 @@ impl SignedToken {
     pub fn kid(&self) -> &str {
         &self.0.kid
     }
+
+    /// About how much memory it takes, in bytes.
+    pub(super) fn footprint(&self) -> usize {
+        /// What a text costs besides its characters: a pointer to it, its header and the allocator's.
+        const EACH: usize = 48;
+        let Contents { kid, claims, .. } = &*self.0;
+        let mut bytes = size_of::<Contents>() + 3 * EACH;
+        bytes += kid.len() + claims.issuer.len() + claims.audience.len();
+        for scope in claims.scopes.iter() {
+            bytes += EACH + scope.as_str().len();
+        }
+        for detail in &claims.details {
+            bytes += size_of::<AuthorizationDetail>() + detail.resource_type.as_str().len();
+            for key in detail.identifiers.keys() {
+                bytes += EACH + key.as_str().len();
+            }
+        }
+        bytes
+    }
 }
 
 impl UnexpiredToken {
@@ -147,10 +167,16 @@ impl KeyRing {
         self.check(&self.verify_signature(token)?, issuer, now)
     }
 
-    /// Whether a key of ours that verifies signed `token`, and its claims are well-formed.
+    /// Whether a key of ours signed `token`, and its claims are well-formed. The signature of a token
+    /// that was good before is not verified again.
     pub fn verify_signature(&self, token: &str) -> Result<SignedToken, InvalidToken> {
-        let keys = self.keys();
-        SignedToken::verify(token, |kid| verifying_key(&keys, kid))
+        if token.len() > MAX_TOKEN_LEN {
+            return Err(InvalidToken::TooLong);
+        }
+        self.seen().find_or(token, || {
+            let keys = self.keys();
+            SignedToken::verify(token, |kid| verifying_key(&keys, kid))
+        })
     }
 
     /// Whether a token that we signed counts at `now`: its key still verifies, it is of `issuer`,

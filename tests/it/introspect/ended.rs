@@ -42,6 +42,26 @@ fn grant(scopes: &Value, projects: &Value) -> Value {
     json!({"api": "deploy", "scopes": scopes, "resources": {"project": projects}})
 }
 
+// RFC 7009 §2.1: protocol 151. The signature of a token seen before is not verified again; whether it
+// was taken back is looked up all the same.
+#[tokio::test]
+async fn a_token_seen_many_times_is_inactive_on_the_very_next_request() {
+    let stage = Stage::set().await;
+    let other = stage.ci.token("").await;
+    for _ in 0..10 {
+        assert!(stage.is_active().await && stage.ci.sees_active(&other).await);
+    }
+    assert_eq!(stage.ci.revoke(&stage.token).await.status, 200);
+    assert!(!stage.is_active().await);
+    assert!(stage.ci.sees_active(&other).await);
+
+    // Nor is its end forgotten.
+    stage.server.advance(Duration::from_secs(899));
+    assert!(stage.ci.sees_active(&other).await);
+    stage.server.advance(Duration::from_secs(1));
+    assert!(!stage.ci.sees_active(&other).await);
+}
+
 // RFC 7662 §4: protocol 144.
 #[tokio::test]
 async fn disabling_an_account_ends_its_tokens_for_good() {

@@ -1,0 +1,154 @@
+//! The tokens whose signature was verified before.
+//!
+//! Verifying costs more than everything else in an introspection, and a resource server asks for the
+//! same token again and again. That we signed a text never changes, so it is remembered, under the
+//! SHA-256 of the whole token: another text is another token, whatever it has in common with this
+//! one. Nothing else is remembered, and nothing is decided here: whether the key still verifies,
+//! whether the time has come, and whether anything was taken back is asked anew every time.
+//!
+//! Only what we signed gets in, so nobody can fill it with inventions.
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use ring::digest;
+use ring::digest::SHA256;
+
+use super::verify::SignedToken;
+
+/// How much memory the remembered tokens may take, in bytes: some ten thousand of them.
+const CAPACITY_BYTES: u64 = 8 * 1024 * 1024;
+
+/// About what one takes, with its place in the table: only how the table begins depends on it.
+const USUAL_BYTES: u64 = 768;
+
+/// What a token is remembered under.
+pub(super) type TokenDigest = [u8; 32];
+
+/// The tokens whose signature was verified before, as many as fit.
+pub(super) struct SeenTokens(Cache<TokenDigest, SignedToken, Footprint>);
+
+impl SeenTokens {
+    pub(super) fn new() -> Self {
+        Self::bounded(CAPACITY_BYTES)
+    }
+
+    fn bounded(bytes: u64) -> Self {
+        let usual = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
+        Self(Cache::with_weighter(usual, bytes, Footprint))
+    }
+
+    /// What `verify` found of `token`, now or before. A token that is no good is not remembered.
+    pub(super) fn find_or<E>(
+        &self,
+        token: &str,
+        verify: impl FnOnce() -> Result<SignedToken, E>,
+    ) -> Result<SignedToken, E> {
+        let digest = digest_of(token);
+        if let Some(signed) = self.0.get(&digest) {
+            return Ok(signed);
+        }
+        let signed = verify()?;
+        self.0.insert(digest, signed.clone());
+        Ok(signed)
+    }
+}
+
+fn digest_of(token: &str) -> TokenDigest {
+    let mut bytes = TokenDigest::default();
+    bytes.copy_from_slice(digest::digest(&SHA256, token.as_bytes()).as_ref());
+    bytes
+}
+
+/// Weighs a remembered token by the memory that it takes.
+#[derive(Clone)]
+struct Footprint;
+
+impl Weighter<TokenDigest, SignedToken> for Footprint {
+    fn weight(&self, _: &TokenDigest, token: &SignedToken) -> u64 {
+        // The digest and what the table adds to an entry.
+        const PLACE: usize = size_of::<TokenDigest>() + 48;
+        (PLACE + token.footprint()) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::signing_key::Algorithm;
+    use crate::domain::signing_key::KeyState;
+    use crate::domain::token::TokenTyp;
+    use crate::jwt::InvalidToken;
+    use crate::jwt::fixtures::ISSUER;
+    use crate::jwt::fixtures::NOW;
+    use crate::jwt::fixtures::at;
+    use crate::jwt::fixtures::claims;
+    use crate::jwt::fixtures::key;
+    use crate::jwt::fixtures::pair;
+    use crate::jwt::fixtures::ring;
+
+    async fn token() -> String {
+        let (ring, claims) = (ring(), claims());
+        let token = ring.sign(TokenTyp::AtJwt, Algorithm::EdDsa, &claims);
+        token.await.unwrap().into_string()
+    }
+
+    #[tokio::test]
+    async fn a_signature_is_verified_once() {
+        let (seen, ring, token) = (SeenTokens::new(), ring(), token().await);
+        assert!(
+            seen.find_or(&token, || ring.verify_signature(&token))
+                .is_ok()
+        );
+        assert!(seen.find_or(&token, || Err(())).is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_is_remembered_decides_nothing() {
+        let (ring, token) = (ring(), token().await);
+        let (end, issuer) = (at(NOW + 900), ISSUER);
+        assert!(ring.verify(&token, issuer, at(NOW)).is_ok());
+        let refused = |issuer, now| ring.verify(&token, issuer, now).unwrap_err();
+        assert_eq!(refused(issuer, end), InvalidToken::Expired);
+        assert_eq!(refused("https://x.example", at(NOW)), InvalidToken::Issuer);
+
+        let mut taken_back = pair(Algorithm::EdDsa, false);
+        for state in [KeyState::Retired, KeyState::Revoked] {
+            ring.replace(vec![key(taken_back, state)]).unwrap();
+            assert_eq!(refused(issuer, at(NOW)), InvalidToken::KeyState(state));
+            taken_back = pair(Algorithm::EdDsa, false);
+        }
+        ring.replace(Vec::new()).unwrap();
+        assert_eq!(refused(issuer, at(NOW)), InvalidToken::UnknownKey);
+    }
+
+    #[tokio::test]
+    async fn another_text_is_another_token() {
+        let (seen, ring, token) = (SeenTokens::new(), ring(), token().await);
+        assert!(
+            seen.find_or(&token, || ring.verify_signature(&token))
+                .is_ok()
+        );
+        for other in [
+            format!("{token}="),
+            format!(" {token}"),
+            token.to_lowercase(),
+        ] {
+            assert_eq!(seen.find_or(&other, || Err("asked")).err(), Some("asked"));
+        }
+        // Nor was the refusal remembered.
+        assert_eq!(seen.find_or("x", || Err("once")).err(), Some("once"));
+        assert_eq!(seen.find_or("x", || Err("again")).err(), Some("again"));
+    }
+
+    #[tokio::test]
+    async fn there_is_an_end_of_room() {
+        let ring = ring();
+        let signed = ring.verify_signature(&token().await).unwrap();
+        let seen = SeenTokens::bounded(64 * 1024);
+        for n in 0..10_000 {
+            let known = seen.find_or(&n.to_string(), || Ok::<_, ()>(signed.clone()));
+            assert!(known.is_ok());
+        }
+        assert!(seen.0.weight() <= 64 * 1024 && seen.0.len() > 10);
+    }
+}
