@@ -67,6 +67,14 @@ pub fn begin() -> Result<Log, LogError> {
     Ok(Log { _queue: queue })
 }
 
+/// The same lines, in JSON, for another writer: for those who look at what is logged.
+pub fn json_lines<W>(filter: &str, writer: W) -> Result<impl Subscriber, ParseError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    subscriber(filter, Style::Json, writer)
+}
+
 fn subscriber<W>(filter: &str, style: Style, writer: W) -> Result<impl Subscriber, ParseError>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,

@@ -6,8 +6,10 @@
 pub mod administration;
 pub mod client;
 mod database;
+pub mod log;
 pub mod server;
 pub mod verifier;
+mod watch;
 pub mod wire;
 
 pub use client::TestClient;

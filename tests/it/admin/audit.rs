@@ -321,6 +321,7 @@ async fn a_change_whose_row_cannot_be_written_is_not_made() {
          FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change()"
     };
     sqlx::query(refuse).execute(&mut db).await.unwrap();
+    server.may_fail();
 
     let disable = format!("{ACCOUNTS}/nightly/disable");
     for (method, path, body) in [

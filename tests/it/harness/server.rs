@@ -27,6 +27,8 @@ use crate::services;
 
 use super::Reply;
 use super::TestClient;
+use super::log;
+use super::watch::Watch;
 use super::wire::Request;
 
 /// The issuer of a test server that is not told another one, wherever it listens; so answers are the
@@ -53,6 +55,7 @@ pub struct TestServer {
     shutdown: Shutdown,
     serving: JoinHandle<()>,
     ground: TestGround,
+    pub(super) watch: Watch,
 }
 
 /// What stays when a server is restarted.
@@ -61,6 +64,8 @@ struct TestGround {
     _dir: TempDir,
     sources: Sources,
     _database: Option<services::PostgresDatabase>,
+    /// Whether its dependencies may fail.
+    may_fail: bool,
 }
 
 /// A server that is about to be started.
@@ -111,6 +116,7 @@ impl TestServerBuilder {
 
     /// Starts it.
     pub async fn start(self) -> TestServer {
+        log::watch();
         let dir = tempfile::tempdir().expect("a temporary directory");
         let keys = dir.path().join("keys");
         copy_fixture_keys(&keys);
@@ -136,6 +142,8 @@ impl TestServerBuilder {
                 management.local_addr().unwrap().to_string(),
             );
         let on_postgres = std::env::var("OSTLER_TEST_STORE").is_ok_and(|store| store == "postgres");
+        // A database of the test's own is one that it means to break.
+        let may_fail = self.database.is_some();
         let mut database = None;
         if let Some(url) = self.database {
             sources = sources.flag("database.url", "test", url);
@@ -156,6 +164,7 @@ impl TestServerBuilder {
             _dir: dir,
             sources,
             _database: database,
+            may_fail,
         };
         let clock = Arc::new(ManualClock::at("2026-03-01T12:00:00Z".parse().unwrap()));
         let first = Ground::create(ground.config(), Arc::clone(&clock) as Arc<dyn Clock>)
@@ -190,6 +199,7 @@ async fn serve(
         async move { serve_on(listeners, &app, &shutdown).await }
     });
     TestServer {
+        watch: Watch::new(&app.registry, ground.may_fail),
         clock,
         address,
         management,
@@ -239,6 +249,7 @@ impl TestServer {
             shutdown,
             serving,
             ground,
+            watch: _,
         } = self;
         shutdown.trigger();
         serving.await.expect("the server stops");

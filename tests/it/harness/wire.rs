@@ -108,7 +108,9 @@ impl Request {
             let _ = stream.write_all(&self.to_bytes()).await;
             let mut bytes = Vec::new();
             let _ = stream.read_to_end(&mut bytes).await;
-            Reply::parse(&bytes, &self.method)
+            let reply = Reply::parse(&bytes, &self.method);
+            reply.assert_uncached(&self.target);
+            reply
         };
         tokio::time::timeout(PATIENCE, exchange)
             .await
@@ -160,6 +162,19 @@ impl Reply {
             assert_eq!(length, reply.body.len().to_string(), "the body is whole");
         }
         reply
+    }
+
+    /// RFC 6749 §5.1, and every security case: what is answered about tokens and secrets is kept by
+    /// nobody on its way.
+    fn assert_uncached(&self, target: &str) {
+        // A head that could not be parsed is answered before there is a request with an id.
+        let is_answered = self.header("x-request-id").is_some();
+        let is_of_oauth = target.contains("/oauth/") && !target.contains("/oauth/authorize");
+        let has_secret = String::from_utf8_lossy(&self.body).contains("ostler_cs_");
+        if is_answered && (is_of_oauth || has_secret) {
+            let cached = self.header("cache-control");
+            assert_eq!(cached, Some("no-store"), "{target}: {}", self.wire());
+        }
     }
 
     /// The value of a header; the test fails when it stands there twice.

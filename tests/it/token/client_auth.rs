@@ -99,7 +99,8 @@ async fn every_failure_to_authenticate_has_one_answer() {
     let (id, secret) = (&admin.id, &admin.secret);
     let foreign = server.client_with("somebody-else", json!([])).await;
     let unknown = "sac_01hzzzzzzzzzzzzzzzzzzzzzzz";
-    let mistyped = format!("{}0", &secret[..secret.len() - 1]);
+    let last = if secret.ends_with('0') { '1' } else { '0' };
+    let mistyped = format!("{}{last}", &secret[..secret.len() - 1]);
     let encoded = |text: &str| Some(format!("Basic {}", STANDARD.encode(text)));
     let basic = |id: &str, secret: &str| encoded(&format!("{id}:{secret}"));
     let body = |id: &str, secret: &str| format!("&client_id={id}&client_secret={secret}");
