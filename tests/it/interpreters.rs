@@ -1,9 +1,10 @@
-//! Python and Node with libraries that resource servers use: pinned, and installed once, under
-//! `target/`.
+//! Python and Node with other people's libraries, installed once, under `target/`.
 //!
-//! A test that needs them and does not get them fails: it never skips.
+//! The libraries are those that `tests/interop/` pins. A test that needs them and does not get them
+//! fails: it never skips.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
@@ -11,18 +12,12 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
 
-/// What the snippets of the README import, and a validator of metadata.
-const PYTHON_PACKAGES: [&str; 2] = ["PyJWT[crypto]==2.10.1", "Authlib==1.6.5"];
-
-/// The latest that runs on every Node from 18 on.
-const NODE_PACKAGES: [&str; 1] = ["jose@5.10.0"];
-
 /// Something that runs programs.
 #[derive(Clone, Copy, Debug)]
 pub enum Interpreter {
-    /// Python 3, with `PyJWT` and `Authlib`.
+    /// Python 3.
     Python,
-    /// Node, with jose.
+    /// Node, from 18 on.
     Node,
 }
 
@@ -42,29 +37,59 @@ impl Interpreter {
         let (program, input) = (program.to_owned(), input.to_owned());
         // The server that it talks to lives on this thread.
         let run = tokio::task::spawn_blocking(move || {
-            let mut command = self.ready().command(&program);
-            command.envs(variables).env("NO_PROXY", "127.0.0.1");
+            let mut command = self.ready().command();
+            command.args(match self {
+                Self::Python => &["-c"][..],
+                Self::Node => &["--input-type=module", "-e"][..],
+            });
+            command.arg(program).envs(variables);
             outcome(command, &input)
         });
         run.await.expect("it runs")
     }
 
+    /// The command that runs a program of `tests/interop/`. Blocks while libraries are installed.
+    pub fn command_of(self, program: &str) -> Command {
+        let ready = self.ready();
+        let mut command = ready.command();
+        command.arg(match self {
+            Self::Python => self.sources().join(format!("{program}.py")),
+            // Node looks for libraries beside the program.
+            Self::Node => ready.directory.join(format!("{program}.mjs")),
+        });
+        command
+    }
+
+    /// The programs, and which libraries they use.
+    fn sources(self) -> PathBuf {
+        interop(match self {
+            Self::Python => "python",
+            Self::Node => "javascript",
+        })
+    }
+
     /// Where it is, with its libraries; they are installed the first time.
     fn ready(self) -> Ready {
-        let (name, packages) = match self {
-            Self::Python => ("python", &PYTHON_PACKAGES[..]),
-            Self::Node => ("node", &NODE_PACKAGES[..]),
-        };
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        std::fs::create_dir_all(&directory).unwrap();
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(match self {
+            Self::Python => "python",
+            Self::Node => "node",
+        });
+        fs::create_dir_all(&directory).unwrap();
         // Tests run side by side, and so may test runs.
         let lock = File::create(directory.join("lock")).unwrap();
         lock.lock().unwrap();
+        let wanted = fs::read_to_string(self.sources().join(match self {
+            Self::Python => "requirements.txt",
+            Self::Node => "package-lock.json",
+        }))
+        .unwrap();
+        if let Self::Node = self {
+            copy_changed(&self.sources(), &directory);
+        }
         let installed = directory.join("installed");
-        let wanted = packages.join(" ");
-        if std::fs::read_to_string(&installed).unwrap_or_default() != wanted {
-            self.install(&directory, packages);
-            std::fs::write(installed, wanted).unwrap();
+        if fs::read_to_string(&installed).unwrap_or_default() != wanted {
+            self.install(&directory);
+            fs::write(installed, wanted).unwrap();
         }
         Ready {
             interpreter: self,
@@ -72,25 +97,33 @@ impl Interpreter {
         }
     }
 
-    fn install(self, directory: &Path, packages: &[&str]) {
+    fn install(self, directory: &Path) {
         match self {
             Self::Python => {
                 let venv = directory.join("venv");
-                must(
-                    "python3",
-                    ["-m".as_ref(), "venv".as_ref(), venv.as_os_str()],
-                );
-                let options = ["-q", "install", "--disable-pip-version-check"];
-                must(venv.join("bin/pip"), options.iter().chain(packages));
+                let options = ["-m", "venv", "--clear"].map(OsStr::new);
+                must("python3", options.into_iter().chain([venv.as_os_str()]));
+                let options = ["-q", "install", "--disable-pip-version-check", "-r"];
+                let list = self.sources().join("requirements.txt");
+                let options = options.map(OsStr::new).into_iter();
+                must(venv.join("bin/pip"), options.chain([list.as_os_str()]));
             }
             Self::Node => {
-                std::fs::write(directory.join("package.json"), "{\"private\": true}\n").unwrap();
-                let prefix = directory.to_str().expect("a path of text");
-                let options = ["install", "--no-audit", "--no-fund", "--prefix", prefix];
-                must("npm", options.iter().chain(packages));
+                let options = ["ci", "--no-audit", "--no-fund", "--ignore-scripts"];
+                let options = options.map(OsStr::new).into_iter();
+                must(
+                    "npm",
+                    options.chain(["--prefix".as_ref(), directory.as_os_str()]),
+                );
             }
         }
     }
+}
+
+/// A folder of `tests/interop/`.
+pub fn interop(folder: &str) -> PathBuf {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop");
+    all.join(folder)
 }
 
 /// An interpreter with its libraries.
@@ -100,23 +133,37 @@ struct Ready {
 }
 
 impl Ready {
-    fn command(&self, program: &str) -> Command {
-        let (path, options) = match self.interpreter {
-            Interpreter::Python => (self.directory.join("venv/bin/python"), &["-c"][..]),
-            Interpreter::Node => ("node".into(), &["--input-type=module", "-e"][..]),
+    fn command(&self) -> Command {
+        let mut command = match self.interpreter {
+            Interpreter::Python => Command::new(self.directory.join("venv/bin/python")),
+            Interpreter::Node => Command::new("node"),
         };
-        let mut command = Command::new(path);
-        // Node looks for its modules here.
+        if let Interpreter::Node = self.interpreter {
+            command
+                .arg("--require")
+                .arg(self.directory.join("webcrypto.cjs"));
+        }
         command
-            .args(options)
-            .arg(program)
-            .current_dir(&self.directory);
+            .current_dir(&self.directory)
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("NO_PROXY", "127.0.0.1");
         command
     }
 }
 
+/// Copies the files of a folder, and leaves alone those that another run may be reading.
+fn copy_changed(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (new, to) = (fs::read(entry.path()).unwrap(), to.join(entry.file_name()));
+        if fs::read(&to).ok().as_ref() != Some(&new) {
+            fs::write(to, new).unwrap();
+        }
+    }
+}
+
 /// Runs a command of an installation, which has to succeed.
-fn must(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) {
+pub fn must(program: impl AsRef<OsStr>, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) {
     let mut command = Command::new(program);
     command.args(arguments);
     let line = format!("{command:?}");

@@ -7,6 +7,7 @@ mod cli;
 mod compose;
 mod faults;
 mod harness;
+mod interop;
 mod interpreters;
 mod introspect;
 mod jwks;
