@@ -13,7 +13,7 @@
 //!   [`resources`], [`keys`]; [`problem`] is why one was not carried out, [`page`] a part of a list
 //! - [`change`]: how a durable change is made, to its end, with its audit event and its effects
 //! - [`throttle`]: how many guesses are too many
-//! - [`usage`]: what was used, on its way from the request to the store
+//! - [`usage`]: what was used, on its way from the request to the store; [`refused_calls`] likewise
 //! - [`init`]: the first organization, administrator and keys
 //! - [`open`]: from a configuration to an [`App`]
 
@@ -36,6 +36,7 @@ pub mod open;
 pub mod organizations;
 pub mod page;
 pub mod problem;
+pub mod refused_calls;
 pub mod resources;
 pub mod revocation;
 pub mod roles;
@@ -43,7 +44,6 @@ pub mod throttle;
 pub mod tokens;
 pub mod usage;
 
-/// The faults that an action may end with, for those who answer it.
 /// The faults that an action may end with, for those who answer it.
 pub use crate::store::StoreError;
 
@@ -64,6 +64,7 @@ use crate::store::Store;
 use crate::telemetry::registry::Registry;
 
 use directory::Directory;
+use refused_calls::RefusedCalls;
 use throttle::Throttle;
 use usage::UsageRecorder;
 
@@ -85,6 +86,8 @@ pub struct Parts {
     pub directory: Directory,
     /// What was used, on its way to the store.
     pub usage: UsageRecorder,
+    /// What was refused to callers who are known, on its way to the audit trail.
+    pub refused_calls: RefusedCalls,
     /// How many guesses are too many.
     pub throttle: Throttle,
     /// What is counted and measured.

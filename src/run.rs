@@ -9,7 +9,7 @@ pub mod dev;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use crate::app::App;
 use crate::app::directory::REVOCATION_KEPT;
@@ -66,16 +66,24 @@ pub async fn serve_on(listeners: Listeners, app: &App, shutdown: &Shutdown) {
         version = env!("CARGO_PKG_VERSION"),
         "serving",
     );
-    let (served, all_served) = oneshot::channel::<()>();
+    let (served, all_served) = watch::channel(());
     let serving = async {
         listeners.serve(app, shutdown).await;
         drop(served);
     };
-    // Usage is delivered until the last request has been answered, and once more after it.
-    let usage = app.usage.run(Pace::default(), async {
-        let _ = all_served.await;
-    });
-    tokio::join!(serving, usage, forget_expired_revocations(app, shutdown));
+    let until_all_served = || {
+        let mut all_served = all_served.clone();
+        // Nothing is ever sent: what is waited for is the end of the sender.
+        async move { drop(all_served.changed().await) }
+    };
+    // What requests leave behind is delivered until the last of them has been answered, and once
+    // more after it.
+    tokio::join!(
+        serving,
+        app.usage.run(Pace::default(), until_all_served()),
+        app.refused_calls.run(until_all_served()),
+        forget_expired_revocations(app, shutdown),
+    );
     tracing::info!("stopped");
 }
 

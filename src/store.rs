@@ -8,7 +8,7 @@
 //! - the few reads of the OAuth endpoints, each one statement or one snapshot;
 //! - the reads of administration, each inside one organization: there is no look-up by id alone;
 //! - a [`Change`]: a transaction that can only be committed together with its audit event. A change
-//!   that is dropped is rolled back.
+//!   that is dropped is rolled back. (Events without a change have [`Store::record_events`].)
 //!
 //! Every call can fail with [`StoreError`], which means *the store could not answer* and can only
 //! become a 503: never an *unknown client*, an *inactive* or a *revoked*.
@@ -236,6 +236,17 @@ pub trait Store: Send + Sync + 'static {
 
     /// The stored stamps of these things, in no order.
     async fn list_usage(&self, subjects: &[UsageSubject]) -> Result<Vec<UsageStamp>, StoreError>;
+
+    // --- Audit events of what is no change
+
+    /// Appends events to their chain in one transaction, under the lock of the organization whose
+    /// events they are. One that is there already is left alone: the answer to the call that wrote
+    /// it may have been lost.
+    async fn record_events(
+        &self,
+        organization: OrganizationId,
+        events: &[AuditDraft],
+    ) -> Result<(), StoreError>;
 
     // --- Administration: every read is inside an organization
 

@@ -1,6 +1,7 @@
 //! Introspection: who asks, what they may know, and the note that a token was seen.
 
 use crate::domain::access::Grant;
+use crate::domain::audit::Target;
 use crate::domain::id::AccountId;
 use crate::domain::role::AdminScope;
 use crate::domain::role::OSTLER_API;
@@ -11,6 +12,9 @@ use crate::oauth::refusal::Refusal;
 use crate::store::StoreError;
 
 use super::App;
+use super::authority::Origin;
+use super::refused_calls::Circumstances;
+use super::refused_calls::RefusedCall;
 use super::tokens;
 use super::tokens::ActiveToken;
 use super::tokens::BearerRefused;
@@ -34,10 +38,24 @@ impl Asker {
 
     /// The bearer of a token for this server asks, with what that token says; without `introspect`
     /// in it, it may not.
-    pub async fn bearer(app: &App, token: &str) -> Result<Self, BearerRefused> {
+    pub async fn bearer(
+        app: &App,
+        token: &str,
+        origin: impl FnOnce() -> Origin,
+    ) -> Result<Self, BearerRefused> {
         let bearer = tokens::check_bearer(app, token).await?;
         let claims = bearer.claims();
         if !claims.scopes.has(AdminScope::Introspect.as_str()) {
+            let call = RefusedCall::of_bearer(claims, "token.introspect", app.clock.now());
+            app.refused_calls.note(call, || Circumstances {
+                // Which token it would have been is not looked at.
+                target: Target {
+                    kind: "token",
+                    id: String::new(),
+                    name: String::new(),
+                },
+                origin: origin(),
+            });
             return Err(Refusal::InsufficientScope(AdminScope::Introspect).into());
         }
         Ok(Self {

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::domain::audit::Target;
 use crate::domain::token::Claims;
 use crate::domain::usage::UsageKind;
 use crate::jwt::AccessToken;
@@ -15,8 +16,11 @@ use crate::oauth::refusal::Refusal;
 use crate::random;
 
 use super::App;
+use super::authority::Origin;
 use super::clients;
 use super::clients::From;
+use super::refused_calls::Circumstances;
+use super::refused_calls::RefusedCall;
 
 /// A token, and what it says.
 pub struct Issued {
@@ -75,6 +79,30 @@ pub async fn issue(
         claims,
         secret_ends_at: client.end_to_announce(now),
     })
+}
+
+/// Notes that `client` may not have what it asked for, when that is the reason.
+pub fn note_denial(
+    app: &App,
+    client: &AuthenticatedClient,
+    reason: &NotIssued,
+    origin: impl FnOnce() -> Origin,
+) {
+    let NotIssued::Refused(refusal) = reason else {
+        return;
+    };
+    if !refusal.is_denial() {
+        return;
+    }
+    let call = RefusedCall::of_client(client, "token.issue", app.clock.now());
+    app.refused_calls.note(call, || Circumstances {
+        target: Target {
+            kind: "credential",
+            id: client.client().credential.to_string(),
+            name: client.client().client_id.to_string(),
+        },
+        origin: origin(),
+    });
 }
 
 fn facts<'a>(app: &'a App, client: &'a AuthenticatedClient, now: Timestamp) -> Facts<'a> {

@@ -43,6 +43,7 @@ use super::directory::Directory;
 use super::init::FirstAdministrator;
 use super::init::InitError;
 use super::init::init;
+use super::refused_calls::RefusedCalls;
 use super::throttle::Throttle;
 use super::usage::UsageRecorder;
 
@@ -185,6 +186,11 @@ impl Ground {
         let limit = self.config.limits.failed_auth_per_minute;
         Ok(App(Arc::new(Parts {
             usage: UsageRecorder::new(Arc::clone(&self.store), Arc::clone(&live), &registry),
+            refused_calls: RefusedCalls::new(
+                Arc::clone(&self.store),
+                Arc::clone(&self.clock),
+                &registry,
+            ),
             throttle: Throttle::new(Arc::clone(&live), limit, &registry),
             registry,
             clock: self.clock,

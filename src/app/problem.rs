@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use crate::domain::id::looks_like_an_id;
 use crate::domain::role::AdminScope;
 use crate::store::StoreError;
 use crate::store::WriteError;
@@ -50,6 +51,27 @@ pub enum BearerFault {
     Missing,
     /// It is malformed, expired, revoked, for another audience, or not ours.
     Invalid,
+}
+
+/// Why a caller who is known was not let near something.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Denial {
+    /// They may not do this.
+    NotAllowed,
+    /// There is nothing of this kind, or none that they may know of.
+    Missing(&'static str),
+}
+
+impl Denial {
+    /// Whether it is one for the audit trail, when `named` is what was aimed at. It does not depend
+    /// on what exists elsewhere: the trail must not tell either. In an organization a wrong name is a
+    /// slip, but nobody makes up an *id*: that is of something gone, or of another organization's.
+    pub fn is_refusal(self, named: &str) -> bool {
+        match self {
+            Self::NotAllowed | Self::Missing("organization") => true,
+            Self::Missing(_) => looks_like_an_id(named),
+        }
+    }
 }
 
 /// What can stand against a request that is right in itself.
@@ -134,6 +156,15 @@ impl Problem {
             Self::Invalid(mistakes) => mistakes.detail().into(),
             Self::UnsupportedMediaType => "the body has to be JSON, as `application/json`".into(),
             Self::Unavailable(_) => "the server cannot answer at the moment; try again".into(),
+        }
+    }
+
+    /// Whether it is about what the caller may do or see, and how.
+    pub fn denial(&self) -> Option<Denial> {
+        match self {
+            Self::InsufficientScope(_) | Self::Forbidden(_) => Some(Denial::NotAllowed),
+            Self::NotFound(what) => Some(Denial::Missing(what)),
+            _ => None,
         }
     }
 
@@ -245,23 +276,30 @@ impl Mistakes {
 /// A text of the caller's in an explanation: bounded, printable, and never a secret that was put in
 /// the wrong place.
 pub fn quoted(text: &str) -> String {
+    match shown(text) {
+        Some(text) => format!("`{text}`"),
+        None => "(not shown: it holds a secret)".to_owned(),
+    }
+}
+
+/// A text of the caller's, bounded and printable; `None` when it holds a secret.
+pub fn shown(text: &str) -> Option<String> {
     const MAX_CHARS: usize = 64;
     if text.contains("ostler_cs_") || text.contains("ostler_at_") || text.contains("ostler_ot_") {
-        return "(not shown: it holds a secret)".to_owned();
+        return None;
     }
-    let mut quoted = String::from("`");
+    let mut shown = String::new();
     for character in text.chars().take(MAX_CHARS) {
         if character.is_control() {
-            let _ = write!(quoted, "{}", character.escape_default());
+            let _ = write!(shown, "{}", character.escape_default());
         } else {
-            quoted.push(character);
+            shown.push(character);
         }
     }
     if text.chars().nth(MAX_CHARS).is_some() {
-        quoted.push('…');
+        shown.push('…');
     }
-    quoted.push('`');
-    quoted
+    Some(shown)
 }
 
 /// A member's name in a JSON pointer ([RFC 6901 §3]).

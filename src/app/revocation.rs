@@ -9,7 +9,6 @@ use crate::domain::audit::Chain;
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
 use crate::domain::id::EventId;
-use crate::domain::id::RequestId;
 use crate::domain::token::Claims;
 use crate::oauth::client_auth::AuthenticatedClient;
 use crate::oauth::refusal::Refusal;
@@ -19,9 +18,11 @@ use crate::store::RevokedToken;
 use crate::store::StoreError;
 
 use super::App;
+use super::authority::Origin;
 use super::change;
-use super::clients::From;
 use super::init::new_id;
+use super::refused_calls::Circumstances;
+use super::refused_calls::RefusedCall;
 use super::to_completion;
 use super::tokens;
 
@@ -36,38 +37,32 @@ pub enum NotRevoked {
     Store(#[from] StoreError),
 }
 
-/// Who revokes, as the audit event says it.
-struct Revoker {
-    address: String,
-    user_agent: Option<String>,
-    request_id: Option<RequestId>,
-}
-
-/// Revokes `token` when it is one of the client's own account and is active, or will be. When this returns `Ok`, no
-/// later question finds it active.
+/// Revokes `token` when it is one of the client's own account and is active, or will be. When this
+/// returns `Ok`, no later question finds it active.
 pub async fn revoke(
     app: &App,
     client: &AuthenticatedClient,
     token: &str,
-    from: From<'_>,
-    request_id: Option<RequestId>,
+    origin: Origin,
 ) -> Result<(), NotRevoked> {
     let Ok(token) = tokens::check_revocable(app, token).await? else {
         // There is nothing to take back (RFC 7009 section 2.2).
         return Ok(());
     };
-    revocation::check_owner(client.client().account, token.claims())?;
-    let revoker = Revoker {
-        address: from.address.to_string(),
-        user_agent: from.user_agent.map(str::to_owned),
-        request_id,
-    };
+    if let Err(refusal) = revocation::check_owner(client.client().account, token.claims()) {
+        let call = RefusedCall::of_client(client, "token.revoke", app.clock.now());
+        app.refused_calls.note(call, || Circumstances {
+            target: target(token.claims()),
+            origin,
+        });
+        return Err(refusal.into());
+    }
     let app = app.clone();
-    to_completion(async move { revoke_durably(&app, token.claims(), revoker).await }).await?;
+    to_completion(async move { revoke_durably(&app, token.claims(), origin).await }).await?;
     Ok(())
 }
 
-async fn revoke_durably(app: &App, claims: &Claims, revoker: Revoker) -> Result<(), StoreError> {
+async fn revoke_durably(app: &App, claims: &Claims, origin: Origin) -> Result<(), StoreError> {
     let now = app.clock.now();
     let token = RevokedToken {
         id: claims.id,
@@ -95,20 +90,24 @@ async fn revoke_durably(app: &App, claims: &Claims, revoker: Revoker) -> Result<
             name: account
                 .map(|found| found.name.to_string())
                 .unwrap_or_default(),
-            address: Some(revoker.address),
-            user_agent: revoker.user_agent,
+            address: origin.address,
+            user_agent: origin.user_agent,
         },
         action: "token.revoke",
-        target: Target {
-            kind: "token",
-            id: claims.id.to_string(),
-            name: claims.client_id.to_string(),
-        },
+        target: target(claims),
         result: AuditResult::Success,
         count: 1,
-        request_id: revoker.request_id,
+        request_id: origin.request_id,
         changes: Changes::default(),
     };
     change.revoke(token);
     change.commit(app, &event).await
+}
+
+fn target(claims: &Claims) -> Target {
+    Target {
+        kind: "token",
+        id: claims.id.to_string(),
+        name: claims.client_id.to_string(),
+    }
 }

@@ -167,6 +167,18 @@ impl Refusal {
         }
     }
 
+    /// Whether somebody who is known was understood, and may not have what they ask for.
+    pub fn is_denial(&self) -> bool {
+        matches!(
+            self,
+            Self::UnauthorizedClient(_)
+                | Self::InvalidScope(_)
+                | Self::InvalidTarget(_)
+                | Self::InvalidAuthorizationDetails(_)
+                | Self::InsufficientScope(_)
+        )
+    }
+
     /// What a person is told: `error_description`, in the alphabet that [RFC 6749 §5.2] allows.
     ///
     /// [RFC 6749 §5.2]: https://www.rfc-editor.org/rfc/rfc6749#section-5.2
@@ -367,6 +379,9 @@ mod tests {
         ] {
             assert_eq!(refusal.code(), code);
             assert_eq!(refusal.status(), status, "{code}");
+            let mistake = code.starts_with("unsupported") || code == "invalid_request";
+            let unknown = status == 401 || code == "invalid_grant";
+            assert_eq!(refusal.is_denial(), !mistake && !unknown, "{code}");
             let shown = refusal.challenge().map(|c| c.to_string());
             assert_eq!(shown.unwrap_or_default(), challenge, "{code}");
             assert!(refusal.description().chars().all(is_allowed), "{code}");

@@ -62,7 +62,10 @@ use pool::Lease;
 use pool::Pool;
 use query::Db;
 use query::Work;
+use transaction::Transaction;
 use turns::Turns;
+
+use crate::domain::id::OrganizationId;
 
 use super::StoreError;
 
@@ -208,6 +211,17 @@ impl SqlStore {
             answer
         });
         end_of(query).await
+    }
+
+    /// Begins a transaction in its turn, under the lock of the organization or the instance.
+    async fn transaction(
+        &self,
+        organization: Option<OrganizationId>,
+    ) -> Result<Transaction, StoreError> {
+        self.gate.check()?;
+        let turn = self.turns.wait(organization).await?;
+        let lease = self.writers.acquire().await?;
+        Transaction::begin(lease, turn, self.engine, organization).await
     }
 
     /// Makes a write of one statement that is no change: usage, and forgetting what has expired.

@@ -16,6 +16,7 @@ mod hand_on;
 mod keys;
 mod lists;
 mod organizations;
+mod refused_calls;
 mod resources;
 mod roles;
 mod rotation;

@@ -92,6 +92,7 @@ on_both! {
     audit::each_change_has_its_event_and_the_chain_holds,
     audit::chains_are_apart,
     audit::an_event_is_never_edited_or_deleted,
+    audit::events_of_what_is_no_change_are_appended_once,
     audit::a_change_whose_event_cannot_be_written_has_not_happened,
     open::migrations_run_once_and_a_newer_schema_is_refused,
     open::a_closed_store_answers_nothing,

@@ -38,6 +38,7 @@ use super::fields::Fields;
 use super::json;
 use super::place::Place;
 use super::query::Query;
+use super::routes::Known;
 
 /// A call by somebody who is known.
 pub(super) struct Call {
@@ -54,6 +55,9 @@ impl FromRequest<App> for Call {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let caller = authenticate(app, &parts).await?;
+        if let Some(known) = parts.extensions.get::<Known>() {
+            known.note(&caller);
+        }
         let limit = app.config.limits.admin_body_bytes;
         // What is too large or too slow is answered further out, by who bounds it.
         let body = axum::body::to_bytes(body, limit).await;

@@ -25,6 +25,10 @@ impl IntoResponse for Problem {
         log(&self);
         let status = status(&self);
         let mut response = (status, document(&self, status).to_string()).into_response();
+        if let Some(denial) = self.denial() {
+            // For `Routes`, which knows of whom.
+            response.extensions_mut().insert(denial);
+        }
         let headers = response.headers_mut();
         let content_type = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, content_type);

@@ -26,7 +26,7 @@ pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Respo
     let asker = match authorization {
         Authorization::Bearer(token) => {
             check_one_mechanism(authorization, &form)?;
-            Asker::bearer(&app, token).await?
+            Asker::bearer(&app, token, || request.origin()).await?
         }
         _ => Asker::client(&request.client(&app, &form).await?),
     };

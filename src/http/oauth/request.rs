@@ -10,9 +10,9 @@ use axum::http::Uri;
 use axum::http::header;
 
 use crate::app::App;
+use crate::app::authority::Origin;
 use crate::app::clients;
 use crate::app::clients::From;
-use crate::domain::id::RequestId;
 use crate::http::address::ClientAddress;
 use crate::http::address::UserAgent;
 use crate::http::error::Error;
@@ -21,7 +21,7 @@ use crate::oauth::client_auth::AuthenticatedClient;
 use crate::oauth::client_auth::PresentedCredential;
 use crate::oauth::form::Form;
 use crate::oauth::refusal::Refusal;
-use crate::telemetry;
+use crate::telemetry::request_id::RequestId;
 
 /// A request to an OAuth endpoint, whole, as it came.
 pub struct OAuthRequest {
@@ -76,12 +76,14 @@ impl OAuthRequest {
         }
     }
 
-    /// Its id, when it is one of an edge.
-    pub fn id(&self) -> Option<RequestId> {
-        telemetry::request_id::RequestId::current()?
-            .as_str()
-            .parse()
-            .ok()
+    /// The same, as an audit event says it.
+    pub fn origin(&self) -> Origin {
+        let from = self.from();
+        Origin {
+            address: Some(from.address.to_string()),
+            user_agent: from.user_agent.map(str::to_owned),
+            request_id: RequestId::current().and_then(|id| id.as_str().parse().ok()),
+        }
     }
 
     /// The client that it proves itself to be.

@@ -20,7 +20,7 @@ pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Respo
     let client = request.client(&app, &form).await?;
     let token = form.required(Parameter::Token)?;
 
-    revocation::revoke(&app, &client, token, request.from(), request.id()).await?;
+    revocation::revoke(&app, &client, token, request.origin()).await?;
     let json = [(header::CONTENT_TYPE, "application/json")];
     Ok((StatusCode::OK, UNCACHED, json, "{}").into_response())
 }

@@ -52,7 +52,10 @@ impl<'a> From<&'a Issued> for TokenReply<'a> {
 pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
     let form = request.form()?;
     let client = request.client(&app, &form).await?;
-    let issued = issuance::issue(&app, &client, &form, request.from()).await?;
+    let issued = issuance::issue(&app, &client, &form, request.from()).await;
+    let issued = issued.inspect_err(|reason| {
+        issuance::note_denial(&app, &client, reason, || request.origin());
+    })?;
 
     let end = issued.secret_ends_at.map(|end| end.to_string());
     let end = AppendHeaders(end.map(|end| (SECRET_EXPIRES_AT, end)));

@@ -1,4 +1,4 @@
-//! The audit event at the end of every change.
+//! The audit event at the end of every change, and the events of what is no change.
 
 use jiff::Timestamp;
 
@@ -14,9 +14,9 @@ use super::query::execute_one;
 use super::query::millis;
 use super::query::one;
 
-/// Appends the event to its chain, as the last thing before the commit. The head is locked last of all rows and only for two
-/// statements, so changes of different organizations meet nowhere else than in the instance's chain,
-/// and never in a circle.
+/// Appends the event to its chain, as the last thing before the commit. The head is locked last of
+/// all rows and only for two statements, so changes of different organizations meet nowhere else than
+/// in the instance's chain, and never in a circle.
 pub(super) async fn append(db: &mut Db, event: &AuditDraft) -> Answer<()> {
     let event = AuditDraft {
         at: stored(event.at)?,
@@ -27,6 +27,22 @@ pub(super) async fn append(db: &mut Db, event: &AuditDraft) -> Answer<()> {
     let sealed = event.seal(sequence + 1, &previous_hash);
     insert(db, &chain, &event, &sealed).await?;
     move_head(db, &chain, &sealed).await
+}
+
+/// Appends those of the events that are not in the trail yet.
+pub(super) async fn append_missing(db: &mut Db, events: &[AuditDraft]) -> Answer<()> {
+    for event in events {
+        if !is_there(db, event).await? {
+            append(db, event).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn is_there(db: &mut Db, event: &AuditDraft) -> Answer<bool> {
+    let query = sqlx::query("SELECT sequence FROM audit_event WHERE id = $1");
+    let found = one(db, query.bind(event.id.to_string())).await?;
+    Ok(found.is_some())
 }
 
 /// The instant as the column keeps it: what is hashed must be what is stored.

@@ -9,6 +9,7 @@ use crate::domain::access::Access;
 use crate::domain::account::ServiceAccount;
 use crate::domain::api::Api;
 use crate::domain::api::ApiRecord;
+use crate::domain::audit::AuditDraft;
 use crate::domain::client::Client;
 use crate::domain::credential::Credential;
 use crate::domain::id::AccountId;
@@ -47,7 +48,6 @@ use super::organization;
 use super::resource;
 use super::revoked_token;
 use super::signing_key;
-use super::transaction::Transaction;
 use super::usage;
 
 #[async_trait]
@@ -125,6 +125,15 @@ impl Store for SqlStore {
                 .await?;
         }
         Ok(())
+    }
+
+    async fn record_events(
+        &self,
+        organization: OrganizationId,
+        events: &[AuditDraft],
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.transaction(Some(organization)).await?;
+        transaction.record(events).await
     }
 
     async fn list_usage(&self, subjects: &[UsageSubject]) -> Result<Vec<UsageStamp>, StoreError> {
@@ -276,11 +285,7 @@ impl Store for SqlStore {
         &self,
         organization: Option<OrganizationId>,
     ) -> Result<Box<dyn Change>, StoreError> {
-        self.gate.check()?;
-        let turn = self.turns.wait(organization).await?;
-        let lease = self.writers.acquire().await?;
-        let transaction = Transaction::begin(lease, turn, self.engine, organization).await?;
-        Ok(Box::new(SqlChange(transaction)))
+        Ok(Box::new(SqlChange(self.transaction(organization).await?)))
     }
 
     async fn close(&self) {

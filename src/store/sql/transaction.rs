@@ -1,4 +1,4 @@
-//! A transaction that ends with its audit event, or has not happened.
+//! A transaction that ends with its audit event (or is made of such events), or has not happened.
 
 use tokio::runtime::Handle;
 
@@ -72,6 +72,17 @@ impl Transaction {
     pub(super) async fn commit(&mut self, event: &AuditDraft) -> Result<(), StoreError> {
         let appended: Answer<()> = self.run(|db| audit::append(db, event)).await;
         appended?;
+        self.end().await
+    }
+
+    /// Appends those of the events that are not there yet, and commits.
+    pub(super) async fn record(&mut self, events: &[AuditDraft]) -> Result<(), StoreError> {
+        let appended: Answer<()> = self.run(|db| audit::append_missing(db, events)).await;
+        appended?;
+        self.end().await
+    }
+
+    async fn end(&mut self) -> Result<(), StoreError> {
         let Some(open) = &mut self.open else {
             return Err(Failure::Abandoned.into());
         };

@@ -63,10 +63,10 @@ async fn events(server: &TestServer) -> Vec<Event> {
 }
 
 /// A call that changes something, and the action that its event names.
-type Step = (&'static str, String, Option<Value>, &'static str);
+pub type Step = (&'static str, String, Option<Value>, &'static str);
 
 /// Every kind of change but those of accounts.
-fn changes_of_apis_and_more() -> Vec<Step> {
+pub fn changes_of_apis_and_more() -> Vec<Step> {
     let api = json!({
         "name": "deploy",
         "audience": "https://deploy.example.com",
@@ -93,7 +93,7 @@ fn changes_of_apis_and_more() -> Vec<Step> {
 }
 
 /// Every kind of change of an account and its credentials.
-fn changes_of_an_account() -> Vec<Step> {
+pub fn changes_of_an_account() -> Vec<Step> {
     let account = json!({
         "name": "nightly",
         "roles": ["auditor"],

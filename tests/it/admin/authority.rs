@@ -21,7 +21,7 @@ use super::actors::shown;
 
 /// A route, with the scope that opens it. `{org}`, `{account}` and so on stand for a thing that
 /// exists.
-const ROUTES: &[(&str, &str, &str)] = &[
+pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/organizations", "organizations:read"),
     ("POST", "/organizations", "organizations:write"),
     ("GET", "/organizations/{org}", "organizations:read"),
@@ -157,7 +157,7 @@ const SCOPES: [&str; 13] = [
 ];
 
 /// The path of a route, for things of the organization `org` that exist.
-fn path(route: &str, org: &str) -> String {
+pub fn path(route: &str, org: &str) -> String {
     let names = [
         ("{org}", org),
         ("{account}", "nightly"),
@@ -172,7 +172,7 @@ fn path(route: &str, org: &str) -> String {
 }
 
 /// The first administrator with a token of these scopes only.
-async fn scoped(server: &TestServer, admin: &Administrator, scopes: &[&str]) -> Administrator {
+pub async fn scoped(server: &TestServer, admin: &Administrator, scopes: &[&str]) -> Administrator {
     let scopes = scopes.join("+");
     let reply = server
         .admin

@@ -118,6 +118,27 @@ pub async fn chains_are_apart(bench: &mut Bench) {
     }
 }
 
+pub async fn events_of_what_is_no_change_are_appended_once(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let events: Vec<_> = (0..3).map(|_| event_of(organization)).collect();
+    let store = bench.store();
+    ok!(store.record_events(organization, &events[..2]));
+    // As whoever does it whose answer was lost.
+    ok!(store.record_events(organization, &events));
+    ok!(store.record_events(organization, &[]));
+    bench.account(organization, "deploy-bot").await;
+
+    bench.refuse_inserts("audit_event").await;
+    let more = [event_of(organization)];
+    let refused = bench.store().record_events(organization, &more).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))));
+    bench.allow_inserts("audit_event").await;
+
+    bench.close().await;
+    let hashes = check_chain(bench, Chain::Organization(organization)).await;
+    assert_eq!(hashes.len(), 1 + 3 + 1);
+}
+
 pub async fn an_event_is_never_edited_or_deleted(bench: &mut Bench) {
     let organization = bench.organization("alpha").await.id;
     bench.account(organization, "deploy-bot").await;
