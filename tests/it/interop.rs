@@ -9,4 +9,5 @@ mod agents;
 mod javascript;
 mod language;
 mod program;
+mod python;
 mod trial;

@@ -9,6 +9,8 @@ use crate::interpreters::Interpreter;
 pub enum Language {
     /// Node, with packages of its registry.
     JavaScript,
+    /// Python 3, likewise.
+    Python,
 }
 
 impl Language {
@@ -16,6 +18,7 @@ impl Language {
     pub fn command(self, program: &str) -> Command {
         match self {
             Self::JavaScript => Interpreter::Node.command_of(program),
+            Self::Python => Interpreter::Python.command_of(program),
         }
     }
 }
