@@ -10,4 +10,7 @@ mod javascript;
 mod language;
 mod program;
 mod python;
+mod rust;
+mod shell;
+mod stage;
 mod trial;

@@ -42,7 +42,10 @@ impl Interpreter {
                 Self::Python => &["-c"][..],
                 Self::Node => &["--input-type=module", "-e"][..],
             });
-            command.arg(program).envs(variables);
+            command
+                .arg(program)
+                .envs(variables)
+                .env("NO_PROXY", "127.0.0.1");
             outcome(command, &input)
         });
         run.await.expect("it runs")
@@ -145,8 +148,7 @@ impl Ready {
         }
         command
             .current_dir(&self.directory)
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .env("NO_PROXY", "127.0.0.1");
+            .env("PYTHONDONTWRITEBYTECODE", "1");
         command
     }
 }

@@ -1,27 +1,16 @@
 //! What every library is put through.
 
-use std::time::Duration;
-
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ostler::clock::Clock;
-use ostler::clock::SystemClock;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::harness::TestClient;
-use crate::harness::TestServer;
 use crate::harness::client::jwt_part;
 
 use super::language::Language;
 use super::program::Program;
-
-/// The API that a library asks tokens for or protects, where it does not choose one itself.
-pub const AUDIENCE: &str = "https://interop.example.com";
-
-/// What clients ask for; they may have [`MORE`] too.
-pub const SCOPE: &str = "tools:call";
-const MORE: &str = "tools:call tools:list";
+use super::stage::AUDIENCE;
+use super::stage::SCOPE;
+use super::stage::Servers;
+use super::stage::Stage;
 
 /// A library's own words about what it refuses, each only a part of the sentence.
 pub struct Words {
@@ -31,254 +20,155 @@ pub struct Words {
     pub tampered: &'static str,
 }
 
-/// A server under the issuer where it is reached, and its twin: another issuer with the same keys.
-pub struct Servers {
-    server: TestServer,
-    twin: TestServer,
-}
-
-impl Servers {
-    /// Both, at the time of the libraries.
-    pub async fn start() -> Self {
-        let server = TestServer::with().reachable().start().await;
-        let twin = TestServer::with()
-            .issuer("http://127.0.0.1:1")
-            .start()
-            .await;
-        for each in [&server, &twin] {
-            each.clock.set(SystemClock.now());
-        }
-        Self { server, twin }
-    }
-
-    /// Runs a program, which is told the issuer and [`AUDIENCE`].
-    pub async fn run(&self, language: Language, program: &str) -> Program {
-        let (issuer, program) = (self.server.issuer.clone(), program.to_owned());
-        let start = tokio::task::spawn_blocking(move || {
-            let mut command = language.command(&program);
-            command.env("ISSUER", issuer).env("AUDIENCE", AUDIENCE);
-            Program::start(command)
-        });
-        start.await.expect("it starts")
-    }
-
-    /// With an API of this audience at both, and an API of another one.
-    pub async fn open(self, audience: &str) -> Trial {
-        let Self { server, twin } = self;
-        Trial {
-            ci: client(&server, "interop", audience).await,
-            elsewhere: client(&server, "elsewhere", "https://elsewhere.example.com").await,
-            of_twin: client(&twin, "interop", audience).await,
-            audience: audience.to_owned(),
-            server,
-            _twin: twin,
-        }
+impl Words {
+    /// As [`Stage::wrong_tokens`] has the tokens.
+    fn in_order(&self) -> [&'static str; 4] {
+        [self.audience, self.issuer, self.expired, self.tampered]
     }
 }
 
-/// A client of a new API.
-async fn client(server: &TestServer, api: &str, audience: &str) -> TestClient {
-    let scopes: Vec<_> = MORE.split(' ').collect();
-    let named: Vec<_> = scopes.iter().map(|name| json!({"name": name})).collect();
-    let body = json!({"name": api, "audience": audience, "scopes": named});
-    server.create("/organizations/default/apis", body).await;
-    let access = json!([{"api": api, "scopes": scopes, "resources": {}}]);
-    server
-        .client_with(&format!("client-of-{api}"), access)
-        .await
-}
-
-/// A running server, an API at it, and everybody who holds tokens for it or for something like it.
+/// A library on its stage.
 pub struct Trial {
-    server: TestServer,
-    audience: String,
-    /// Who the libraries are.
-    ci: TestClient,
-    elsewhere: TestClient,
-    of_twin: TestClient,
-    _twin: TestServer,
+    stage: Stage,
+    library: Program,
 }
 
 impl Trial {
-    /// A trial and a program for it, with [`AUDIENCE`].
-    pub async fn start(language: Language, program: &str) -> (Self, Program) {
+    /// A library that is told what to ask tokens for or to protect.
+    pub async fn start(language: Language, program: &str) -> Self {
         let servers = Servers::start().await;
-        let program = servers.run(language, program).await;
-        (servers.open(AUDIENCE).await, program)
+        let library = servers.run(language, program).await;
+        let stage = servers.open(AUDIENCE).await;
+        Self { stage, library }
     }
 
-    /// A wish of the client's.
-    fn wish(&self, action: &str, more: &Value) -> Value {
-        let mut wish = json!({
-            "do": action,
-            "client_id": self.ci.id,
-            "client_secret": self.ci.secret,
-        });
-        for (name, value) in more.as_object().unwrap() {
-            wish[name] = value.clone();
-        }
-        wish
+    /// A library that protects a resource which it chooses itself.
+    pub async fn start_with_resource(language: Language, program: &str) -> Self {
+        let servers = Servers::start().await;
+        let mut library = servers.run(language, program).await;
+        let resource = library.ask(&json!({"do": "resource"})).await.unwrap();
+        let stage = servers.open(resource.as_str().unwrap()).await;
+        Self { stage, library }
     }
 
-    async fn asked_for_a_token(
-        &self,
-        client: &mut Program,
-        way: &str,
-        more: &Value,
-    ) -> Result<Value, String> {
-        let mut wish = json!({"way": way, "scope": SCOPE, "resource": self.audience});
-        for (name, value) in more.as_object().unwrap() {
-            wish[name] = value.clone();
-        }
-        client.ask(&self.wish("token", &wish)).await
-    }
-
-    /// The client gets a token in each of its ways; of a wrong secret it says this.
+    /// It gets a token in each of its ways; of a wrong secret it says this.
     // RFC 6749 §2.3.1, §4.4, §5.2; RFC 8707 §2.
-    pub async fn gets_tokens(&self, client: &mut Program, ways: &[&str], wrong_secret: &str) {
+    pub async fn gets_tokens(&mut self, ways: &[&str], wrong_secret: &str) {
         for way in ways {
-            let token = self.asked_for_a_token(client, way, &json!({})).await;
+            let token = self.asks_for_a_token(way, json!({})).await;
             let token = token.unwrap_or_else(|words| panic!("{way}: {words}"));
             let token = token.as_str().expect("a token");
             let claims = jwt_part(token, 1);
-            assert_eq!(claims["sub"], self.ci.account, "{way}");
-            assert_eq!(claims["aud"], self.audience, "{way}");
+            assert_eq!(claims["sub"], self.stage.ci.account, "{way}");
+            assert_eq!(claims["aud"], self.stage.audience, "{way}");
             assert_eq!(claims["scope"], SCOPE, "{way}");
-            assert!(self.ci.sees_active(token).await, "{way}");
+            assert!(self.stage.ci.sees_active(token).await, "{way}");
 
             let wrong = json!({"client_secret": "ostler_cs_wrong"});
-            let refused = self.asked_for_a_token(client, way, &wrong).await;
-            let words = refused.expect_err(way);
-            assert!(words.contains(wrong_secret), "{way}: {words}");
+            let said = self.asks_for_a_token(way, wrong).await.expect_err(way);
+            assert!(said.contains(wrong_secret), "{way}: {said}");
         }
     }
 
-    /// The client understands why there is no token for what it asks.
+    /// It understands why there is no token for what it asks.
     // RFC 6749 §5.2, RFC 8707 §2.
-    pub async fn is_told_why(&self, client: &mut Program, way: &str) {
+    pub async fn is_told_why(&mut self, way: &str) {
         for (wrong, code) in [
             (json!({"scope": "tools:break"}), "invalid_scope"),
             (json!({"resource": "urn:unheard-of"}), "invalid_target"),
         ] {
-            let refused = self.asked_for_a_token(client, way, &wrong).await;
-            let words = refused.expect_err(code);
-            assert!(words.contains(code), "{words}");
+            let said = self.asks_for_a_token(way, wrong).await.expect_err(code);
+            assert!(said.contains(code), "{said}");
         }
     }
 
-    /// The client introspects and revokes.
-    // RFC 7662 §2.2, RFC 7009 §2.1.
-    pub async fn introspects_and_revokes(&self, client: &mut Program) {
-        let token = self.ci.token(SCOPE).await;
-        let about = json!({"token": token});
-        let answer = client.ask(&self.wish("introspect", &about)).await.unwrap();
-        let claims = jwt_part(&token, 1);
+    async fn asks_for_a_token(&mut self, way: &str, instead: Value) -> Result<Value, String> {
+        let usual = json!({"way": way, "scope": SCOPE, "resource": self.stage.audience});
+        self.acts("token", merged(usual, instead)).await
+    }
+
+    /// It asks the server about tokens: ours are active, under every key; no other is.
+    // RFC 7662 §2.2.
+    pub async fn introspects(&mut self) {
+        let old = self.stage.token().await;
+        self.sees_active(&old).await;
+        for token in self.stage.wrong_tokens.clone() {
+            assert_eq!(self.introspected(&token).await, json!({"active": false}));
+        }
+        let new = self.stage.signed_by_a_new_key().await;
+        self.sees_active(&new).await;
+        self.sees_active(&old).await;
+    }
+
+    async fn sees_active(&mut self, token: &str) {
+        let (answer, claims) = (self.introspected(token).await, jwt_part(token, 1));
         assert_eq!(answer["active"], true, "{answer}");
         for name in ["sub", "client_id", "aud", "iss", "exp", "iat", "scope"] {
             assert_eq!(answer[name], claims[name], "{name}");
         }
-        let revoked = client.ask(&self.wish("revoke", &about)).await;
-        assert_eq!(revoked, Ok(json!(true)));
-        let answer = client.ask(&self.wish("introspect", &about)).await.unwrap();
-        assert_eq!(answer, json!({"active": false}));
     }
 
-    /// The client takes a token back.
+    async fn introspected(&mut self, token: &str) -> Value {
+        let about = json!({"token": token});
+        self.acts("introspect", about).await.unwrap()
+    }
+
+    /// It takes a token back.
     // RFC 7009 §2.1.
-    pub async fn revokes(&self, client: &mut Program) {
-        let token = self.ci.token(SCOPE).await;
-        assert!(self.ci.sees_active(&token).await);
-        let wish = self.wish("revoke", &json!({"token": token}));
-        assert_eq!(client.ask(&wish).await, Ok(json!(true)));
-        assert!(!self.ci.sees_active(&token).await);
+    pub async fn revokes(&mut self) {
+        let token = self.stage.token().await;
+        assert!(self.stage.ci.sees_active(&token).await);
+        let revoked = self.acts("revoke", json!({"token": token})).await;
+        assert_eq!(revoked, Ok(json!(true)));
+        assert!(!self.stage.ci.sees_active(&token).await);
     }
 
-    /// The API knows our tokens from others', before, during and after a change of keys.
+    /// It knows our tokens from others by our keys, which it keeps, and across a change of keys.
     // RFC 9068 §4, RFC 7517 §5.
-    pub async fn is_verified_by(&self, api: &mut Program, words: &Words) {
-        let old = self.ci.token(SCOPE).await;
-        self.accepts(api, &old).await;
-        let fetched = self.fetches().await;
-        for (wrong, expected) in [
-            (self.for_another_audience().await, words.audience),
-            (self.of_another_issuer().await, words.issuer),
-            (self.expired().await, words.expired),
-            (self.tampered().await, words.tampered),
-        ] {
-            let said = verify(api, &wrong).await.expect_err(expected);
+    pub async fn verifies(&mut self, words: &Words) {
+        let old = self.stage.token().await;
+        self.accepts(&old).await;
+        let fetched = self.stage.fetches().await;
+        let wrong = self.stage.wrong_tokens.clone();
+        for (token, expected) in wrong.iter().zip(words.in_order()) {
+            let said = self.verified(token).await.expect_err(expected);
             assert!(said.contains(expected), "{said:?} is not {expected:?}");
         }
-        assert_eq!(self.fetches().await, fetched, "it holds on to its keys");
+        assert_eq!(self.stage.fetches().await, fetched, "it keeps the keys");
 
-        let new = self.signed_by_a_new_key(&old).await;
+        let new = self.stage.signed_by_a_new_key().await;
         // Libraries look for an unknown key at most once in 30 to 60 seconds.
-        api.ask(&json!({"do": "later", "seconds": 61}))
-            .await
-            .unwrap();
-        self.accepts(api, &new).await;
-        assert_eq!(self.fetches().await, fetched + 1, "it looked for the key");
-        self.accepts(api, &old).await;
-        assert_eq!(self.fetches().await, fetched + 1);
+        let later = json!({"do": "later", "seconds": 61});
+        self.library.ask(&later).await.unwrap();
+        self.accepts(&new).await;
+        assert_eq!(self.stage.fetches().await, fetched + 1, "it looks again");
+        self.accepts(&old).await;
+        assert_eq!(self.stage.fetches().await, fetched + 1);
     }
 
-    async fn accepts(&self, api: &mut Program, token: &str) {
-        assert_eq!(verify(api, token).await, Ok(json!(self.ci.account)));
+    async fn accepts(&mut self, token: &str) {
+        let subject = json!(self.stage.ci.account);
+        assert_eq!(self.verified(token).await, Ok(subject));
     }
 
-    /// How often somebody has fetched the keys.
-    async fn fetches(&self) -> usize {
-        let metrics = self.server.manage("/metrics").await;
-        let series = "ostler_http_requests_total{route=\"jwks\",status=\"2xx\"} ";
-        let mut values = metrics
-            .text()
-            .lines()
-            .filter_map(|l| l.strip_prefix(series));
-        values.next().expect("the series").parse().unwrap()
+    /// Whose token it is, or why it is none.
+    async fn verified(&mut self, token: &str) -> Result<Value, String> {
+        let wish = json!({"do": "verify", "token": token});
+        self.library.ask(&wish).await
     }
 
-    async fn for_another_audience(&self) -> String {
-        self.elsewhere.token(SCOPE).await
-    }
-
-    /// As good as ours, but for its issuer: even the key is the same.
-    async fn of_another_issuer(&self) -> String {
-        let (theirs, ours) = (self.of_twin.token(SCOPE).await, self.ci.token(SCOPE).await);
-        assert_eq!(jwt_part(&theirs, 0), jwt_part(&ours, 0));
-        assert_eq!(jwt_part(&theirs, 1)["aud"], jwt_part(&ours, 1)["aud"]);
-        theirs
-    }
-
-    async fn expired(&self) -> String {
-        let now = self.server.now();
-        self.server.clock.set(now - Duration::from_hours(1));
-        let token = self.ci.token(SCOPE).await;
-        self.server.clock.set(now);
-        token
-    }
-
-    /// With more scope than was signed.
-    async fn tampered(&self) -> String {
-        let token = self.ci.token(SCOPE).await;
-        let mut claims = jwt_part(&token, 1);
-        claims["scope"] = json!(MORE);
-        let parts: Vec<_> = token.split('.').collect();
-        let claims = URL_SAFE_NO_PAD.encode(claims.to_string());
-        format!("{}.{claims}.{}", parts[0], parts[2])
-    }
-
-    /// A token after a change of keys that nobody was told of.
-    async fn signed_by_a_new_key(&self, old: &str) -> String {
-        let alg = jwt_part(old, 0)["alg"].clone();
-        let key = self.server.create("/keys", json!({"alg": alg})).await;
-        let activate = format!("/keys/{}/activate", key["kid"].as_str().unwrap());
-        self.server.act(&activate, json!({"force": true})).await;
-        let token = self.ci.token(SCOPE).await;
-        assert_eq!(jwt_part(&token, 0)["kid"], key["kid"]);
-        token
+    /// It does something with its credential.
+    async fn acts(&mut self, action: &str, wish: Value) -> Result<Value, String> {
+        let (id, secret) = (&self.stage.ci.id, &self.stage.ci.secret);
+        let usual = json!({"do": action, "client_id": id, "client_secret": secret});
+        self.library.ask(&merged(usual, wish)).await
     }
 }
 
-/// Whose token it is, or why it is none.
-async fn verify(api: &mut Program, token: &str) -> Result<Value, String> {
-    api.ask(&json!({"do": "verify", "token": token})).await
+/// An object with the members of another one, which count.
+fn merged(mut object: Value, other: Value) -> Value {
+    for (name, value) in other.as_object().unwrap() {
+        object[name] = value.clone();
+    }
+    object
 }
