@@ -1,7 +1,10 @@
-//! What the README shows is executed: its programs verify a real token of a real server.
+//! What the README shows is executed: its programs get and verify real tokens of a real server.
+
+use std::process::Command;
 
 use ostler::clock::Clock;
 use ostler::clock::SystemClock;
+use serde_json::Value;
 
 use crate::harness::TestClient;
 use crate::harness::TestServer;
@@ -27,6 +30,26 @@ async fn start() -> (TestServer, TestClient) {
         .client("ci-deployer", "deploy:read deploy:write")
         .await;
     (server, ci)
+}
+
+// RFC 6749 §4.4, RFC 7662 §2.2.
+#[tokio::test]
+async fn the_shell_snippet_gets_a_token_that_is_active() {
+    let (server, ci) = start().await;
+    let mut bash = Command::new("bash");
+    bash.args(["-euo", "pipefail", "-c", snippet("token.sh")])
+        .env("ISSUER", &server.issuer)
+        .env("CLIENT_ID", &ci.id)
+        .env("CLIENT_SECRET", &ci.secret)
+        .env("NO_PROXY", "127.0.0.1");
+    // The server that it talks to lives on this thread.
+    let output = tokio::task::spawn_blocking(move || bash.output());
+    let output = output.await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["active"], true);
+    assert_eq!(answer["sub"], ci.account);
 }
 
 /// Runs a snippet as a resource server with this audience.

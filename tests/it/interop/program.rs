@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// No answer takes longer; a program that hangs fails the test instead of hanging it.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A program that does what it is told, one line at a time. It ends with this value.
 pub struct Program {
@@ -58,13 +58,12 @@ impl Program {
     pub async fn ask(&mut self, wish: &Value) -> Result<Value, String> {
         // To a program that has died; its missing answer tells.
         let _ = writeln!(self.wishes, "{wish}");
-        let answer = match tokio::time::timeout(PATIENCE, self.answers.recv()).await {
-            Ok(Some(line)) => line,
-            Ok(None) => panic!("it ended before {wish}: {}", self.complaints()),
-            Err(_) => panic!("no answer to {wish}: {}", self.complaints()),
+        let answer = tokio::time::timeout(PATIENCE, self.answers.recv()).await;
+        let Ok(Some(line)) = answer else {
+            panic!("no answer to {wish} ({answer:?}): {}", self.complaints());
         };
-        let answer: Value = serde_json::from_str(&answer)
-            .unwrap_or_else(|error| panic!("{error} in {answer}: {}", self.complaints()));
+        let answer: Value = serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("{error} in {line}: {}", self.complaints()));
         match answer["refused"].as_str() {
             Some(words) => Err(words.to_owned()),
             None => Ok(answer["ok"].clone()),

@@ -55,7 +55,7 @@ impl Trial {
     // RFC 6749 §2.3.1, §4.4, §5.2; RFC 8707 §2.
     pub async fn gets_tokens(&mut self, ways: &[&str], wrong_secret: &str) {
         for way in ways {
-            let token = self.asks_for_a_token(way, json!({})).await;
+            let token = self.asks_for_a_token(way, &json!({})).await;
             let token = token.unwrap_or_else(|words| panic!("{way}: {words}"));
             let token = token.as_str().expect("a token");
             let claims = jwt_part(token, 1);
@@ -65,7 +65,7 @@ impl Trial {
             assert!(self.stage.ci.sees_active(token).await, "{way}");
 
             let wrong = json!({"client_secret": "ostler_cs_wrong"});
-            let said = self.asks_for_a_token(way, wrong).await.expect_err(way);
+            let said = self.asks_for_a_token(way, &wrong).await.expect_err(way);
             assert!(said.contains(wrong_secret), "{way}: {said}");
         }
     }
@@ -77,14 +77,14 @@ impl Trial {
             (json!({"scope": "tools:break"}), "invalid_scope"),
             (json!({"resource": "urn:unheard-of"}), "invalid_target"),
         ] {
-            let said = self.asks_for_a_token(way, wrong).await.expect_err(code);
+            let said = self.asks_for_a_token(way, &wrong).await.expect_err(code);
             assert!(said.contains(code), "{said}");
         }
     }
 
-    async fn asks_for_a_token(&mut self, way: &str, instead: Value) -> Result<Value, String> {
+    async fn asks_for_a_token(&mut self, way: &str, instead: &Value) -> Result<Value, String> {
         let usual = json!({"way": way, "scope": SCOPE, "resource": self.stage.audience});
-        self.acts("token", merged(usual, instead)).await
+        self.acts("token", &merged(usual, instead)).await
     }
 
     /// It asks the server about tokens: ours are active, under every key; no other is.
@@ -110,7 +110,7 @@ impl Trial {
 
     async fn introspected(&mut self, token: &str) -> Value {
         let about = json!({"token": token});
-        self.acts("introspect", about).await.unwrap()
+        self.acts("introspect", &about).await.unwrap()
     }
 
     /// It takes a token back.
@@ -118,7 +118,7 @@ impl Trial {
     pub async fn revokes(&mut self) {
         let token = self.stage.token().await;
         assert!(self.stage.ci.sees_active(&token).await);
-        let revoked = self.acts("revoke", json!({"token": token})).await;
+        let revoked = self.acts("revoke", &json!({"token": token})).await;
         assert_eq!(revoked, Ok(json!(true)));
         assert!(!self.stage.ci.sees_active(&token).await);
     }
@@ -158,7 +158,7 @@ impl Trial {
     }
 
     /// It does something with its credential.
-    async fn acts(&mut self, action: &str, wish: Value) -> Result<Value, String> {
+    async fn acts(&mut self, action: &str, wish: &Value) -> Result<Value, String> {
         let (id, secret) = (&self.stage.ci.id, &self.stage.ci.secret);
         let usual = json!({"do": action, "client_id": id, "client_secret": secret});
         self.library.ask(&merged(usual, wish)).await
@@ -166,7 +166,7 @@ impl Trial {
 }
 
 /// An object with the members of another one, which count.
-fn merged(mut object: Value, other: Value) -> Value {
+fn merged(mut object: Value, other: &Value) -> Value {
     for (name, value) in other.as_object().unwrap() {
         object[name] = value.clone();
     }
