@@ -34,6 +34,10 @@ const MIN_BUFFER_BYTES: usize = 8 * 1024;
 /// Requests that may be open at once on one HTTP/2 connection.
 const HTTP2_STREAMS: u32 = 100;
 
+/// What of a request's body, and of all on one HTTP/2 connection, may wait to be read, in bytes.
+const HTTP2_STREAM_WINDOW: u32 = 64 * 1024;
+const HTTP2_CONNECTION_WINDOW: u32 = 256 * 1024;
+
 /// An accepted connection and what it needs to be served.
 pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
@@ -121,6 +125,8 @@ impl Served {
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(HTTP2_STREAMS)
+            .initial_stream_window_size(HTTP2_STREAM_WINDOW)
+            .initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
             .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
             .max_send_buf_size(64 * 1024)
             .keep_alive_interval(limits.header_read)

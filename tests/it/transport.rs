@@ -2,6 +2,7 @@
 
 pub mod harness;
 mod http1;
+mod http2;
 mod limits;
 mod log;
 mod management;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Extension;
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::Request;
 use axum::routing;
 use ostler::clock::SystemClock;
 use ostler::http::address::ClientAddress;
@@ -133,7 +134,7 @@ fn router(gate: &Arc<Gate>) -> Router {
         .route("/admin/echo", routing::post(|body: Bytes| async { body }))
         .route("/unread", routing::post(|| async { "did not look" }))
         .route("/wait", routing::get(wait))
-        .route("/never", routing::get(std::future::pending::<()>))
+        .route("/never", routing::any(never))
         .route("/panic", routing::get(panics))
         .route(
             "/large",
@@ -143,6 +144,11 @@ fn router(gate: &Arc<Gate>) -> Router {
             "/address",
             routing::get(|Extension(ClientAddress(address))| async move { address.to_string() }),
         )
+}
+
+/// Keeps its body, and neither reads it nor answers.
+async fn never(_unread: Request) {
+    std::future::pending().await
 }
 
 async fn panics() -> &'static str {

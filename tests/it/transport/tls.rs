@@ -44,13 +44,13 @@ use super::harness::status;
 use super::harness::within;
 
 /// A certificate for 127.0.0.1 in files that a server can be given, made anew by every call.
-struct Files {
+pub struct Files {
     dir: TempDir,
     root: CertificateDer<'static>,
 }
 
 impl Files {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let mut files = Self {
             dir: TempDir::new().unwrap(),
             root: CertificateDer::from(Vec::new()),
@@ -81,11 +81,11 @@ impl Files {
         Tls::load(self.certificate(), self.key(), Arc::new(SystemClock))
     }
 
-    async fn server(&self, limits: Limits) -> Server {
+    pub async fn server(&self, limits: Limits) -> Server {
         Server::start_with(limits, Some(self.load().unwrap()), &[]).await
     }
 
-    fn client(
+    pub fn client(
         &self,
         versions: &[&'static SupportedProtocolVersion],
         alpn: &[&str],
@@ -102,7 +102,8 @@ impl Files {
         config
     }
 
-    fn reqwest(&self) -> reqwest::Client {
+    /// A well-behaved client that speaks HTTP/2.
+    pub fn reqwest(&self) -> reqwest::Client {
         let config = self.client(rustls::DEFAULT_VERSIONS, &["h2"]);
         let builder = reqwest::Client::builder().tls_backend_preconfigured(config);
         builder.no_proxy().build().unwrap()
@@ -110,7 +111,7 @@ impl Files {
 }
 
 /// Shakes hands without a server name: 127.0.0.1 is an address, and those are not sent.
-async fn connect<S>(config: ClientConfig, stream: S) -> io::Result<TlsStream<S>>
+pub async fn connect<S>(config: ClientConfig, stream: S) -> io::Result<TlsStream<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
