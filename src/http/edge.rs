@@ -42,6 +42,7 @@ use crate::http::metrics::HttpMetrics;
 use crate::http::refused::Form;
 use crate::http::refused::Refused;
 use crate::http::serve::Peer;
+use crate::oauth::form::holds_secret;
 use crate::telemetry::request_id::RequestId;
 use crate::telemetry::request_id::RequestIds;
 
@@ -117,6 +118,9 @@ impl Edge {
         let form = Form::of(path);
         let in_flight = self.metrics.begin(path, started);
         let version = request.version();
+        if request.uri().query().is_some_and(holds_secret) {
+            self.metrics.secret_in_query();
+        }
 
         let answer = match self.refuse_unheard(&request) {
             Some(refused) => Err(refused),

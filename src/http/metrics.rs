@@ -87,6 +87,7 @@ struct Handles {
     refused_connections: Counter,
     failed_accepts: Counter,
     failed_handshakes: Counter,
+    secrets_in_query: Counter,
     panics: Counter,
 }
 
@@ -133,6 +134,11 @@ impl HttpMetrics {
                 "TLS handshakes that failed or took too long.",
                 &[],
             ),
+            secrets_in_query: registry.counter(
+                "ostler_secrets_in_query_total",
+                "Requests with a secret or token in the query string: it is in every log on its way.",
+                &[],
+            ),
             panics: registry.counter(
                 "ostler_panics_total",
                 "Requests that ended in a panic: each is a bug.",
@@ -168,6 +174,10 @@ impl HttpMetrics {
 
     pub(crate) fn handshake_failed(&self) {
         self.0.failed_handshakes.increment(1);
+    }
+
+    pub(crate) fn secret_in_query(&self) {
+        self.0.secrets_in_query.increment(1);
     }
 
     pub(crate) fn panicked(&self) {

@@ -530,6 +530,39 @@ mod tests {
     }
 
     #[test]
+    fn a_guess_costs_one_hash_whatever_there_is_to_guess_at() {
+        // Security case 2: the hash is what takes time, so it is made for a client that does not
+        // exist as well, and once only for one that has two secrets or cannot come in.
+        let changed = |change: fn(&mut Client)| {
+            let mut client = client([]);
+            change(&mut client);
+            Some(Arc::new(client))
+        };
+        let id = client([]).client_id;
+        for known in [
+            None,
+            changed(|_| ()),
+            changed(|c| c.client_id = ClientId::from_bits(9)),
+            changed(|c| c.secrets = Box::default()),
+            changed(|c| c.secrets = Box::new([stored(1, Some(1)), stored(2, None)])),
+            changed(|c| c.standing.account.0 = Status::Disabled),
+            changed(|c| c.allowed_networks = Box::new(["10.0.1.0/24".parse().unwrap()])),
+        ] {
+            for n in [1, 9] {
+                let presented = read(None, &credentials(id, n)).unwrap();
+                let hashed = std::cell::Cell::new(0);
+                let counting = |secret: &Secret| {
+                    hashed.set(hashed.get() + 1);
+                    hash(secret)
+                };
+                let from = "10.0.0.7".parse().unwrap();
+                let _ = authenticate(known.clone(), &presented, counting, from, at(100));
+                assert_eq!(hashed.get(), 1, "{known:?} {n}");
+            }
+        }
+    }
+
+    #[test]
     fn a_wrong_secret_is_told_before_a_dead_account() {
         // Else a guesser would learn which accounts are disabled from our own counters.
         let mut known = client([]);

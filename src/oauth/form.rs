@@ -206,7 +206,7 @@ impl Drop for Form<'_> {
 }
 
 /// Whether the query of a request's target has a parameter whose value is a secret, whatever it is.
-fn holds_secret(query: &str) -> bool {
+pub fn holds_secret(query: &str) -> bool {
     encoding::pairs(query.as_bytes()).any(|pair| {
         pair.is_ok_and(|(name, _)| {
             name == "access_token" || Parameter::parse(&name).is_some_and(Parameter::is_secret)

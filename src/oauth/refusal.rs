@@ -77,7 +77,7 @@ pub enum ClientAuthFailure {
     #[error("the secret has expired")]
     ExpiredSecret,
     /// The secret is right, and what it belongs to is dead.
-    #[error("the client is dead: {0}")]
+    #[error("the client is dead")]
     Dead(#[source] Dead),
     /// The secret is right, and comes from where it may not.
     #[error("not from a network that the credential allows")]
@@ -94,7 +94,7 @@ pub enum BearerFailure {
     #[error("the token is malformed, not ours, or for another audience")]
     NotOurs,
     /// It was ours, and is dead.
-    #[error("the token is dead: {0}")]
+    #[error("the token is dead")]
     Dead(#[source] Dead),
 }
 

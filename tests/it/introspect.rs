@@ -144,6 +144,7 @@ async fn only_post_is_answered() {
 }
 
 // RFC 7662 §4, RFC 7519 §4.1.4: protocol 190: no leeway at the end.
+// Security case 55.
 #[tokio::test]
 async fn a_token_is_active_until_the_second_in_which_it_expires() {
     let server = TestServer::start().await;
@@ -157,6 +158,7 @@ async fn a_token_is_active_until_the_second_in_which_it_expires() {
 }
 
 // RFC 7519 §4.1.6: protocol 190: a node whose clock is behind still knows the tokens of the others.
+// Security case 55.
 #[tokio::test]
 async fn a_token_from_at_most_a_minute_ahead_is_active() {
     let server = TestServer::start().await;

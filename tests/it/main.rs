@@ -3,6 +3,7 @@
 
 mod admin;
 mod architecture;
+mod attacks;
 mod cli;
 mod compose;
 mod faults;

@@ -75,6 +75,7 @@ async fn a_hint_is_only_a_hint() {
 }
 
 // RFC 7009 §2.2.1: protocol 153.
+// Security case 46.
 #[tokio::test]
 async fn who_does_not_authenticate_revokes_nothing() {
     let server = TestServer::start().await;

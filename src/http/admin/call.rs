@@ -183,7 +183,8 @@ fn origin(parts: &Parts) -> Origin {
     }
 }
 
-/// `application/json`, once, in UTF-8 ([RFC 8259 §8.1]).
+/// `application/json`, once, in UTF-8 ([RFC 8259 §8.1]), and not packed: what is small then can be
+/// huge when it is unpacked.
 ///
 /// [RFC 8259 §8.1]: https://www.rfc-editor.org/rfc/rfc8259#section-8.1
 fn is_json(headers: &HeaderMap) -> bool {
@@ -191,6 +192,9 @@ fn is_json(headers: &HeaderMap) -> bool {
     let (Some(field), None) = (fields.next(), fields.next()) else {
         return false;
     };
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        return false;
+    }
     let Ok(text) = field.to_str() else {
         return false;
     };

@@ -113,6 +113,82 @@ async fn a_body_is_read_strictly() {
     assert_eq!(admin.get(&format!("{ACCOUNTS}/nightly")).await.status, 404);
 }
 
+/// Bodies that make things, with a text in every place where one may be.
+fn good_bodies() -> Vec<(&'static str, serde_json::Value)> {
+    let grant = json!({"api": "deploy", "scopes": ["deploy:read"],
+        "resources": {"project": ["APOLLO"]}});
+    let credential = json!({"name": "second", "allowed_networks": ["192.0.2.0/24"],
+        "access": [grant]});
+    vec![
+        ("/organizations", json!({"name": "rival"})),
+        (
+            ACCOUNTS,
+            json!({"name": "nightly-two", "description": "a bot", "owner": "ops",
+                "labels": {"team": "ops"}, "expires_at": "2027-01-01T00:00:00Z",
+                "access": [grant], "roles": ["auditor"], "credential": credential}),
+        ),
+        (
+            "/organizations/default/service-accounts/nightly/credentials",
+            credential,
+        ),
+        (
+            "/organizations/default/apis",
+            json!({"name": "wiki", "audience": "https://wiki.example.com",
+                "scopes": [{"name": "read", "description": "to read"}],
+                "resource_types": ["space"],
+                "token": {"signing_alg": "ES256", "typ": "at+jwt"}}),
+        ),
+        (
+            "/organizations/default/apis/deploy/scopes",
+            json!({"name": "deploy:more", "description": "more"}),
+        ),
+        (
+            "/organizations/default/apis/deploy/resources",
+            json!({"type": "project", "key": "SATURN", "name": "Saturn"}),
+        ),
+        ("/keys", json!({"alg": "ES256"})),
+    ]
+}
+
+/// The texts in a JSON value, names of members and values.
+fn texts(value: &serde_json::Value) -> Vec<String> {
+    match value {
+        serde_json::Value::String(text) => vec![text.clone()],
+        serde_json::Value::Array(items) => items.iter().flat_map(texts).collect(),
+        serde_json::Value::Object(members) => members
+            .iter()
+            .flat_map(|(name, value)| [vec![name.clone()], texts(value)].concat())
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+// Security case 24: no NUL and no half of a character in any field, as far as any database.
+#[tokio::test]
+async fn no_field_takes_what_is_no_text() {
+    let server = TestServer::start().await;
+    server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    for (path, body) in good_bodies() {
+        let good = body.to_string();
+        for text in texts(&body) {
+            for junk in [r"\u0000", r"\ud800", r"\udc00\ud800"] {
+                let bad = good.replace(&format!("\"{text}\""), &format!("\"{text}{junk}\""));
+                let reply = admin.send("POST", path, bad.clone()).await;
+                assert_eq!(
+                    refusal(&reply),
+                    (400, "validation_failed".into()),
+                    "{path}: {bad}"
+                );
+                let told = reply.text().to_lowercase();
+                assert!(!told.contains("sql") && !told.contains("utf8"), "{told}");
+            }
+        }
+        let reply = admin.send("POST", path, good).await;
+        assert_eq!(reply.status, 201, "{path}: {}", reply.wire());
+    }
+}
+
 // Security case 113.
 #[tokio::test]
 async fn a_body_has_bounds() {

@@ -184,6 +184,7 @@ async fn a_rotation_kills_the_tokens_of_the_credential_when_it_says_so() {
     assert!(other.sees_active(&fresh).await);
 }
 
+// Security case 19.
 #[tokio::test]
 async fn a_third_live_secret_is_refused_unless_the_overlap_is_ended() {
     let server = TestServer::start().await;

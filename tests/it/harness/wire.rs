@@ -203,6 +203,22 @@ impl Reply {
         self.json()["error"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// The whole reply with its header fields in their order, to compare byte by byte; what belongs to
+    /// one reply alone (`date`, `x-request-id`) has no value.
+    pub fn bytes_but_its_own(&self) -> String {
+        const OWN: [&str; 2] = ["date", "x-request-id"];
+        let mut bytes = format!("{} {}\n", self.status, self.reason);
+        for (name, value) in &self.headers {
+            let value = if OWN.contains(&name.as_str()) {
+                ""
+            } else {
+                value
+            };
+            let _ = writeln!(bytes, "{name}: {value}");
+        }
+        bytes + &String::from_utf8_lossy(&self.body)
+    }
+
     /// The whole reply, for a snapshot: headers sorted, without those that differ each time
     /// (`date`, `x-request-id`) or say nothing (`connection`, `content-length`).
     pub fn wire(&self) -> String {

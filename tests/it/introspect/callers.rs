@@ -20,6 +20,7 @@ async fn ask_as_bearer(server: &TestServer, bearer: &str, token: &str) -> crate:
 }
 
 // RFC 7662 §2.1, §2.3: protocol 136.
+// Security case 46.
 #[tokio::test]
 async fn who_does_not_authenticate_learns_nothing() {
     let server = TestServer::start().await;
@@ -65,6 +66,7 @@ async fn a_client_may_authenticate_in_the_body() {
 }
 
 // RFC 7662 §2.1, RFC 6750 §3.1: protocol 136.
+// Security case 46.
 #[tokio::test]
 async fn a_bearer_needs_an_active_token_for_this_server() {
     let server = TestServer::start().await;
@@ -117,6 +119,7 @@ async fn a_bearer_without_a_token_gets_the_bare_challenge() {
 }
 
 // RFC 6750 §3.1: the challenge names the scope that is wanted.
+// Security case 46.
 #[tokio::test]
 async fn a_bearer_without_introspect_is_refused_even_about_its_own_token() {
     let server = TestServer::start().await;
@@ -138,6 +141,7 @@ async fn a_bearer_without_introspect_is_refused_even_about_its_own_token() {
 }
 
 // RFC 6749 §2.3: one way of authenticating per request.
+// Security case 21.
 #[tokio::test]
 async fn two_ways_of_authenticating_are_refused() {
     let server = TestServer::start().await;

@@ -10,6 +10,7 @@ use crate::harness::server::ISSUER;
 use crate::introspect::INACTIVE;
 
 // RFC 7662 §2.2, §4: protocol 139.
+// Security case 45.
 #[tokio::test]
 async fn another_account_sees_nothing_and_its_own_tokens_always() {
     let server = TestServer::start().await;
@@ -25,6 +26,7 @@ async fn another_account_sees_nothing_and_its_own_tokens_always() {
 }
 
 // RFC 7662 §4: protocol 139.
+// Security case 45.
 #[tokio::test]
 async fn introspect_on_an_api_shows_the_tokens_for_that_api() {
     let server = TestServer::start().await;
@@ -80,6 +82,7 @@ async fn stranger(server: &TestServer, name: &str, access: serde_json::Value) ->
 }
 
 // RFC 7662 §4, contract section 2: whole grants, organization by organization.
+// Security case 45.
 #[tokio::test]
 async fn another_organization_sees_nothing_and_half_grants_do_not_add_up() {
     let server = TestServer::start().await;

@@ -50,6 +50,7 @@ fn escaped(text: &str) -> String {
 
 // RFC 6749 §2.3.1, §B; RFC 7617 §2; RFC 9110 §11.1; RFC 3986 §2.3.
 // protocol 30, protocol 35, protocol 36, protocol 39
+// Security case 1.
 #[tokio::test]
 async fn basic_is_understood_in_every_spelling_that_clients_use() {
     let server = TestServer::start().await;
@@ -75,6 +76,7 @@ async fn basic_is_understood_in_every_spelling_that_clients_use() {
 }
 
 // RFC 6749 §2.3.1. protocol 42
+// Security case 1.
 #[tokio::test]
 async fn a_secret_in_the_body_is_as_good_as_one_in_the_header() {
     let server = TestServer::start().await;
@@ -90,6 +92,7 @@ async fn a_secret_in_the_body_is_as_good_as_one_in_the_header() {
 
 // RFC 6749 §5.2: 401 with a challenge; nothing tells whether the id exists.
 // protocol 31, protocol 32, protocol 33, protocol 40, protocol 43
+// Security cases 1, 5 and 13; 14 (no assertion is a method of this server).
 #[tokio::test]
 async fn every_failure_to_authenticate_has_one_answer() {
     // So many failures in a row would be slowed.
@@ -170,6 +173,7 @@ async fn every_failure_to_authenticate_has_one_answer() {
 }
 
 // RFC 6749 §2.3, §5.2: not more than one mechanism. protocol 44
+// Security case 21.
 #[tokio::test]
 async fn two_ways_of_authenticating_at_once_are_refused() {
     let server = TestServer::start().await;
@@ -220,6 +224,7 @@ async fn a_client_may_name_itself_beside_basic() {
 }
 
 // RFC 6749 §5.2, §10.2: whoever may not come in is nobody. protocol 50
+// Security case 3.
 #[tokio::test]
 async fn a_right_secret_of_what_is_disabled_deleted_or_revoked_is_like_a_wrong_one() {
     let server = TestServer::start().await;
@@ -313,6 +318,7 @@ async fn misplace(client: &TestClient) -> Vec<Reply> {
 }
 
 // RFC 6749 §10.3. protocol 53
+// Security case 22.
 #[tokio::test]
 async fn neither_an_answer_nor_the_log_repeats_a_secret() {
     if is_apart() {

@@ -1,6 +1,7 @@
 //! The parameters: each once, empty is omitted, unknown is ignored, and a bound on each.
 
 use insta::assert_snapshot;
+use serde_json::json;
 
 use crate::harness::TestServer;
 
@@ -40,6 +41,7 @@ async fn without_a_grant_type_a_request_is_invalid() {
 }
 
 // RFC 6749 §5.2, §4.4.2, §A.10; RFC 9700 §2.4: no passwords. protocol 18, protocol 26
+// Security case 32; that an empty one is omitted is the contract, section 2, *Parsing*.
 #[tokio::test]
 async fn no_grant_is_offered_but_client_credentials() {
     let server = TestServer::start().await;
@@ -56,12 +58,17 @@ async fn no_grant_is_offered_but_client_credentials() {
         "grant_type=client-credentials",
         "grant_type=client_credentials%0A",
         "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=x",
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&subject_token=x",
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&device_code=x",
         // The grant type is looked at before what belongs to it.
         "grant_type=foo&scope=%22&resource=x&expires_in=x",
     ] {
         let reply = server.admin.post(TOKEN, form).await;
         assert_refused(&reply, 400, "unsupported_grant_type", form);
     }
+    let metadata = server.get("/.well-known/oauth-authorization-server").await;
+    let offered = &metadata.json()["grant_types_supported"];
+    assert_eq!(*offered, json!(["client_credentials"]));
     let reply = server.admin.post(TOKEN, "grant_type=password").await;
     assert_snapshot!(reply.wire(), @r#"
     400 Bad Request
@@ -77,6 +84,7 @@ async fn no_grant_is_offered_but_client_credentials() {
 }
 
 // RFC 6749 §3.2: parameters MUST NOT be included more than once. protocol 19, protocol 20
+// Security case 20.
 #[tokio::test]
 async fn nothing_may_stand_there_twice() {
     let server = TestServer::start().await;
@@ -99,6 +107,7 @@ async fn nothing_may_stand_there_twice() {
 }
 
 // RFC 6749 §3.2, §2.3. protocol 21
+// Security case 20.
 #[tokio::test]
 async fn no_credential_may_stand_there_twice() {
     let server = TestServer::start().await;
@@ -145,6 +154,7 @@ async fn what_is_unknown_or_empty_changes_nothing() {
 }
 
 /// The contract's bounds: 4,000 bytes, but `token` 8 KiB and `authorization_details` 16 KiB.
+// Security case 26.
 #[tokio::test]
 async fn each_value_has_a_bound() {
     let server = TestServer::start().await;

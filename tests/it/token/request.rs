@@ -80,6 +80,7 @@ async fn parameters_in_the_query_do_not_count() {
 }
 
 // RFC 6749 §2.3.1: the parameters MUST NOT be in the request URI.
+// Security case 22.
 #[tokio::test]
 async fn a_secret_in_the_query_is_refused_although_the_body_is_good() {
     let server = TestServer::start().await;
@@ -102,6 +103,7 @@ async fn a_secret_in_the_query_is_refused_although_the_body_is_good() {
 }
 
 // RFC 6749 §4.4.2: application/x-www-form-urlencoded. protocol 4, protocol 5
+// Security case 23.
 #[tokio::test]
 async fn a_body_that_does_not_say_it_is_a_form_is_refused() {
     let server = TestServer::start().await;

@@ -43,6 +43,7 @@ async fn a_token_has_exactly_the_scopes_that_were_asked_for() {
 }
 
 // RFC 6749 §3.3: a documented default. protocol 83, protocol 24
+// Security case 30.
 #[tokio::test]
 async fn without_a_scope_a_token_has_all_that_is_granted() {
     let server = TestServer::start().await;
@@ -59,6 +60,7 @@ async fn without_a_scope_a_token_has_all_that_is_granted() {
 }
 
 // RFC 6749 §3.3, §5.2. protocol 82
+// Security case 29.
 #[tokio::test]
 async fn a_scope_that_is_not_granted_is_refused_by_name() {
     let server = TestServer::start().await;
@@ -101,7 +103,36 @@ async fn a_scope_that_is_not_granted_is_refused_by_name() {
     "#);
 }
 
+// Security case 31: what another organization has is worded like what nobody has.
+#[tokio::test]
+async fn a_scope_of_another_organization_is_one_that_does_not_exist() {
+    let server = TestServer::start().await;
+    let client = client(&server).await;
+    let unknown = client.ask("scope=plan%3Apeek").await;
+    assert_refused(&unknown, 400, "invalid_scope", "before");
+
+    server
+        .create("/organizations", json!({"name": "rival"}))
+        .await;
+    let api = json!({"name": "plan", "audience": "https://plan.example.com",
+        "scopes": [{"name": "plan:peek"}], "resource_types": []});
+    server.create("/organizations/rival/apis", api).await;
+    for scope in ["plan%3Apeek", "plan%3Apeek+read", "read+plan%3Apeek"] {
+        let reply = client.ask(&format!("scope={scope}")).await;
+        assert_eq!(reply.bytes_but_its_own(), unknown.bytes_but_its_own());
+    }
+    let named = client
+        .ask("scope=plan%3Apeek&resource=https://plan.example.com")
+        .await;
+    let nowhere = client
+        .ask("scope=plan%3Apeek&resource=https://nobody.example.com")
+        .await;
+    assert_refused(&named, 400, "invalid_target", "its audience");
+    assert_eq!(named.wire().replace("plan.e", "nobody.e"), nowhere.wire());
+}
+
 // RFC 6749 §3.3, §A.4: 1*( %x21 / %x23-5B / %x5D-7E ), single spaces between. protocol 84
+// Security case 30; that an empty one is omitted is the contract, section 2, *Parsing*.
 #[tokio::test]
 async fn a_scope_outside_the_grammar_is_refused() {
     let server = TestServer::start().await;

@@ -36,6 +36,7 @@ async fn announced(client: &TestClient) -> Option<String> {
 }
 
 // RFC 7591 §3.2.1: client_secret_expires_at. protocol 49
+// Security case 16.
 #[tokio::test]
 async fn a_secret_is_good_until_its_last_second() {
     let server = TestServer::start().await;
@@ -85,6 +86,7 @@ async fn nothing_is_announced_that_is_far_away() {
 }
 
 // RFC 6749 §10.10 and OAuth 2.1 §3.2.1: rotation. protocol 51
+// Security case 19.
 #[tokio::test]
 async fn in_a_rotation_both_secrets_work_until_the_overlap_ends() {
     let server = TestServer::start().await;
@@ -149,6 +151,7 @@ async fn an_overlap_lasts_a_day_or_as_long_as_it_was_said() {
 }
 
 // protocol 51: an early end of the overlap.
+// Security case 19.
 #[tokio::test]
 async fn an_overlap_that_is_ended_early_ends_at_once() {
     let server = TestServer::start().await;

@@ -102,6 +102,7 @@ async fn what_is_no_absolute_uri_is_no_resource() {
 }
 
 // RFC 8707 §2. protocol 87
+// Security case 31.
 #[tokio::test]
 async fn what_is_not_granted_is_worded_like_what_does_not_exist() {
     let server = TestServer::start().await;

@@ -83,6 +83,7 @@ async fn zero_is_no_limit() {
 }
 
 // protocol 52: nobody locks another one out by guessing in their name.
+// Security case 17.
 #[tokio::test]
 async fn a_correct_secret_always_works() {
     let server = server_with_limit("1").await;
@@ -107,6 +108,7 @@ async fn an_unknown_client_is_slowed_like_a_known_one() {
 }
 
 /// However a guess is spelled and wherever it stands, it counts under the same name.
+// Security case 17.
 #[tokio::test]
 async fn all_guesses_at_one_client_count_together() {
     let server = server_with_limit("4").await;
@@ -150,6 +152,7 @@ async fn another_client_or_address_is_not_slowed() {
 }
 
 /// Without a trusted proxy, nobody chooses the address that is counted.
+// Security case 18.
 #[tokio::test]
 async fn a_forwarded_address_is_believed_of_trusted_proxies_only() {
     let server = server_with_limit("1").await;

@@ -239,7 +239,7 @@ async fn a_request_with_two_lengths_is_chunked_and_the_last_of_its_connection() 
     }
 }
 
-// Case 34
+// Security case 34.
 #[tokio::test]
 async fn a_body_that_ends_early_frees_the_connection() {
     let server = server().await;
@@ -293,7 +293,7 @@ async fn http2_is_not_spoken_in_clear_text() {
     assert!(client.is_closed().await);
 }
 
-// Case 18
+// Security case 18.
 #[tokio::test]
 async fn only_a_trusted_proxy_says_who_the_client_is() {
     let claim = "GET /address HTTP/1.1\r\nhost: a\r\nx-forwarded-for: 198.51.100.7\r\n\

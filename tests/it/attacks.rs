@@ -1,0 +1,16 @@
+//! Attacks on the whole server: the cases of our security policy that concern more than one endpoint.
+//! Those of a single one are beside its other tests; a comment says which case a test is
+//! (`// Security case 35.`).
+//!
+//! Every forged token is tried wherever a token is taken: at introspection, asked about and as the
+//! bearer who asks, at revocation, and at the admin API, which checks as much on every request.
+
+mod claims;
+mod client_auth;
+mod ended;
+mod forger;
+mod headers;
+mod requests;
+mod signatures;
+mod sizes;
+mod stage;

@@ -1,0 +1,126 @@
+//! What ends a token ends it for administrators too, from the very next request: nothing about the
+//! bearer of a token is remembered.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::harness::TestClient;
+use crate::harness::TestServer;
+use crate::harness::server::ISSUER;
+
+/// What may end the token of an administrator.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Revocation,
+    ItsTime,
+    DisabledAccount,
+    DeletedAccount,
+    RevokedCredential,
+    DeletedCredential,
+    RotationThatSaysSo,
+    ReducedAccess,
+    LostRole,
+}
+
+impl End {
+    const ALL: [Self; 9] = [
+        Self::Revocation,
+        Self::ItsTime,
+        Self::DisabledAccount,
+        Self::DeletedAccount,
+        Self::RevokedCredential,
+        Self::DeletedCredential,
+        Self::RotationThatSaysSo,
+        Self::ReducedAccess,
+        Self::LostRole,
+    ];
+
+    async fn comes(self, server: &TestServer, holder: &TestClient, token: &str) {
+        let (account, credential) = (holder.account_path(), holder.credential_path());
+        let act = async |path: String, body| {
+            server.act(&path, body).await;
+        };
+        match self {
+            Self::Revocation => assert_eq!(holder.revoke(token).await.status, 200),
+            Self::ItsTime => server.advance(Duration::from_mins(15)),
+            Self::DisabledAccount => act(format!("{account}/disable"), json!({})).await,
+            Self::DeletedAccount => server.delete(&account).await,
+            Self::RevokedCredential => act(format!("{credential}/revoke"), json!({})).await,
+            Self::DeletedCredential => server.delete(&credential).await,
+            Self::RotationThatSaysSo => {
+                let how = json!({"revoke_tokens": true});
+                act(format!("{credential}/rotate"), how).await;
+            }
+            Self::ReducedAccess => {
+                server.put_access(holder, &json!([])).await;
+            }
+            Self::LostRole => {
+                let (path, none) = (format!("{account}/roles"), json!({"roles": []}));
+                let reply = server.admin("PUT", &path, Some(&none)).await;
+                assert_eq!(reply.status, 200, "{}", reply.wire());
+            }
+        }
+    }
+}
+
+/// An administrator by a role and by a grant.
+async fn administrator(server: &TestServer, name: &str) -> TestClient {
+    let reach = json!({"organization": "*", "api": "*"});
+    let grant = json!({"api": "ostler", "scopes": ["introspect"], "resources": reach});
+    let account = json!({"name": name, "access": [grant], "roles": ["owner"],
+        "credential": {"name": "first"}});
+    let path = "/organizations/default/service-accounts";
+    server.client_of(&server.create(path, account).await)
+}
+
+async fn token_of(client: &TestClient) -> String {
+    let reply = client.ask(&format!("resource={ISSUER}")).await;
+    reply.access_token()
+}
+
+/// What the bearer is told at the admin API and at introspection, where a token is taken as well.
+async fn told(server: &TestServer, bearer: &str, form: &str) -> [(u16, Value); 2] {
+    let administration = server.request("GET", "/admin/v1/organizations");
+    let introspection = server.request("POST", "/oauth/introspect").form(form);
+    let administration = administration.bearer(bearer).send().await;
+    let introspection = introspection.bearer(bearer).send().await;
+    [
+        (administration.status, administration.json()["code"].clone()),
+        (introspection.status, introspection.json()["error"].clone()),
+    ]
+}
+
+// Security cases 52, 60, 63, 64 and 66: whatever it is that ends a token, every request asks anew.
+#[tokio::test]
+async fn the_bearer_of_a_token_that_has_ended_is_let_in_nowhere() {
+    let server = TestServer::start().await;
+    for (number, end) in (0..).zip(End::ALL) {
+        let holder = administrator(&server, &format!("admin-{number}")).await;
+        let token = token_of(&holder).await;
+        let form = format!("token={}", token_of(&server.admin).await);
+        let welcome = [(200, Value::Null), (200, Value::Null)];
+        for _ in 0..2 {
+            assert_eq!(
+                told(&server, &token, &form).await,
+                welcome,
+                "before {end:?}"
+            );
+        }
+
+        end.comes(&server, &holder, &token).await;
+
+        let form = format!("token={}", token_of(&server.admin).await);
+        let refused = [(401, json!("unauthorized")), (401, json!("invalid_token"))];
+        assert_eq!(told(&server, &token, &form).await, refused, "after {end:?}");
+        // For a revocation it never counted: clients authenticate there as clients.
+        let revocation = server.request("POST", "/oauth/revoke").bearer(&token);
+        let reply = revocation.form(&form).send().await;
+        assert_eq!(
+            (reply.status, &*reply.error()),
+            (401, "invalid_client"),
+            "{end:?}"
+        );
+    }
+}
