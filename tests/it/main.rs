@@ -17,6 +17,7 @@ mod live_contract;
 mod lost_answers;
 mod management;
 mod metadata;
+mod random_operations;
 mod readme;
 mod redis_faults;
 mod restart;

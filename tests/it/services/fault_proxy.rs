@@ -5,6 +5,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::AsyncRead;
@@ -31,12 +34,19 @@ pub enum Fault {
     /// The request arrives, and the connection is reset in place of the reply: the client cannot
     /// know whether it was done.
     CutReplies,
+    /// The same, once, for one reply on whatever connection, after so many that arrive.
+    CutReply {
+        /// How many replies arrive before.
+        after: u32,
+    },
 }
 
 /// A proxy before one server. It ends, with its connections, with this value.
 pub struct FaultProxy {
     address: SocketAddr,
     fault: watch::Sender<Fault>,
+    /// How many replies have passed since the last change of the fault.
+    replies: Arc<AtomicU32>,
     accepting: JoinHandle<()>,
 }
 
@@ -46,14 +56,17 @@ impl FaultProxy {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (fault, faults) = watch::channel(Fault::Pass);
+        let replies = Arc::<AtomicU32>::default();
+        let passed = Arc::clone(&replies);
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, server, faults.clone()));
+                tokio::spawn(carry(client, server, faults.clone(), Arc::clone(&passed)));
             }
         });
         Self {
             address,
             fault,
+            replies,
             accepting,
         }
     }
@@ -74,6 +87,7 @@ impl FaultProxy {
 
     /// From now on, on every connection.
     pub fn set(&self, fault: Fault) {
+        self.replies.store(0, Ordering::Release);
         self.fault.send_replace(fault);
     }
 }
@@ -90,12 +104,17 @@ enum End {
     Reset,
 }
 
-async fn carry(mut client: TcpStream, server: SocketAddr, faults: watch::Receiver<Fault>) {
+async fn carry(
+    mut client: TcpStream,
+    server: SocketAddr,
+    faults: watch::Receiver<Fault>,
+    replies: Arc<AtomicU32>,
+) {
     let mut cut = faults.clone();
     let end = tokio::select! {
         biased;
         _ = cut.wait_for(|fault| *fault == Fault::Cut) => End::Reset,
-        end = relay(&mut client, server, faults) => end.unwrap_or(End::Closed),
+        end = relay(&mut client, server, faults, &replies) => end.unwrap_or(End::Closed),
     };
     if matches!(end, End::Reset) {
         // With no time to linger, closing the socket sends a reset.
@@ -107,6 +126,7 @@ async fn relay(
     client: &mut TcpStream,
     server: SocketAddr,
     faults: watch::Receiver<Fault>,
+    passed: &AtomicU32,
 ) -> io::Result<End> {
     let mut server = TcpStream::connect(server).await?;
     server.set_nodelay(true)?;
@@ -114,8 +134,10 @@ async fn relay(
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
     let requests = pump(from_client, to_server, faults.clone(), |_| false);
-    let replies = pump(from_server, to_client, faults, |fault| {
-        fault == Fault::CutReplies
+    let replies = pump(from_server, to_client, faults, |fault| match fault {
+        Fault::CutReplies => true,
+        Fault::CutReply { after } => passed.fetch_add(1, Ordering::AcqRel) == after,
+        _ => false,
     });
     tokio::select! {
         end = requests => end,
@@ -232,6 +254,18 @@ mod tests {
         server.write_u8(7).await.unwrap();
         let reply = client.read_u8().await.unwrap_err();
         assert_eq!(reply.kind(), io::ErrorKind::ConnectionReset);
+    }
+
+    #[tokio::test]
+    async fn one_reply_is_cut_after_some_that_arrive() {
+        let (proxy, mut client) = echo().await;
+        proxy.set(Fault::CutReply { after: 2 });
+        for _ in 0..2 {
+            assert_eq!(ask(&mut client).await.unwrap(), 7);
+        }
+        assert!(ask(&mut client).await.is_err());
+        let mut new = TcpStream::connect(proxy.address()).await.unwrap();
+        assert_eq!(ask(&mut new).await.unwrap(), 7);
     }
 
     #[tokio::test]

@@ -1,0 +1,494 @@
+//! What must be so: every account, credential and token, and what each request must be answered.
+//!
+//! Written from the contract (section 2: which API, which resources, what raises a generation), with
+//! nothing of the server's own code.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::access::Access;
+use super::access::Api;
+use super::access::Atom;
+use super::access::Keys;
+use super::access::On;
+use super::access::Role;
+use super::access::atoms;
+use super::access::atoms_of_role;
+use super::operation::Act;
+use super::operation::Ask;
+use super::operation::Caller;
+use super::operation::Rotation;
+
+/// How long a secret lives that nobody said otherwise of.
+const USUAL_LIFETIME_SECS: i64 = 90 * 86_400;
+
+/// One way in which things may be. After a change that was answered by a 503 there are two.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Model {
+    accounts: Vec<Account>,
+    credentials: Vec<Credential>,
+    tokens: Vec<Token>,
+    /// Successful changes: each has one audit event.
+    pub changes: usize,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Account {
+    deleted: bool,
+    disabled: bool,
+    generation: u32,
+    access: Access,
+    role: Role,
+    ends_at: Option<i64>,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Credential {
+    account: usize,
+    deleted: bool,
+    revoked: bool,
+    generation: u32,
+    narrowing: Option<Access>,
+    secrets: Vec<Secret>,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct Secret {
+    /// Whether its answer arrived.
+    known: bool,
+    lifetime_secs: i64,
+    ends_at: Timestamp,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Token {
+    credential: usize,
+    generations: (u32, u32),
+    revoked: bool,
+    expires_at: i64,
+    api: Api,
+}
+
+/// What a request is answered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Answer {
+    /// It was done.
+    Done,
+    /// It was done, and it says whether tokens died of it.
+    Replaced { tokens_revoked: bool },
+    /// Here is a token.
+    Issued(Issued),
+    /// A status, and `error` or `code`.
+    Refused(u16, String),
+    /// The store could not answer.
+    Unavailable,
+}
+
+/// What a new token says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Issued {
+    pub api: Api,
+    pub scopes: BTreeSet<String>,
+    /// `None` where the API has no projects.
+    pub keys: Option<Keys>,
+    pub lifetime_secs: i64,
+}
+
+fn refused(status: u16, code: &str) -> Answer {
+    Answer::Refused(status, code.to_owned())
+}
+
+fn not_found() -> Answer {
+    refused(404, "not_found")
+}
+
+impl Model {
+    /// What `act` must be answered at `now`, and what it changes.
+    pub fn apply(&mut self, act: &Act, now: Timestamp) -> Answer {
+        match act {
+            Act::CreateAccount {
+                access,
+                role,
+                lifetime_secs,
+            } => self.create_account(access, *role, *lifetime_secs, now),
+            Act::CreateCredential {
+                account,
+                narrowing,
+                lifetime_secs,
+            } => self.create_credential(*account, narrowing.clone(), *lifetime_secs, now),
+            Act::Issue(by, ask) => self.issue(*by, ask, now),
+            Act::RevokeToken(by, token) => {
+                let by = by.unwrap_or(self.owner_of(*token));
+                self.revoke_token(by, *token, now)
+            }
+            Act::Disable(account) => self.set_disabled(*account, true),
+            Act::Enable(account) => self.set_disabled(*account, false),
+            Act::DeleteAccount(account) => self.delete_account(*account),
+            Act::PutAccess(account, access) => {
+                self.replace(*account, |account| account.access.clone_from(access))
+            }
+            Act::PutRole(account, role) => self.replace(*account, |account| account.role = *role),
+            Act::Rotate(credential, how) => self.rotate(*credential, *how, now),
+            Act::RevokeCredential(credential) => self.end_credential(*credential, false),
+            Act::DeleteCredential(credential) => self.end_credential(*credential, true),
+        }
+    }
+
+    /// Whether introspection must call a token active.
+    pub fn is_active(&self, token: usize, now: Timestamp) -> bool {
+        let token = &self.tokens[token];
+        let credential = &self.credentials[token.credential];
+        let account = &self.accounts[credential.account];
+        let generations = (account.generation, credential.generation);
+        account.is_alive(now)
+            && credential.is_alive()
+            && token.generations == generations
+            && !token.revoked
+            && now.as_second() < token.expires_at
+    }
+
+    /// Who got a token.
+    pub fn owner_of(&self, token: usize) -> Caller {
+        Caller {
+            credential: self.tokens[token].credential,
+            older_secret: false,
+        }
+    }
+
+    /// Whether a caller must be let in.
+    pub fn lets_in(&self, by: Caller, now: Timestamp) -> bool {
+        self.authenticate(by, now).is_some()
+    }
+
+    /// The API that a token is for.
+    pub fn api_of(&self, token: usize) -> Api {
+        self.tokens[token].api
+    }
+
+    /// All that the account of a token may do now.
+    pub fn access_behind(&self, token: usize) -> BTreeSet<Atom> {
+        let credential = &self.credentials[self.tokens[token].credential];
+        self.accounts[credential.account].access()
+    }
+
+    fn create_account(
+        &mut self,
+        access: &Access,
+        role: Role,
+        lifetime_secs: Option<i64>,
+        now: Timestamp,
+    ) -> Answer {
+        self.accounts.push(Account {
+            deleted: false,
+            disabled: false,
+            generation: 0,
+            access: access.clone(),
+            role,
+            ends_at: lifetime_secs.map(|secs| now.as_second() + secs),
+        });
+        // One event for the account with its credential.
+        self.create_credential(self.accounts.len() - 1, None, None, now)
+    }
+
+    fn create_credential(
+        &mut self,
+        account: usize,
+        narrowing: Option<Access>,
+        lifetime_secs: Option<i64>,
+        now: Timestamp,
+    ) -> Answer {
+        if self.accounts[account].deleted {
+            return not_found();
+        }
+        self.credentials.push(Credential {
+            account,
+            deleted: false,
+            revoked: false,
+            generation: 0,
+            narrowing,
+            secrets: vec![Secret::new(
+                lifetime_secs.unwrap_or(USUAL_LIFETIME_SECS),
+                now,
+            )],
+        });
+        self.done()
+    }
+
+    fn set_disabled(&mut self, account: usize, disabled: bool) -> Answer {
+        let account = &mut self.accounts[account];
+        if account.deleted {
+            return not_found();
+        }
+        if account.disabled == disabled {
+            return Answer::Done;
+        }
+        account.disabled = disabled;
+        account.generation += u32::from(disabled);
+        self.done()
+    }
+
+    fn delete_account(&mut self, account: usize) -> Answer {
+        if std::mem::replace(&mut self.accounts[account].deleted, true) {
+            return not_found();
+        }
+        self.done()
+    }
+
+    /// Every reduction of access raises the generation, and nothing else does.
+    fn replace(&mut self, account: usize, change: impl FnOnce(&mut Account)) -> Answer {
+        let account = &mut self.accounts[account];
+        if account.deleted {
+            return not_found();
+        }
+        let before = account.clone();
+        change(account);
+        let tokens_revoked = !before.access().is_subset(&account.access());
+        account.generation += u32::from(tokens_revoked);
+        self.changes += usize::from(*account != before);
+        Answer::Replaced { tokens_revoked }
+    }
+
+    fn rotate(&mut self, credential: usize, how: Rotation, now: Timestamp) -> Answer {
+        let account = self.credentials[credential].account;
+        let credential = &mut self.credentials[credential];
+        if self.accounts[account].deleted || credential.deleted {
+            return not_found();
+        }
+        if credential.revoked {
+            return refused(409, "wrong_state");
+        }
+        let live = |secret: &&mut Secret| now < secret.ends_at;
+        let mut live: Vec<_> = credential.secrets.iter_mut().filter(live).collect();
+        if live.len() > 1 && !how.end_overlap {
+            return refused(409, "overlap_in_progress");
+        }
+        if let Some(newest) = live.pop() {
+            let overlap_ends = later(now, how.overlap_secs);
+            newest.ends_at = newest.ends_at.min(overlap_ends);
+        }
+        for older in live {
+            older.ends_at = now;
+        }
+        let lifetime_secs = credential.secrets.last().map(|last| last.lifetime_secs);
+        let secret = Secret::new(lifetime_secs.unwrap_or(USUAL_LIFETIME_SECS), now);
+        credential.secrets.push(secret);
+        credential.generation += u32::from(how.revoke_tokens);
+        self.done()
+    }
+
+    fn end_credential(&mut self, credential: usize, delete: bool) -> Answer {
+        let account = self.credentials[credential].account;
+        let credential = &mut self.credentials[credential];
+        if self.accounts[account].deleted || credential.deleted {
+            return not_found();
+        }
+        if delete {
+            credential.deleted = true;
+        } else if std::mem::replace(&mut credential.revoked, true) {
+            return Answer::Done;
+        }
+        self.done()
+    }
+
+    /// The answer to `act` never arrived: nobody knows what only it has said.
+    pub fn lose_answer_to(&mut self, act: &Act) {
+        if let Act::Rotate(credential, _) = act
+            && let Some(secret) = self.credentials[*credential].secrets.last_mut()
+        {
+            secret.known = false;
+        }
+    }
+
+    /// The end of the secret that a caller uses, if it is let in.
+    fn authenticate(&self, by: Caller, now: Timestamp) -> Option<Timestamp> {
+        let credential = &self.credentials[by.credential];
+        let mut known = credential.secrets.iter().filter(|secret| secret.known);
+        let newest = known.next_back()?;
+        let secret = known.next_back().filter(|_| by.older_secret);
+        let ends_at = secret.unwrap_or(newest).ends_at;
+        let account = &self.accounts[credential.account];
+        (now < ends_at && account.is_alive(now) && credential.is_alive()).then_some(ends_at)
+    }
+
+    fn revoke_token(&mut self, by: Caller, token: usize, now: Timestamp) -> Answer {
+        if self.authenticate(by, now).is_none() {
+            return refused(401, "invalid_client");
+        }
+        if !self.is_active(token, now) {
+            return Answer::Done;
+        }
+        let owner = self.credentials[self.tokens[token].credential].account;
+        if self.credentials[by.credential].account != owner {
+            return refused(400, "unauthorized_client");
+        }
+        self.tokens[token].revoked = true;
+        self.done()
+    }
+
+    fn issue(&mut self, by: Caller, ask: &Ask, now: Timestamp) -> Answer {
+        let Some(secret_ends_at) = self.authenticate(by, now) else {
+            return refused(401, "invalid_client");
+        };
+        let client = &self.credentials[by.credential];
+        let account = &self.accounts[client.account];
+        let mut held = account.access();
+        if let Some(narrowing) = &client.narrowing {
+            held = held.intersection(&atoms(narrowing)).copied().collect();
+        }
+        let mut issued = match decide(&held, ask) {
+            Ok(issued) => issued,
+            Err(code) => return refused(400, code),
+        };
+        let ends = [Some(secret_ends_at.as_second()), account.ends_at];
+        let left = ends.iter().flatten().map(|end| end - now.as_second());
+        issued.lifetime_secs = left.fold(issued.lifetime_secs, i64::min);
+        if issued.lifetime_secs < 1 {
+            return refused(401, "invalid_client");
+        }
+        self.tokens.push(Token {
+            credential: by.credential,
+            generations: (account.generation, client.generation),
+            revoked: false,
+            expires_at: now.as_second() + issued.lifetime_secs,
+            api: issued.api,
+        });
+        Answer::Issued(issued)
+    }
+
+    fn done(&mut self) -> Answer {
+        self.changes += 1;
+        Answer::Done
+    }
+}
+
+impl Account {
+    fn is_alive(&self, now: Timestamp) -> bool {
+        let ended = self.ends_at.is_some_and(|end| end <= now.as_second());
+        !self.deleted && !self.disabled && !ended
+    }
+
+    fn access(&self) -> BTreeSet<Atom> {
+        let mut all = atoms(&self.access);
+        all.extend(atoms_of_role(self.role));
+        all
+    }
+}
+
+impl Credential {
+    fn is_alive(&self) -> bool {
+        !self.deleted && !self.revoked
+    }
+}
+
+impl Secret {
+    fn new(lifetime_secs: i64, now: Timestamp) -> Self {
+        Self {
+            known: true,
+            lifetime_secs,
+            ends_at: later(now, lifetime_secs),
+        }
+    }
+}
+
+fn later(now: Timestamp, secs: i64) -> Timestamp {
+    now + jiff::SignedDuration::from_secs(secs)
+}
+
+/// Which API, which scopes, which resources (contract section 2).
+fn decide(held: &BTreeSet<Atom>, ask: &Ask) -> Result<Issued, &'static str> {
+    let opens = |api: Api, scope: &str| {
+        let on = On::Nothing;
+        held.iter()
+            .any(|atom| (atom.api, atom.scope, atom.on) == (api, scope, on))
+    };
+    let api = choose(held, ask, opens)?;
+    let scopes: BTreeSet<&'static str> = match &ask.scopes {
+        Some(scopes) if !scopes.iter().all(|scope| opens(api, scope)) => {
+            return Err("invalid_scope");
+        }
+        Some(scopes) => scopes.clone(),
+        None => held
+            .iter()
+            .filter(|atom| atom.api == api)
+            .map(|atom| atom.scope)
+            .collect(),
+    };
+    let keys = match (api, &ask.keys) {
+        (Api::Deploy, wanted) => Some(keys_of(held, &scopes, wanted.as_ref())?),
+        (_, None) => None,
+        // There are no projects.
+        (_, Some(_)) => return Err("invalid_authorization_details"),
+    };
+    let lifetime_secs = api.lifetime_secs();
+    Ok(Issued {
+        api,
+        scopes: scopes.into_iter().map(str::to_owned).collect(),
+        keys,
+        lifetime_secs: ask
+            .expires_in
+            .map_or(lifetime_secs, |secs| secs.min(lifetime_secs)),
+    })
+}
+
+fn choose(
+    held: &BTreeSet<Atom>,
+    ask: &Ask,
+    opens: impl Fn(Api, &str) -> bool,
+) -> Result<Api, &'static str> {
+    let mut granted: BTreeSet<Api> = held.iter().map(|atom| atom.api).collect();
+    if let Some(api) = ask.api {
+        return granted.take(&api).ok_or("invalid_target");
+    }
+    if granted.len() > 1 {
+        granted.remove(&Api::Ostler);
+    }
+    if let (Some(only), 1) = (granted.first(), granted.len()) {
+        return Ok(*only);
+    }
+    let Some(scopes) = ask.scopes.as_ref().filter(|_| !granted.is_empty()) else {
+        return Err("invalid_target");
+    };
+    granted.retain(|api| scopes.iter().all(|scope| opens(*api, scope)));
+    match (granted.first(), granted.len()) {
+        (None, _) => Err("invalid_scope"),
+        (Some(only), 1) => Ok(*only),
+        _ => Err("invalid_target"),
+    }
+}
+
+/// The projects on which every scope is held, or those of them that are wanted.
+fn keys_of(
+    held: &BTreeSet<Atom>,
+    scopes: &BTreeSet<&'static str>,
+    wanted: Option<&Keys>,
+) -> Result<Keys, &'static str> {
+    if wanted == Some(&Keys::NONE) {
+        return Ok(Keys::NONE);
+    }
+    let places = |scope: &&'static str| -> BTreeSet<On> {
+        let at = |atom: &&Atom| atom.api == Api::Deploy && atom.scope == *scope;
+        let mut places: BTreeSet<_> = held.iter().filter(at).map(|atom| atom.on).collect();
+        places.remove(&On::Nothing);
+        places
+    };
+    let each: Vec<_> = scopes.iter().map(places).collect();
+    let shared = each
+        .iter()
+        .cloned()
+        .reduce(|one, other| &one & &other)
+        .unwrap_or_default();
+    if shared.is_empty() && each.iter().any(|places| !places.is_empty()) {
+        return Err("invalid_scope");
+    }
+    match wanted {
+        None | Some(Keys::All) => Ok(Keys::of(&shared)),
+        Some(listed) => {
+            let held = |on| shared.contains(&on) || shared.contains(&On::AnyOther);
+            match listed.places().into_iter().all(held) {
+                true => Ok(listed.clone()),
+                false => Err("invalid_authorization_details"),
+            }
+        }
+    }
+}

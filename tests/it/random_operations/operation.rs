@@ -1,0 +1,263 @@
+//! What may happen, and in what mix.
+//!
+//! Things are picked by a number, which counts modulo how many there are by then; those that are gone
+//! count too, since much goes wrong with what is gone.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::sample::subsequence;
+
+use super::access::Access;
+use super::access::Api;
+use super::access::Grant;
+use super::access::Keys;
+use super::access::PROJECTS;
+use super::access::Role;
+
+/// One of the things of a kind, by a number.
+pub type Pick = usize;
+
+/// Something that happens.
+#[derive(Clone, Debug)]
+pub enum Operation {
+    /// It happens, and nothing is in the way.
+    Plain(Act),
+    /// It happens, the store fails in the middle of it, and perhaps it is asked for again.
+    Failing {
+        act: Act,
+        /// How many answers of the database arrive before.
+        replies: u32,
+        again: bool,
+    },
+    /// Time passes.
+    Advance(Duration),
+    /// The server is stopped and started.
+    Restart,
+    /// Another key signs from now on.
+    RotateKey,
+    /// Something happens to Redis, where there is one.
+    Redis(Trouble),
+}
+
+/// What happens to Redis.
+#[derive(Clone, Copy, Debug)]
+pub enum Trouble {
+    Forgets,
+    IsGone,
+    IsBack,
+}
+
+/// What somebody does through HTTP. A number is an account, a credential or a token.
+#[derive(Clone, Debug)]
+pub enum Act {
+    CreateAccount {
+        access: Access,
+        role: Role,
+        lifetime_secs: Option<i64>,
+    },
+    CreateCredential {
+        account: Pick,
+        narrowing: Option<Access>,
+        lifetime_secs: Option<i64>,
+    },
+    Issue(Caller, Ask),
+    /// By its own credential, or by another.
+    RevokeToken(Option<Caller>, Pick),
+    Disable(Pick),
+    Enable(Pick),
+    DeleteAccount(Pick),
+    PutAccess(Pick, Access),
+    PutRole(Pick, Role),
+    Rotate(Pick, Rotation),
+    RevokeCredential(Pick),
+    DeleteCredential(Pick),
+}
+
+/// A client, with the newest of its secrets or the one before.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    pub credential: Pick,
+    pub older_secret: bool,
+}
+
+/// What a token is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    pub api: Option<Api>,
+    pub scopes: Option<BTreeSet<&'static str>>,
+    pub keys: Option<Keys>,
+    pub expires_in: Option<i64>,
+}
+
+/// How a credential is rotated.
+#[derive(Clone, Copy, Debug)]
+pub struct Rotation {
+    pub overlap_secs: i64,
+    pub end_overlap: bool,
+    pub revoke_tokens: bool,
+}
+
+impl Act {
+    /// The same, done to something that exists, of so many; `None` where there is nothing.
+    pub fn among(mut self, accounts: usize, credentials: usize, tokens: usize) -> Option<Self> {
+        let (pick, of) = match &mut self {
+            Self::CreateAccount { .. } => return Some(self),
+            Self::CreateCredential { account, .. }
+            | Self::Disable(account)
+            | Self::Enable(account)
+            | Self::DeleteAccount(account)
+            | Self::PutAccess(account, _)
+            | Self::PutRole(account, _) => (account, accounts),
+            Self::Issue(by, _) => (&mut by.credential, credentials),
+            Self::RevokeToken(by, token) => {
+                if let Some(by) = by {
+                    by.credential = by.credential.checked_rem(credentials)?;
+                }
+                (token, tokens)
+            }
+            Self::Rotate(credential, _)
+            | Self::RevokeCredential(credential)
+            | Self::DeleteCredential(credential) => (credential, credentials),
+        };
+        *pick = pick.checked_rem(of)?;
+        Some(self)
+    }
+}
+
+/// Some dozens of operations. Changes of existing things may fail half-way; of something new whose
+/// making failed half-way, nobody would know the secret.
+pub fn operations() -> impl Strategy<Value = Vec<Operation>> {
+    let short = select(vec![1, 59, 300, 899]).prop_map(Duration::from_secs);
+    let long = select(vec![1, 24, 40 * 24]).prop_map(Duration::from_hours);
+    let passing = prop_oneof![12 => short, 1 => long, 2 => Just(Duration::from_millis(500))];
+    let trouble = select(vec![Trouble::Forgets, Trouble::IsGone, Trouble::IsBack]);
+    let failing =
+        (change(), 0..40_u32, any::<bool>()).prop_map(|(act, replies, again)| Operation::Failing {
+            act,
+            replies,
+            again,
+        });
+    let operation = prop_oneof![
+        14 => (caller(), ask()).prop_map(|(by, ask)| Operation::Plain(Act::Issue(by, ask))),
+        8 => change().prop_map(Operation::Plain),
+        3 => making().prop_map(Operation::Plain),
+        4 => failing,
+        3 => passing.prop_map(Operation::Advance),
+        1 => Just(Operation::Restart),
+        1 => Just(Operation::RotateKey),
+        1 => trouble.prop_map(Operation::Redis),
+    ];
+    vec(operation, 15..45)
+}
+
+fn change() -> impl Strategy<Value = Act> {
+    let rotation = (select(vec![0, 60, 3_600, 86_400]), any::<[bool; 2]>());
+    let rotation = rotation.prop_map(|(overlap_secs, [end_overlap, revoke_tokens])| Rotation {
+        overlap_secs,
+        end_overlap,
+        revoke_tokens,
+    });
+    prop_oneof![
+        14 => (option::weighted(0.4, caller()), any::<usize>()).prop_map(|(by, token)| Act::RevokeToken(by, token)),
+        7 => pick().prop_map(Act::Disable),
+        12 => pick().prop_map(Act::Enable),
+        1 => pick().prop_map(Act::DeleteAccount),
+        8 => (pick(), access()).prop_map(|(account, access)| Act::PutAccess(account, access)),
+        4 => (pick(), role()).prop_map(|(account, role)| Act::PutRole(account, role)),
+        8 => (pick(), rotation).prop_map(|(credential, how)| Act::Rotate(credential, how)),
+        1 => pick().prop_map(Act::RevokeCredential),
+        1 => pick().prop_map(Act::DeleteCredential),
+    ]
+}
+
+fn making() -> impl Strategy<Value = Act> {
+    let account = (access(), role(), lifetime_secs());
+    let credential = (pick(), option::of(access()), lifetime_secs());
+    prop_oneof![
+        account.prop_map(|(access, role, lifetime_secs)| Act::CreateAccount {
+            access,
+            role,
+            lifetime_secs
+        }),
+        credential.prop_map(
+            |(account, narrowing, lifetime_secs)| Act::CreateCredential {
+                account,
+                narrowing,
+                lifetime_secs
+            }
+        ),
+    ]
+}
+
+fn caller() -> impl Strategy<Value = Caller> {
+    let older_secret = prop::bool::weighted(0.1);
+    (pick(), older_secret).prop_map(|(credential, older_secret)| Caller {
+        credential,
+        older_secret,
+    })
+}
+
+fn ask() -> impl Strategy<Value = Ask> {
+    let api = option::weighted(
+        0.4,
+        select(vec![Api::Deploy, Api::Deploy, Api::Wiki, Api::Ostler]),
+    );
+    let usual = subsequence(vec!["read", "write"], 1..=2);
+    let all = subsequence(vec!["read", "edit", "accounts:read"], 1..=2);
+    let scopes = option::weighted(0.4, prop_oneof![2 => usual, 1 => all]);
+    let expires_in = option::weighted(0.2, select(vec![1, 60, 100_000]));
+    (api, scopes, option::weighted(0.2, keys()), expires_in).prop_map(
+        |(api, scopes, keys, expires_in)| Ask {
+            api,
+            scopes: scopes.map(BTreeSet::from_iter),
+            keys,
+            expires_in,
+        },
+    )
+}
+
+fn access() -> impl Strategy<Value = Access> {
+    let grants = |count| vec(prop_oneof![3 => deploy(), 1 => wiki()], count);
+    prop_oneof![6 => grants(1..4), 1 => grants(0..1)]
+}
+
+fn deploy() -> impl Strategy<Value = Grant> {
+    let scopes = subsequence(vec!["read", "write"], 1..=2);
+    (scopes, keys()).prop_map(|(scopes, keys)| Grant {
+        api: Api::Deploy,
+        scopes: scopes.into_iter().collect(),
+        keys,
+    })
+}
+
+fn wiki() -> impl Strategy<Value = Grant> {
+    subsequence(vec!["read", "edit"], 1..=2).prop_map(|scopes| Grant {
+        api: Api::Wiki,
+        scopes: scopes.into_iter().collect(),
+        keys: Keys::NONE,
+    })
+}
+
+fn keys() -> impl Strategy<Value = Keys> {
+    let some = subsequence(PROJECTS.to_vec(), 0..=PROJECTS.len());
+    let some = some.prop_map(|keys| Keys::Listed(keys.into_iter().collect()));
+    prop_oneof![4 => some, 1 => Just(Keys::All)]
+}
+
+fn role() -> impl Strategy<Value = Role> {
+    select(vec![Role::None, Role::Auditor, Role::Operator])
+}
+
+fn lifetime_secs() -> impl Strategy<Value = Option<i64>> {
+    option::weighted(0.35, select(vec![90, 3_600]))
+}
+
+fn pick() -> impl Strategy<Value = Pick> {
+    // The first account gets around most.
+    prop_oneof![2 => Just(0_usize), 3 => 0..5_usize]
+}
