@@ -73,6 +73,7 @@ fn run(seed: u64, runtime: &Runtime, stage: &RefCell<Option<Stage>>) -> Result<(
     let config = Config {
         cases: 1,
         failure_persistence: None,
+        max_shrink_iters: u32::MAX,
         max_shrink_time: SHORTENING_MILLIS,
         ..Config::default()
     };

@@ -146,6 +146,7 @@ impl Stage {
     /// From now on the store fails: on PostgreSQL the connection breaks in place of one reply, on
     /// SQLite no audit event can be written.
     pub async fn break_store(&mut self, replies: u32) {
+        self.server().may_fail();
         match &self.backends {
             Some(backends) => backends.to_database.set(Fault::CutReply { after: replies }),
             None => {
