@@ -16,6 +16,8 @@ enum End {
     Revocation,
     ItsTime,
     DisabledAccount,
+    /// Enabling revives nothing.
+    DisabledAndEnabledAccount,
     DeletedAccount,
     RevokedCredential,
     DeletedCredential,
@@ -25,10 +27,11 @@ enum End {
 }
 
 impl End {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Revocation,
         Self::ItsTime,
         Self::DisabledAccount,
+        Self::DisabledAndEnabledAccount,
         Self::DeletedAccount,
         Self::RevokedCredential,
         Self::DeletedCredential,
@@ -46,6 +49,10 @@ impl End {
             Self::Revocation => assert_eq!(holder.revoke(token).await.status, 200),
             Self::ItsTime => server.advance(Duration::from_mins(15)),
             Self::DisabledAccount => act(format!("{account}/disable"), json!({})).await,
+            Self::DisabledAndEnabledAccount => {
+                act(format!("{account}/disable"), json!({})).await;
+                act(format!("{account}/enable"), json!({})).await;
+            }
             Self::DeletedAccount => server.delete(&account).await,
             Self::RevokedCredential => act(format!("{credential}/revoke"), json!({})).await,
             Self::DeletedCredential => server.delete(&credential).await,
@@ -92,7 +99,7 @@ async fn told(server: &TestServer, bearer: &str, form: &str) -> [(u16, Value); 2
     ]
 }
 
-// Security cases 52, 60, 63, 64 and 66: whatever it is that ends a token, every request asks anew.
+// Security cases 52, 60, 63, 64, 65 and 66: whatever it is that ends a token, every request asks anew.
 #[tokio::test]
 async fn the_bearer_of_a_token_that_has_ended_is_let_in_nowhere() {
     let server = TestServer::start().await;
