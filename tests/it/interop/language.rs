@@ -50,9 +50,10 @@ fn crate_of_clients() -> &'static Path {
     BUILT.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop-rust");
         let manifest = interop("rust").join("Cargo.toml");
-        // Cargo itself keeps two builds apart.
+        // Cargo itself keeps two builds apart. The `cargo` of the path, and not the one that built
+        // this: rustup's tells every compiler which toolchain it is, whatever a library asks for.
         must(
-            env!("CARGO"),
+            "cargo",
             [
                 "build".as_ref(),
                 "--quiet".as_ref(),

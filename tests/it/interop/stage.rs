@@ -1,5 +1,6 @@
 //! The ground of a trial: a server, an API, who holds tokens for it, and tokens that only look so.
 
+use std::panic;
 use std::time::Duration;
 
 use base64::Engine;
@@ -49,7 +50,9 @@ impl Servers {
             command.env("ISSUER", issuer).env("AUDIENCE", AUDIENCE);
             Program::start(command)
         });
-        start.await.expect("it starts")
+        start
+            .await
+            .unwrap_or_else(|error| panic::resume_unwind(error.into_panic()))
     }
 
     /// With an API of this audience at both, and an API of another one.
