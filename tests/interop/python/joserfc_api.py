@@ -28,10 +28,10 @@ keys = fetch()
 def decode(token):
     global keys
     try:
-        return jwt.decode(token, keys, algorithms=["ES256"])
+        return jwt.decode(token, keys, algorithms=["ES256", "RS256", "EdDSA"])
     except InvalidKeyIdError:
         keys = fetch()
-        return jwt.decode(token, keys, algorithms=["ES256"])
+        return jwt.decode(token, keys, algorithms=["ES256", "RS256", "EdDSA"])
 
 
 def verify(token):

@@ -38,7 +38,7 @@ class Verifier(TokenVerifier):
     def verify(self, token):
         try:
             key = self.keys.get_signing_key_from_jwt(token)
-            claims = jwt.decode(token, key, algorithms=["ES256"], issuer=ISSUER, audience=RESOURCE)
+            claims = jwt.decode(token, key, algorithms=["ES256", "RS256", "EdDSA"], issuer=ISSUER, audience=RESOURCE)
         except jwt.InvalidTokenError as error:
             self.refusal = error
             return None

@@ -14,7 +14,7 @@ def verify(token):
     claims = jwt.decode(
         token,
         keys.get_signing_key_from_jwt(token),
-        algorithms=["ES256"],
+        algorithms=["ES256", "RS256", "EdDSA"],
         issuer=ISSUER,
         audience=os.environ["AUDIENCE"],
         options={"require": ["exp", "iat", "iss", "aud", "sub"]},

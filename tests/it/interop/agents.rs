@@ -4,6 +4,8 @@
 //! Protected-resource metadata (RFC 9728) leads the agent from a 401 to us; it names the server as
 //! the `resource` (RFC 8707), and its token opens the server.
 
+use ostler::domain::signing_key::Algorithm;
+
 use super::language::Language::JavaScript;
 use super::language::Language::Python;
 use super::trial::Trial;
@@ -20,6 +22,7 @@ async fn the_javascript_sdk_finds_its_way() {
         tampered: "signature verification failed",
     };
     sdk.verifies(&words).await;
+    sdk.takes(&Algorithm::ALL).await;
 }
 
 #[tokio::test]
@@ -33,4 +36,5 @@ async fn the_python_sdk_finds_its_way() {
         tampered: "InvalidSignatureError",
     };
     sdk.verifies(&words).await;
+    sdk.takes(&Algorithm::ALL).await;
 }

@@ -1,5 +1,7 @@
 //! The JavaScript libraries (protocol section 3).
 
+use ostler::domain::signing_key::Algorithm;
+
 use super::language::Language::JavaScript;
 use super::trial::Trial;
 use super::trial::Words;
@@ -24,6 +26,7 @@ async fn oauth4webapi_is_a_client_and_an_api() {
         tampered: "signature verification failed",
     };
     library.verifies(&words).await;
+    library.takes(&Algorithm::ALL).await;
 }
 
 #[tokio::test]
@@ -54,6 +57,7 @@ async fn jose_verifies_our_tokens() {
         tampered: "ERR_JWS_SIGNATURE_VERIFICATION_FAILED",
     };
     library.verifies(&words).await;
+    library.takes(&Algorithm::ALL).await;
 }
 
 #[tokio::test]
@@ -66,4 +70,5 @@ async fn express_oauth2_jwt_bearer_verifies_our_tokens_strictly() {
         tampered: "signature verification failed",
     };
     library.verifies(&words).await;
+    library.takes(&Algorithm::ALL).await;
 }

@@ -1,5 +1,7 @@
 //! The Python libraries (protocol section 3).
 
+use ostler::domain::signing_key::Algorithm;
+
 use super::language::Language::Python;
 use super::trial::Trial;
 use super::trial::Words;
@@ -22,6 +24,8 @@ async fn authlib_is_a_client_and_an_api() {
     library.introspects().await;
     library.revokes().await;
     library.verifies(&JOSERFC).await;
+    // It finds `EdDSA` too wide a name since RFC 9864.
+    library.takes(&[Algorithm::Es256, Algorithm::Rs256]).await;
 }
 
 #[tokio::test]
@@ -49,10 +53,12 @@ async fn pyjwt_verifies_our_tokens() {
         tampered: "InvalidSignatureError",
     };
     library.verifies(&words).await;
+    library.takes(&Algorithm::ALL).await;
 }
 
 #[tokio::test]
 async fn joserfc_verifies_our_tokens() {
     let mut library = Trial::start(Python, "joserfc_api").await;
     library.verifies(&JOSERFC).await;
+    library.takes(&Algorithm::ALL).await;
 }

@@ -1,5 +1,7 @@
 //! The Rust libraries (protocol section 3).
 
+use ostler::domain::signing_key::Algorithm;
+
 use super::language::Language::Rust;
 use super::trial::Trial;
 use super::trial::Words;
@@ -27,6 +29,7 @@ async fn openidconnect_is_a_client_and_an_api() {
         tampered: "Crypto error",
     };
     library.verifies(&words).await;
+    library.takes(&Algorithm::ALL).await;
 }
 
 #[tokio::test]
@@ -39,4 +42,5 @@ async fn jsonwebtoken_verifies_our_tokens() {
         tampered: "InvalidSignature",
     };
     library.verifies(&words).await;
+    library.takes(&Algorithm::ALL).await;
 }

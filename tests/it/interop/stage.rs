@@ -7,6 +7,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ostler::clock::Clock;
 use ostler::clock::SystemClock;
+use ostler::domain::signing_key::Algorithm;
+use ostler::domain::token::TokenTyp;
 use serde_json::json;
 
 use crate::harness::TestClient;
@@ -138,6 +140,16 @@ impl Stage {
         let token = self.token().await;
         assert_eq!(jwt_part(&token, 0)["kid"], key["kid"]);
         token
+    }
+
+    /// A good token in another algorithm than the API's: an API keeps the one it was made with, so
+    /// the server's own keys sign the claims of an issued token once more.
+    pub async fn signed_by(&self, algorithm: Algorithm) -> String {
+        let (server, keys) = (&self.server, &self.server.app.key_ring);
+        let issued = keys.verify(&self.token().await, &server.issuer, server.now());
+        let issued = issued.unwrap();
+        let again = keys.sign(TokenTyp::AtJwt, algorithm, issued.claims());
+        again.await.unwrap().into_string()
     }
 
     /// How often somebody has fetched the keys.

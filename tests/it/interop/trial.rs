@@ -1,5 +1,6 @@
 //! What every library is put through.
 
+use ostler::domain::signing_key::Algorithm;
 use serde_json::Value;
 use serde_json::json;
 
@@ -144,6 +145,15 @@ impl Trial {
         assert_eq!(self.stage.fetches().await, fetched + 1, "it looks again");
         self.accepts(&old).await;
         assert_eq!(self.stage.fetches().await, fetched + 1);
+    }
+
+    /// It takes tokens in these algorithms.
+    // RFC 7518 §3.1, RFC 8037 §3.1.
+    pub async fn takes(&mut self, algorithms: &[Algorithm]) {
+        for algorithm in algorithms {
+            let token = self.stage.signed_by(*algorithm).await;
+            self.accepts(&token).await;
+        }
     }
 
     async fn accepts(&mut self, token: &str) {

@@ -51,8 +51,10 @@ impl Program for Api {
     fn act(&mut self, action: &str, wish: &Wish) -> Outcome {
         assert_eq!(action, "verify");
         let token = wish.text("token");
-        let kid = decode_header(&token)?.kid.ok_or("no kid")?;
-        let key = self.key(&kid)?;
+        let header = decode_header(&token)?;
+        let key = self.key(&header.kid.ok_or("no kid")?)?;
+        // It checks that the key is of that family.
+        self.validation.algorithms = vec![header.alg];
         let decoded = decode::<Value>(&token, &key, &self.validation)?;
         Ok(decoded.claims["sub"].clone())
     }

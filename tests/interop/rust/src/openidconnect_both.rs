@@ -60,7 +60,11 @@ impl Discovered {
         let typ = JsonWebTokenType::new("at+jwt".to_owned()).normalize()?;
         let issuer = self.server.issuer().clone();
         let verifier = CoreIdTokenVerifier::new_public_client(audience, issuer, self.keys.clone())
-            .set_allowed_algs([CoreJwsSigningAlgorithm::EcdsaP256Sha256])
+            .set_allowed_algs([
+                CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+                CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+                CoreJwsSigningAlgorithm::EdDsa,
+            ])
             .set_allowed_jose_types([typ]);
         let no_nonce = |_: Option<&Nonce>| Ok(());
         let claims = token.claims(&verifier, no_nonce)?;
