@@ -6,6 +6,7 @@
 //! refusal. So everything that is claimed is checked here, once for all libraries, in [`trial`].
 
 mod agents;
+mod discovery;
 mod javascript;
 mod language;
 mod program;

@@ -80,7 +80,8 @@ pub struct TestServerBuilder {
 /// What a server's issuer is.
 enum Named {
     As(String),
-    ForItsAddress,
+    /// With this path below it.
+    ForItsAddress(String),
 }
 
 impl TestServerBuilder {
@@ -97,8 +98,13 @@ impl TestServerBuilder {
     }
 
     /// With the issuer under which it can really be reached, for clients that discover it.
-    pub fn reachable(mut self) -> Self {
-        self.issuer = Named::ForItsAddress;
+    pub fn reachable(self) -> Self {
+        self.reachable_below("")
+    }
+
+    /// The same, below a path.
+    pub fn reachable_below(mut self, path: &str) -> Self {
+        self.issuer = Named::ForItsAddress(path.to_owned());
         self
     }
 
@@ -125,7 +131,7 @@ impl TestServerBuilder {
 
         let issuer = match self.issuer {
             Named::As(issuer) => issuer,
-            Named::ForItsAddress => format!("http://{}", main.local_addr().unwrap()),
+            Named::ForItsAddress(path) => format!("http://{}{path}", main.local_addr().unwrap()),
         };
         let mut sources = Sources::new()
             .flag("data.dir", "test", path_text(&dir.path().join("data")))

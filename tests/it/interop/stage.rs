@@ -34,7 +34,12 @@ pub struct Servers {
 impl Servers {
     /// Both, at the time of the libraries.
     pub async fn start() -> Self {
-        let server = TestServer::with().reachable().start().await;
+        Self::start_below("").await
+    }
+
+    /// Both, the first with a path in its issuer.
+    pub async fn start_below(path: &str) -> Self {
+        let server = TestServer::with().reachable_below(path).start().await;
         let twin = TestServer::with().issuer("http://127.0.0.1:1");
         let twin = twin.start().await;
         for each in [&server, &twin] {

@@ -37,7 +37,11 @@ pub struct Trial {
 impl Trial {
     /// A library that is told what to ask tokens for or to protect.
     pub async fn start(language: Language, program: &str) -> Self {
-        let servers = Servers::start().await;
+        Self::with(Servers::start().await, language, program).await
+    }
+
+    /// A library that is told so, on these servers.
+    pub async fn with(servers: Servers, language: Language, program: &str) -> Self {
         let library = servers.run(language, program).await;
         let stage = servers.open(AUDIENCE).await;
         Self { stage, library }
@@ -45,7 +49,11 @@ impl Trial {
 
     /// A library that protects a resource which it chooses itself.
     pub async fn start_with_resource(language: Language, program: &str) -> Self {
-        let servers = Servers::start().await;
+        Self::with_resource(Servers::start().await, language, program).await
+    }
+
+    /// A library that does so, on these servers.
+    pub async fn with_resource(servers: Servers, language: Language, program: &str) -> Self {
         let mut library = servers.run(language, program).await;
         let resource = library.ask(&json!({"do": "resource"})).await.unwrap();
         let stage = servers.open(resource.as_str().unwrap()).await;
