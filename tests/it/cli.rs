@@ -8,7 +8,7 @@ mod identity;
 mod output;
 mod secrets;
 mod server;
-mod shell;
+pub mod shell;
 mod terminal;
 mod tokens;
 

@@ -22,6 +22,22 @@ pub struct TestClient {
 }
 
 impl TestClient {
+    /// Who holds this credential of the server that listens here.
+    pub fn at(address: SocketAddr, id: &str, secret: &str) -> Self {
+        Self {
+            address,
+            account: String::new(),
+            credential: String::new(),
+            id: id.to_owned(),
+            secret: secret.to_owned(),
+        }
+    }
+
+    /// Where its server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The same client with another secret.
     pub fn with_secret(&self, secret: &str) -> Self {
         Self {
@@ -43,13 +59,16 @@ impl TestClient {
         Request::new(self.address, method, target)
     }
 
-    /// Posts a form with HTTP Basic.
-    pub async fn post(&self, path: &str, form: &str) -> Reply {
+    /// A form with HTTP Basic, to be posted.
+    pub fn form(&self, path: &str, form: &str) -> Request {
         self.request("POST", path)
             .basic(&self.id, &self.secret)
             .form(form)
-            .send()
-            .await
+    }
+
+    /// Posts a form with HTTP Basic.
+    pub async fn post(&self, path: &str, form: &str) -> Reply {
+        self.form(path, form).send().await
     }
 
     /// Asks for a token with these further parameters (`scope=read&resource=...`, or nothing).

@@ -35,6 +35,7 @@ impl TestServer {
 
     /// Lets every insert into `table` fail for which `condition` holds (`NEW.x = 'y'`).
     pub async fn refuse_inserts(&self, table: &str, condition: &str) {
+        self.may_fail();
         let statement = if self.is_embedded() {
             format!(
                 "CREATE TRIGGER refuse BEFORE INSERT ON {table} WHEN {condition}

@@ -58,6 +58,15 @@ pub struct TestServer {
     pub(super) watch: Watch,
 }
 
+/// A server that was stopped, and can be started again.
+pub struct StoppedServer {
+    clock: Arc<ManualClock>,
+    address: SocketAddr,
+    management: SocketAddr,
+    admin: TestClient,
+    ground: TestGround,
+}
+
 /// What stays when a server is restarted.
 struct TestGround {
     /// Its data and keys.
@@ -218,6 +227,24 @@ async fn serve(
     }
 }
 
+impl StoppedServer {
+    /// Starts it again on the same data, the same ports and the same time.
+    pub async fn start(self) -> TestServer {
+        let Self {
+            clock,
+            address,
+            management,
+            admin,
+            ground,
+        } = self;
+        let listeners = Listeners::of(rebind(address).await, rebind(management).await);
+        let opened = Ground::open(ground.config(), Arc::clone(&clock) as Arc<dyn Clock>)
+            .await
+            .expect("the store opens again");
+        serve(opened, ground, clock, admin, listeners).await
+    }
+}
+
 impl TestGround {
     fn config(&self) -> Config {
         match ostler::config::check(&self.sources) {
@@ -245,6 +272,11 @@ impl TestServer {
 
     /// Stops it and starts it again on the same data, the same ports and the same time.
     pub async fn restart(self) -> Self {
+        self.stop().await.start().await
+    }
+
+    /// Stops it.
+    pub async fn stop(self) -> StoppedServer {
         let Self {
             clock,
             address,
@@ -260,11 +292,13 @@ impl TestServer {
         shutdown.trigger();
         serving.await.expect("the server stops");
         drop(app);
-        let listeners = Listeners::of(rebind(address).await, rebind(management).await);
-        let opened = Ground::open(ground.config(), Arc::clone(&clock) as Arc<dyn Clock>)
-            .await
-            .expect("the store opens again");
-        serve(opened, ground, clock, admin, listeners).await
+        StoppedServer {
+            clock,
+            address,
+            management,
+            admin,
+            ground,
+        }
     }
 
     /// Moves its clock forward.

@@ -2,6 +2,7 @@
 //! was sent or what came back.
 
 use std::fmt::Write as _;
+use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
+use tokio::io::BufReader;
 use tokio::net::TcpStream;
 
 /// No exchange takes longer; a server that hangs fails the test instead of hanging it.
@@ -73,7 +75,8 @@ impl Request {
         self
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
+    /// The request as it is sent, with `Connection: <connection>`.
+    fn to_bytes(&self, connection: &str) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         let has = |name: &str| {
             self.headers
@@ -92,7 +95,7 @@ impl Request {
         {
             let _ = write!(head, "Content-Length: {}\r\n", body.len());
         }
-        head.push_str("Connection: close\r\n\r\n");
+        let _ = write!(head, "Connection: {connection}\r\n\r\n");
         let mut bytes = head.into_bytes();
         bytes.extend_from_slice(self.body.as_deref().unwrap_or_default());
         bytes
@@ -105,7 +108,7 @@ impl Request {
                 .await
                 .expect("the server accepts");
             // A server may answer and close before it has read a body that it refuses.
-            let _ = stream.write_all(&self.to_bytes()).await;
+            let _ = stream.write_all(&self.to_bytes("close")).await;
             let mut bytes = Vec::new();
             let _ = stream.read_to_end(&mut bytes).await;
             let reply = Reply::parse(&bytes, &self.method);
@@ -120,6 +123,37 @@ impl Request {
                     self.method, self.target
                 )
             })
+    }
+}
+
+/// A connection that is kept for one exchange after the other.
+pub struct Connection(BufReader<TcpStream>);
+
+impl Connection {
+    /// A new connection; an error when nobody listens.
+    pub async fn open(to: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(to).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    /// Sends a request and reads the whole reply; an error when the connection ends before it.
+    pub async fn exchange(&mut self, request: &Request) -> io::Result<Reply> {
+        let exchange = async {
+            self.0.write_all(&request.to_bytes("keep-alive")).await?;
+            let mut bytes = Vec::new();
+            while !bytes.ends_with(b"\r\n\r\n") {
+                bytes.push(self.0.read_u8().await?);
+            }
+            let mut reply = Reply::of_head(&bytes);
+            let length = reply.header("content-length").unwrap_or("0");
+            reply.body = vec![0; length.parse().expect("a length")];
+            self.0.read_exact(&mut reply.body).await?;
+            Ok(reply)
+        };
+        tokio::time::timeout(PATIENCE, exchange)
+            .await
+            .unwrap_or_else(|_| panic!("no reply within {PATIENCE:?}"))
     }
 }
 
@@ -140,21 +174,8 @@ impl Reply {
             .windows(4)
             .position(|window| window == b"\r\n\r\n")
             .unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(bytes)));
-        let head = std::str::from_utf8(&bytes[..end]).expect("the head is text");
-        let mut lines = head.split("\r\n");
-        let status_line = lines.next().expect("a status line");
-        let (_version, status) = status_line.split_once(' ').expect("a status");
-        let (code, reason) = status.split_once(' ').unwrap_or((status, ""));
-        let headers: Vec<_> = lines
-            .map(|line| line.split_once(':').expect("a header"))
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
-            .collect();
-        let reply = Self {
-            status: code.parse().expect("a numeric status"),
-            reason: reason.to_owned(),
-            headers,
-            body: bytes[end + 4..].to_vec(),
-        };
+        let mut reply = Self::of_head(&bytes[..end + 4]);
+        reply.body = bytes[end + 4..].to_vec();
         if let Some(length) = reply.header("content-length")
             && method != "HEAD"
             && reply.status != 304
@@ -174,6 +195,26 @@ impl Reply {
         if is_answered && (is_of_oauth || has_secret) {
             let cached = self.header("cache-control");
             assert_eq!(cached, Some("no-store"), "{target}: {}", self.wire());
+        }
+    }
+
+    /// A reply with this head, whose body is still to come.
+    fn of_head(bytes: &[u8]) -> Self {
+        let head = bytes.strip_suffix(b"\r\n\r\n").expect("a whole head");
+        let head = std::str::from_utf8(head).expect("the head is text");
+        let mut lines = head.split("\r\n");
+        let status_line = lines.next().expect("a status line");
+        let (_version, status) = status_line.split_once(' ').expect("a status");
+        let (code, reason) = status.split_once(' ').unwrap_or((status, ""));
+        let headers: Vec<_> = lines
+            .map(|line| line.split_once(':').expect("a header"))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            .collect();
+        Self {
+            status: code.parse().expect("a numeric status"),
+            reason: reason.to_owned(),
+            headers,
+            body: Vec::new(),
         }
     }
 
