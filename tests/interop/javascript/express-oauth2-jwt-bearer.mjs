@@ -3,11 +3,12 @@
 import { once } from "node:events";
 import express from "express";
 import { auth } from "express-oauth2-jwt-bearer";
-import { serve } from "./line.mjs";
+import { patienceMs, serve } from "./line.mjs";
 
 const { ISSUER: issuerBaseURL, AUDIENCE: audience } = process.env;
 const api = express();
-api.get("/", auth({ issuerBaseURL, audience, strict: true }), (request, response) => {
+const options = { issuerBaseURL, audience, strict: true, timeoutDuration: patienceMs };
+api.get("/", auth(options), (request, response) => {
   response.json(request.auth.payload.sub);
 });
 // Without it, express writes every refusal to the standard error.

@@ -1,9 +1,11 @@
 // jose, as an API uses it.
 import { createRemoteJWKSet, jwtVerify } from "jose";
-import { serve } from "./line.mjs";
+import { patienceMs, serve } from "./line.mjs";
 
 const { ISSUER: issuer, AUDIENCE: audience } = process.env;
-const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`));
+const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`), {
+  timeoutDuration: patienceMs,
+});
 
 await serve({
   async verify({ token }) {

@@ -13,6 +13,9 @@ const later = ({ seconds }) => {
   return true;
 };
 
+// How long a library may wait for an answer: much, since the machine may be busy.
+export const patienceMs = 60_000;
+
 // What an error says, and what each of its causes says.
 function words(error) {
   const own = [error.name, error.code, error.error, error.message];

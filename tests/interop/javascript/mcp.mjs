@@ -11,10 +11,12 @@ import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import express from "express";
 import { createRemoteJWKSet, jwtVerify } from "jose";
-import { serve } from "./line.mjs";
+import { patienceMs, serve } from "./line.mjs";
 
 const issuer = process.env.ISSUER;
-const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`));
+const keys = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`), {
+  timeoutDuration: patienceMs,
+});
 
 const app = express();
 const listener = app.listen(0, "127.0.0.1");

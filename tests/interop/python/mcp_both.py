@@ -93,7 +93,7 @@ class Storage(TokenStorage):
 
 async def ask_whoami(**options):
     """Who the server says that an agent is."""
-    async with httpx2.AsyncClient(**options) as http:
+    async with httpx2.AsyncClient(timeout=60, **options) as http:
         async with Client(streamable_http_client(RESOURCE, http_client=http)) as agent:
             answer = await agent.call_tool("whoami")
             return answer.content[0].text
