@@ -7,14 +7,19 @@
 
 mod claims;
 mod client_auth;
+mod degenerate;
 mod ended;
+mod endpoints;
 mod forger;
 mod headers;
 mod issuance;
 mod killed;
+mod no_texts;
+mod parameters;
 mod process;
 mod requests;
 mod revocation;
+mod secrets;
 mod signatures;
 mod sizes;
 mod stage;

@@ -1,34 +1,24 @@
-//! Guessing at clients and their secrets, at every endpoint that authenticates them.
+//! Guessing at clients, at every endpoint that authenticates them.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use percent_encoding::NON_ALPHANUMERIC;
-use percent_encoding::utf8_percent_encode;
 use serde_json::Value;
 use serde_json::json;
 
 use crate::harness::Reply;
 use crate::harness::TestClient;
 use crate::harness::TestServer;
+use crate::harness::client::jwt_part;
 use crate::harness::log;
 use crate::harness::server::ISSUER;
 
-/// Where clients authenticate.
-const ENDPOINTS: [&str; 3] = ["/oauth/token", "/oauth/introspect", "/oauth/revoke"];
-
-/// A good request to each of them, but for who asks.
-const FORM: &str = "grant_type=client_credentials&token=x";
-
-/// A server that slows nobody: here it is about what a guesser is told.
-async fn server() -> TestServer {
-    let unlimited = TestServer::with().set("limits.failed_auth_per_minute", "0");
-    unlimited.start().await
-}
+use super::endpoints::ENDPOINTS;
+use super::endpoints::FORM;
+use super::secrets::assert_refused;
+use super::secrets::post_in_body;
+use super::secrets::unlimited;
+use super::secrets::with_the_same_beginning;
 
 /// An account with these further members, and a credential with those.
 async fn client(server: &TestServer, name: &str, account: Value, credential: Value) -> TestClient {
@@ -42,31 +32,6 @@ async fn client(server: &TestServer, name: &str, account: Value, credential: Val
     extend(&mut body, account);
     let path = "/organizations/default/service-accounts";
     server.client_of(&server.create(path, body).await)
-}
-
-/// The client's credentials in the body.
-async fn post_in_body(client: &TestClient, path: &str) -> Reply {
-    let secret = utf8_percent_encode(&client.secret, NON_ALPHANUMERIC);
-    let form = format!("{FORM}&client_id={}&client_secret={secret}", client.id);
-    client.request("POST", path).form(&form).send().await
-}
-
-/// These 53 characters and their checksum: a secret of the right form.
-fn with_checksum(before: &str) -> String {
-    let digits = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    let mut rest = crc32fast::hash(before.as_bytes()) as usize;
-    let mut checksum = [0; 6];
-    for digit in checksum.iter_mut().rev() {
-        *digit = digits[rest % 62];
-        rest /= 62;
-    }
-    format!("{before}{}", std::str::from_utf8(&checksum).unwrap())
-}
-
-/// Another secret of the right form, with the first 20 characters of this one.
-fn with_the_same_beginning(secret: &str) -> String {
-    let other = if secret.ends_with('x') { "y" } else { "x" };
-    with_checksum(&format!("{}{}", &secret[..20], other.repeat(33)))
 }
 
 /// Everything that may be wrong with a client, or with what it says.
@@ -130,7 +95,7 @@ async fn nobodies(server: &TestServer) -> Vec<(&'static str, TestClient)> {
 // `benches/`.
 #[tokio::test]
 async fn whatever_is_wrong_with_a_client_is_told_in_the_same_bytes() {
-    let server = server().await;
+    let server = unlimited().await;
     let mut answers = BTreeMap::new();
     let mut reasons = Vec::new();
     for (cause, client) in nobodies(&server).await {
@@ -179,163 +144,10 @@ fn reason_of(reply: &Reply) -> String {
     reasons.next().expect("a reason").to_owned()
 }
 
-// Security case 4: who reads the database does not hold a secret.
-#[tokio::test]
-async fn what_is_stored_of_a_secret_is_not_one() {
-    let server = server().await;
-    let stored = server.rows("SELECT hmac FROM secret").await;
-    let stored = stored.first().expect("the administrator's").clone();
-    let bytes = URL_SAFE_NO_PAD.decode(&stored).expect("base64url");
-    let hex = bytes.iter().fold(String::new(), |mut hex, byte| {
-        write!(hex, "{byte:02x}").unwrap();
-        hex
-    });
-    let own = &server.admin.secret;
-    for secret in [
-        stored.clone(),
-        format!("ostler_cs_{stored}"),
-        format!("ostler_cs_{stored}{}", &own[own.len() - 6..]),
-        with_checksum(&format!("ostler_cs_{stored}")),
-        with_checksum(&format!("ostler_cs_{}", stored.replace(['-', '_'], "0"))),
-        STANDARD.encode(&bytes),
-        hex.to_uppercase(),
-        with_checksum(&format!("ostler_cs_{}", &hex[..43])),
-        hex,
-    ] {
-        let thief = server.admin.with_secret(&secret);
-        for path in ENDPOINTS {
-            assert_refused(&thief.post(path, FORM).await, &secret);
-            assert_refused(&post_in_body(&thief, path).await, &secret);
-        }
-    }
-    // The bytes as they are, and each escaped.
-    let raw: String = bytes.iter().map(|byte| char::from(*byte)).collect();
-    let escaped = bytes.iter().fold(String::new(), |mut all, byte| {
-        write!(all, "%{byte:02X}").unwrap();
-        all
-    });
-    for secret in [raw, escaped] {
-        assert_refused(&server.admin.with_secret(&secret).ask("").await, &secret);
-    }
-}
-
-#[track_caller]
-fn assert_refused(reply: &Reply, case: &str) {
-    let wire = reply.wire();
-    assert_eq!(
-        (reply.status, &*reply.error()),
-        (401, "invalid_client"),
-        "{case}: {wire}"
-    );
-    assert_eq!(
-        reply.header("www-authenticate"),
-        Some("Basic realm=\"ostler\""),
-        "{case}"
-    );
-}
-
-// Security case 5; RFC 6749 §2.3.1, RFC 7617 §2: only the whole secret is the secret.
-#[tokio::test]
-async fn a_secret_and_something_more_is_no_secret() {
-    let server = server().await;
-    let (admin, own) = (&server.admin, server.admin.secret.clone());
-    let longest = "x".repeat(4_000 - own.len());
-    for secret in [
-        String::new(),
-        format!("{own}0"),
-        format!("{own}{}", &own[own.len() - 6..]),
-        format!("0{own}"),
-        format!("{own}{own}"),
-        // As long as bcrypt looks at (72 bytes), and more.
-        format!("{own}{}", "x".repeat(72 - own.len())),
-        format!("{own}{}junk", "x".repeat(72 - own.len())),
-        format!("{own}{longest}"),
-        format!("{own} "),
-        format!(" {own}"),
-        format!("{own}\t"),
-        format!("{own}\n"),
-        format!("{own}:"),
-        format!(":{own}"),
-        format!("{own}:{own}"),
-        format!("{own}é"),
-        format!("{own}\u{200B}"),
-        own.replace("ostler_cs_", "ostler_at_"),
-        own.replace("ostler_cs_", "OSTLER_CS_"),
-        own.replace("ostler_cs_", "ｏstler_cs_"),
-        own.replace('_', "-"),
-    ] {
-        let guesser = admin.with_secret(&secret);
-        for path in ENDPOINTS {
-            assert_refused(&guesser.post(path, FORM).await, &secret);
-            assert_refused(&post_in_body(&guesser, path).await, &secret);
-        }
-    }
-    // What is not one secret after it was decoded once: `+`, `%`, escapes of escapes.
-    let twice = own.replace('_', "%255F");
-    for secret in [
-        format!("{own}+"),
-        format!("+{own}"),
-        format!("{own}%"),
-        format!("{own}%4"),
-        format!("{own}%zz"),
-        format!("{own}%00"),
-        format!("%00{own}"),
-        format!("{own}%FF"),
-        format!("{own}%20"),
-        twice,
-        "x".repeat(10_000),
-        format!("{own}{}", "x".repeat(10_000)),
-    ] {
-        assert_refused(
-            &admin.with_secret(&secret).post(ENDPOINTS[0], FORM).await,
-            &secret,
-        );
-    }
-    // 10 kB in the body are longer than any value may be (contract section 2, *Parsing*).
-    let long = post_in_body(&admin.with_secret(&"x".repeat(10_000)), ENDPOINTS[0]).await;
-    assert_eq!((long.status, &*long.error()), (400, "invalid_request"));
-    // And the secret itself, once encoded and split at the first colon only.
-    for secret in [
-        own.clone(),
-        own.replace('_', "%5F"),
-        own.replace('o', "%6f"),
-    ] {
-        assert_eq!(
-            admin.with_secret(&secret).ask("").await.status,
-            200,
-            "{secret}"
-        );
-    }
-    assert_eq!(post_in_body(admin, ENDPOINTS[0]).await.status, 200);
-}
-
-// Security case 6: nor is a part of it.
-#[tokio::test]
-async fn a_secret_without_its_end_is_none_however_much_is_left() {
-    let server = server().await;
-    let own = &server.admin.secret;
-    for length in 0..own.len() {
-        let cut = &own[..length];
-        assert_refused(&server.admin.with_secret(cut).ask("").await, cut);
-        assert_refused(
-            &post_in_body(&server.admin.with_secret(cut), ENDPOINTS[0]).await,
-            cut,
-        );
-        // With the checksum that it would have.
-        let (cut, checked) = (
-            &own[..length.min(53)],
-            with_checksum(&own[..length.min(53)]),
-        );
-        if checked != *own {
-            assert_refused(&server.admin.with_secret(&checked).ask("").await, cut);
-        }
-    }
-}
-
 // Security case 13; RFC 6749 §3.2.1: who is named twice has to be one.
 #[tokio::test]
 async fn a_client_that_names_another_beside_itself_is_nobody() {
-    let server = server().await;
+    let server = unlimited().await;
     let admin = &server.admin;
     let other = client(&server, "other-bot", json!({}), json!({})).await;
     let spaced = format!("+{}", admin.id);
@@ -451,7 +263,7 @@ async fn headers_of_a_proxy_that_nobody_trusts_say_nothing() {
         .send()
         .await;
     let token = reply.access_token();
-    assert_eq!(crate::harness::client::jwt_part(&token, 1)["iss"], ISSUER);
+    assert_eq!(jwt_part(&token, 1)["iss"], ISSUER);
     let form = format!("token={token}");
     let revoked = claiming(&server.admin, ENDPOINTS[2], 9)
         .form(&form)
