@@ -101,6 +101,25 @@ impl Request {
         bytes
     }
 
+    /// How many bytes it has.
+    pub fn len(&self) -> usize {
+        self.to_bytes("close").len()
+    }
+
+    /// Sends this many bytes of it, and perhaps the end of the stream or a reset; whatever is
+    /// answered until `then` is over, nobody reads it.
+    pub async fn hang_up(self, bytes: usize, with: HangUp, then: impl Future<Output = ()>) {
+        let mut stream = TcpStream::connect(self.to)
+            .await
+            .expect("the server accepts");
+        let _ = stream.write_all(&self.to_bytes("close")[..bytes]).await;
+        then.await;
+        if with == HangUp::Reset {
+            // With no time to linger, closing the socket sends a reset.
+            let _ = stream.set_zero_linger();
+        }
+    }
+
     /// Sends it on a connection of its own and reads the whole reply.
     pub async fn send(self) -> Reply {
         let exchange = async {
@@ -155,6 +174,15 @@ impl Connection {
             .await
             .unwrap_or_else(|_| panic!("no reply within {PATIENCE:?}"))
     }
+}
+
+/// How a client leaves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum HangUp {
+    /// It closes the connection.
+    Close,
+    /// It, or something on the way, resets the connection.
+    Reset,
 }
 
 /// What came back.
