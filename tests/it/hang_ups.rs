@@ -43,8 +43,8 @@ const AT_ONCE: usize = 40;
 /// How late what the database and Redis say arrives.
 const DELAY: Duration = Duration::from_millis(2);
 
-/// How long at most a client stays after its last byte.
-const LONGEST_STAY_MICROS: usize = 15_000;
+/// How long at most a client stays after its last byte: a change takes dozens of delays.
+const LONGEST_STAY_MICROS: usize = 120_000;
 
 /// Numbers that look random, and are the same for the same seed (splitmix64).
 struct Seeded(u64);
@@ -55,6 +55,12 @@ impl Seeded {
         let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         usize::try_from((mixed ^ (mixed >> 31)) % limit as u64).unwrap()
+    }
+
+    /// A while that is short more often than long.
+    fn short(&mut self, longest_micros: usize) -> Duration {
+        let limit = self.below(longest_micros) + 1;
+        Duration::from_micros(self.below(limit) as u64)
     }
 }
 
@@ -240,7 +246,7 @@ async fn clients_that_hang_up_leave_nothing_half_done_and_no_answer_to_others() 
             &mut cut_short
         };
         sent.push(number);
-        let stay = Duration::from_micros(random.below(LONGEST_STAY_MICROS) as u64);
+        let stay = random.short(LONGEST_STAY_MICROS);
         let with = [HangUp::Close, HangUp::Reset][random.below(2)];
         if leaving.len() >= AT_ONCE {
             leaving.join_next().await.unwrap().unwrap();

@@ -15,6 +15,7 @@
 //! one sequence of that seed; `OSTLER_TEST_SEQUENCES=<n>` as many of them, or of those from 0 on.
 
 mod access;
+mod decide;
 mod model;
 mod operation;
 mod perform;
@@ -95,7 +96,6 @@ fn run(seed: u64, runtime: &Runtime, stage: &RefCell<Option<Stage>>) -> Result<(
         })
     });
     outcome.map_err(|error| match error {
-        TestError::Fail(why, _) => why.to_string(),
-        TestError::Abort(why) => why.to_string(),
+        TestError::Fail(why, _) | TestError::Abort(why) => why.to_string(),
     })
 }

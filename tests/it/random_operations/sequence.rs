@@ -273,10 +273,10 @@ impl<'s> Sequence<'s> {
         let request = self.stage.server().request("GET", path);
         let reply = request.bearer(token).send().await;
         let right = if active { 200 } else { 401 };
-        match reply.status == right {
-            true => Ok(()),
-            false => Err(format!("token {number} at the admin API: {}", reply.wire())),
+        if reply.status == right {
+            return Ok(());
         }
+        Err(format!("token {number} at the admin API: {}", reply.wire()))
     }
 
     /// Strikes out worlds; one has to be left.
@@ -287,10 +287,10 @@ impl<'s> Sequence<'s> {
     ) -> Result<(), Wrong> {
         self.worlds.retain(is_so);
         self.worlds.dedup();
-        match self.worlds.is_empty() {
-            true => Err(otherwise()),
-            false => Ok(()),
+        if self.worlds.is_empty() {
+            return Err(otherwise());
         }
+        Ok(())
     }
 }
 

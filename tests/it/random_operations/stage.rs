@@ -147,14 +147,12 @@ impl Stage {
     /// SQLite no audit event can be written.
     pub async fn break_store(&mut self, replies: u32) {
         self.server().may_fail();
-        match &self.backends {
-            Some(backends) => backends.to_database.set(Fault::CutReply { after: replies }),
-            None => {
-                let statement = "CREATE TRIGGER no_audit BEFORE INSERT ON audit_event
-                     BEGIN SELECT RAISE(ABORT, 'no'); END";
-                self.alter(statement).await;
-            }
+        if let Some(backends) = &self.backends {
+            return backends.to_database.set(Fault::CutReply { after: replies });
         }
+        let statement = "CREATE TRIGGER no_audit BEFORE INSERT ON audit_event
+             BEGIN SELECT RAISE(ABORT, 'no'); END";
+        self.alter(statement).await;
     }
 
     /// The store works again, and the server knows.
