@@ -10,6 +10,7 @@ mod client_auth;
 mod degenerate;
 mod ended;
 mod endpoints;
+mod floods;
 mod forger;
 mod headers;
 mod issuance;

@@ -235,6 +235,7 @@ async fn check(server: &TestServer, tokens: &(Vec<String>, String)) {
     assert!(server.admin.sees_active(&tokens.1).await);
 }
 
+// Security cases 71 and 123.
 // RFC 7009 §2.1: protocol 173: Redis may only say *dead*; without it the database answers.
 #[tokio::test]
 async fn without_redis_every_answer_is_still_right() {

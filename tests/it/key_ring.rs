@@ -40,7 +40,7 @@ fn directory() -> (TempDir, KeysDir) {
     (root, dir)
 }
 
-fn claims() -> Claims {
+pub fn claims() -> Claims {
     Claims {
         issuer: ISSUER.into(),
         account: AccountId::generate(1, random::id_bits()),

@@ -27,6 +27,7 @@ async fn the_same_keys_sign_and_tokens_from_before_are_active() {
     assert!(verifier.accepts(&old) && verifier.accepts(&new));
 }
 
+// Security case 71.
 // RFC 7009 §2.1: protocol 191.
 #[tokio::test]
 async fn a_revocation_survives() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use insta::assert_snapshot;
+use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::harness::TestServer;
@@ -35,6 +36,7 @@ async fn a_revoked_token_is_inactive_and_can_be_revoked_again() {
     assert!(ci.sees_active(&new).await);
 }
 
+// Security case 69.
 // RFC 7009 §2.2: protocol 152: there is nothing to take back, and that is a success.
 #[tokio::test]
 async fn what_is_no_active_token_is_revoked_in_the_same_words() {
@@ -75,7 +77,7 @@ async fn a_hint_is_only_a_hint() {
 }
 
 // RFC 7009 §2.2.1: protocol 153.
-// Security case 46.
+// Security cases 46 and 67.
 #[tokio::test]
 async fn who_does_not_authenticate_revokes_nothing() {
     let server = TestServer::start().await;
@@ -108,6 +110,7 @@ async fn who_does_not_authenticate_revokes_nothing() {
     assert!(ci.sees_active(&token).await);
 }
 
+// Security case 69; what the audit trail says of it is in `admin::refused_calls`.
 // RFC 7009 §2.1: protocol 154.
 #[tokio::test]
 async fn a_live_token_of_another_account_is_refused_and_stays_active() {
@@ -131,7 +134,15 @@ async fn a_live_token_of_another_account_is_refused_and_stays_active() {
     assert!(ci.sees_active(&token).await);
     // Whoever may introspect may still not revoke here: administrators use the admin API.
     assert_eq!(server.admin.revoke(&token).await.wire(), reply.wire());
+    // Nor does an owner of another organization.
+    let organization = json!({"name": "other"});
+    server.create("/organizations", organization).await;
+    let body = json!({"name": "foreign-owner", "roles": ["owner"], "credential": {"name": "x"}});
+    let path = "/organizations/other/service-accounts";
+    let foreign = server.client_of(&server.create(path, body).await);
+    assert_eq!(foreign.revoke(&token).await.wire(), reply.wire());
     assert!(ci.sees_active(&token).await);
+    assert!(server.audited("token.revoke").await.is_empty(), "no effect");
 
     // RFC 7009 §2.2: once it is dead it is nobody's.
     server.advance(Duration::from_mins(1));
@@ -215,6 +226,7 @@ async fn only_post_is_answered() {
     }
 }
 
+// Security case 68.
 // RFC 7009 §2.1: however many ask at once, it happens once.
 #[tokio::test]
 async fn fifty_revocations_at_once_all_succeed_and_are_one_event() {

@@ -462,9 +462,21 @@ async fn a_deleted_account_is_gone_and_its_name_later_is_another_identity() {
     let after = admin.get(&path).await.json();
     assert_ne!(before["id"], after["id"]);
     assert_ne!(before["email"], after["email"]);
+    // Nor does another organization inherit anything with the name.
+    admin.post("/organizations", json!({"name": "other"})).await;
+    let elsewhere = "/organizations/other/service-accounts";
+    let heir = admin.post(elsewhere, json!({"name": "nightly"})).await;
+    assert_eq!(heir.status, 201);
+    assert_ne!(heir.json()["id"], before["id"]);
+    assert_eq!(heir.json()["access"], json!([]));
+
     assert!(again.sees_active(&again.token("").await).await);
     assert!(!server.admin.sees_active(&token).await);
     assert_eq!(client.ask("").await.status, 401);
+    // The trail goes on naming the one that is gone.
+    let id = before["id"].as_str().unwrap();
+    let deleted = format!("service_account administrator -> service_account {id} success");
+    assert_eq!(server.audited("service_account.delete").await, [deleted]);
 }
 
 #[tokio::test]

@@ -242,6 +242,8 @@ async fn a_token_that_is_not_good_here_is_refused_on_every_route() {
     let everything = json!([ostler(&SCOPES, &json!("*"))]);
     let fired = Administrator::with(&server, "fired-admin", everything.clone()).await;
     let revoked = Administrator::with(&server, "revoked-token", everything).await;
+    let taken_back = Administrator::first(&server).await;
+    assert_eq!(server.admin.revoke(taken_back.token()).await.status, 200);
     admin.act(&format!("{ACCOUNTS}/fired-admin/disable")).await;
     let first = admin
         .get(&format!("{ACCOUNTS}/revoked-token/credentials/first"))
@@ -261,9 +263,25 @@ async fn a_token_that_is_not_good_here_is_refused_on_every_route() {
         ("another audience", client.token("").await),
         ("a disabled account", fired.token().to_owned()),
         ("a deleted credential", revoked.token().to_owned()),
+        ("a revoked token", taken_back.token().to_owned()),
         ("a client secret", server.admin.secret.clone()),
     ];
+    let live = client.token("").await;
     for (why, token) in tokens {
+        // The OAuth endpoints, where revocation takes no bearer at all. (The management listener
+        // asks nobody who they are.)
+        for (path, error) in [
+            ("/oauth/introspect", "invalid_token"),
+            ("/oauth/revoke", "invalid_client"),
+        ] {
+            let request = server.request("POST", path).bearer(&token);
+            let reply = request.form(&format!("token={live}")).send().await;
+            assert_eq!(
+                (reply.status, reply.error().as_str()),
+                (401, error),
+                "{why}: {path}"
+            );
+        }
         let holder = admin.with_token(&token);
         for (method, route, _) in ROUTES {
             let reply = holder.send(method, &path(route, "default"), "{").await;
@@ -278,6 +296,7 @@ async fn a_token_that_is_not_good_here_is_refused_on_every_route() {
             );
         }
     }
+    assert!(client.sees_active(&live).await);
     server.advance(Duration::from_mins(15));
     let expired = admin.get(ACCOUNTS).await;
     assert_snapshot!(shown(&expired), @r#"

@@ -19,7 +19,7 @@ fn silent(reply: &Reply) {
     assert!(!reply.wire().contains(CANARY), "{}", reply.wire());
 }
 
-// Security cases 23 and 147: error text never shows a value.
+// Security cases 23, 113 and 147: error text never shows a value.
 #[tokio::test]
 async fn a_body_is_json_or_it_is_refused_without_being_shown() {
     let server = TestServer::start().await;

@@ -148,6 +148,7 @@ async fn the_policy_of_an_organization_is_a_limit() {
     }
 }
 
+// Security case 75.
 // RFC 6749 §5.1: never beyond the end of the secret that was used. protocol 49
 #[tokio::test]
 async fn no_token_outlives_the_secret_that_got_it() {
@@ -178,6 +179,7 @@ async fn no_token_of_an_old_secret_outlives_the_overlap() {
     assert_eq!(lifetime(&old, "").await, 1);
 }
 
+// Security case 75.
 #[tokio::test]
 async fn no_token_outlives_its_account() {
     let server = TestServer::start().await;

@@ -196,6 +196,22 @@ async fn pipelined_requests_are_answered_in_order() {
     }
 }
 
+// Case 112: what cannot be read is the last that is answered.
+#[tokio::test]
+async fn a_malformed_request_in_a_pipeline_is_its_end() {
+    let server = server().await;
+    let good = "GET /hello HTTP/1.1\r\nhost: a\r\n\r\n";
+    let bad = "GET /hello HTTP/1.1\r\nhost : a\r\n\r\n";
+    let sent = good.repeat(50) + bad + &good.repeat(50);
+    let answers = server.exchange(sent).await;
+    let statuses: Vec<_> = answers
+        .match_indices("HTTP/1.1 ")
+        .map(|(at, version)| &answers[at + version.len()..][..3])
+        .collect();
+    let expected = [vec!["200"; 50], vec!["400"]].concat();
+    assert_eq!(statuses, expected);
+}
+
 // RFC 9110 §10.1.1
 #[tokio::test]
 async fn a_client_that_asks_first_is_told_to_continue() {

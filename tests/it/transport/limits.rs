@@ -4,17 +4,22 @@ use std::fs::File;
 use std::time::Duration;
 
 use ostler::http::limits::Limits;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use super::harness::Client;
 use super::harness::SHORT;
 use super::harness::Server;
+use super::harness::get;
 use super::harness::header;
 use super::harness::is_apart;
 use super::harness::json;
 use super::harness::run_apart;
 use super::harness::status;
+use super::harness::within;
 
 // Case 109: slowloris
 #[tokio::test]
@@ -27,6 +32,39 @@ async fn a_head_that_does_not_end_is_closed() {
     let mut client = server.connect().await;
     client.send("GET /hello HTTP/1.1\r\nhost: a\r\nx: ").await;
     assert!(client.is_closed().await);
+}
+
+// Case 109: as many as an attacker has addresses for, each with a byte now and then.
+#[tokio::test]
+async fn many_heads_that_never_end_keep_nobody_else_waiting() {
+    let server = Server::start(Limits {
+        header_read: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let mut slow = JoinSet::new();
+    for _ in 0..200 {
+        let mut client = server.connect().await;
+        slow.spawn(async move {
+            let mut ticks = tokio::time::interval(SHORT / 12);
+            let mut head = b"GET /hello HTTP/1.1\r\nhost: a\r\n"
+                .iter()
+                .chain(b"x: y\r\n".iter().cycle());
+            loop {
+                tokio::select! {
+                    closed = client.is_closed() => return closed,
+                    _ = ticks.tick() => client.try_send([*head.next().unwrap()]).await,
+                }
+            }
+        });
+    }
+    for _ in 0..20 {
+        assert_eq!(status(&server.exchange(get("/hello")).await), 200);
+    }
+    assert!(slow.join_all().await.into_iter().all(|closed| closed));
+    server
+        .until(|numbers| numbers.contains("ostler_connections 0\n"))
+        .await;
 }
 
 #[tokio::test]
@@ -59,6 +97,34 @@ async fn a_body_that_does_not_arrive_is_a_408() {
         assert_eq!(header(&response, "connection"), Some("close"));
         assert!(header(&response, "x-request-id").is_some());
     }
+}
+
+// Case 110: the whole body has a deadline, not each of its bytes.
+#[tokio::test]
+async fn a_body_that_dribbles_is_a_408() {
+    let server = Server::start(Limits {
+        body_read: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let mut client = server.connect().await;
+    client
+        .send("POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 60000\r\n\r\n")
+        .await;
+    let (mut reader, mut writer) = client.0.split();
+    let dribble = async {
+        let mut ticks = tokio::time::interval(SHORT / 12);
+        while writer.write_all(b"x").await.is_ok() {
+            ticks.tick().await;
+        }
+    };
+    let mut answer = Vec::new();
+    let answered = within(reader.read_to_end(&mut answer));
+    tokio::select! {
+        read = answered => drop(read),
+        () = dribble => panic!("the connection was cut without an answer"),
+    }
+    assert_eq!(status(&String::from_utf8(answer).unwrap()), 408);
 }
 
 #[tokio::test]
@@ -108,6 +174,8 @@ async fn a_body_that_says_it_is_too_large_is_a_413_before_it_is_read() {
         assert_eq!(status(&response), 413, "{path}");
         assert_eq!(header(&response, "content-type"), Some(kind));
         assert_eq!(header(&response, "connection"), Some("close"));
+        let huge = server.exchange(head(5 << 30) + "\r\n").await;
+        assert_eq!(status(&huge), 413, "{path}");
 
         let mut client = server.connect().await;
         client.send(head(most) + "\r\n").await;
@@ -153,6 +221,18 @@ async fn an_endless_chunked_body_is_a_413() {
         client.try_send(&chunk).await;
     }
     assert_eq!(status(&client.rest().await), 413);
+
+    // One chunk that says it is 64 GiB, and one whose extensions never end.
+    for chunk in ["fffffffff\r\n".to_owned(), format!("1;{}", "x".repeat(64))] {
+        let mut client = server.connect().await;
+        client
+            .send("POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")
+            .await;
+        client.try_send(chunk).await;
+        client.try_send("x".repeat(65 * 1024)).await;
+        let refusal = status(&client.rest().await);
+        assert!([400, 413].contains(&refusal), "{refusal}");
+    }
 }
 
 #[tokio::test]
@@ -246,6 +326,32 @@ async fn a_reader_that_does_not_read_is_closed() {
     server
         .until(|numbers| numbers.contains("ostler_connections 0\n"))
         .await;
+}
+
+// Case 111: a byte now and then is no reading either.
+#[tokio::test]
+async fn a_reader_of_single_bytes_is_closed() {
+    let server = Server::start(Limits {
+        write_stall: SHORT,
+        ..Limits::default()
+    })
+    .await;
+    let mut client = server.connect().await;
+    client.send("GET /large HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let reading = async {
+        let mut ticks = tokio::time::interval(SHORT / 12);
+        while client.0.read_u8().await.is_ok() {
+            ticks.tick().await;
+        }
+    };
+    let begun = "seconds_count{route=\"other\"} 1\n";
+    let closed = server
+        .until(|numbers| numbers.contains(begun) && numbers.contains("ostler_connections 0\n"));
+    // What is in the kernel's buffers is read for hours.
+    tokio::select! {
+        () = reading => {}
+        () = closed => {}
+    }
 }
 
 // Case 119

@@ -33,6 +33,7 @@ use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt;
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -92,14 +93,7 @@ impl Files {
     ) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         roots.add(self.root.clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(versions)
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
-        config
+        config_with(roots, versions, alpn)
     }
 
     /// A well-behaved client that speaks HTTP/2.
@@ -108,6 +102,21 @@ impl Files {
         let builder = reqwest::Client::builder().tls_backend_preconfigured(config);
         builder.no_proxy().build().unwrap()
     }
+}
+
+fn config_with(
+    roots: RootCertStore,
+    versions: &[&'static SupportedProtocolVersion],
+    alpn: &[&str],
+) -> ClientConfig {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+    config
 }
 
 /// Shakes hands without a server name: 127.0.0.1 is an address, and those are not sent.
@@ -130,6 +139,7 @@ where
     text
 }
 
+// Case 118: by clients that send no server name.
 #[tokio::test]
 async fn tls_1_2_and_1_3_are_spoken_and_answers_insist_on_https() {
     let files = Files::new();
@@ -284,6 +294,34 @@ async fn a_renewed_certificate_is_served_after_a_reload_and_a_bad_one_changes_no
     assert_eq!(presented(&files).await.unwrap(), files.root);
 }
 
+// Case 118: while others connect.
+#[tokio::test]
+async fn certificates_are_renewed_under_load() {
+    let mut files = Files::new();
+    let server = files.server(Limits::default()).await;
+    let address = server.address;
+    let mut roots = RootCertStore::empty();
+    roots.add(files.root.clone()).unwrap();
+    files.renew(2098);
+    roots.add(files.root.clone()).unwrap();
+    let config = config_with(roots, rustls::DEFAULT_VERSIONS, &[]);
+
+    let mut clients = JoinSet::new();
+    for _ in 0..30 {
+        let config = config.clone();
+        clients.spawn(async move {
+            let stream = TcpStream::connect(address).await.unwrap();
+            let stream = connect(config, stream).await.unwrap();
+            status(&hello(stream).await)
+        });
+    }
+    while let Some(status) = clients.join_next().await {
+        assert_eq!(status.unwrap(), 200);
+        server.tls.as_ref().unwrap().reload().unwrap();
+    }
+}
+
+// Case 118: an expired certificate at the start, too.
 #[tokio::test]
 async fn files_that_cannot_serve_are_refused_by_name() {
     let mut files = Files::new();
