@@ -54,7 +54,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const BATCH: usize = 50;
 
 /// How long the end of the process waits for the last events.
-const LAST_FLUSH: Duration = Duration::from_secs(1);
+const LAST_FLUSH: Duration = Duration::from_millis(1_500);
 
 /// The name of the actor where there were too many to tell them apart.
 const OTHERS: &str = "(others)";

@@ -121,6 +121,8 @@ impl Served {
 
     async fn http2(self, stream: impl AsyncRead + AsyncWrite + Unpin + 'static) {
         let limits = self.limits();
+        // The library's own bounds are right as they are on streams that are reset, by either side,
+        // on CONTINUATION and on DATA frames with little in them.
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())

@@ -1,5 +1,6 @@
 //! A server with a small router, and a client that sends exactly the bytes it is told to.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
@@ -148,7 +149,7 @@ fn router(gate: &Arc<Gate>) -> Router {
 
 /// Keeps its body, and neither reads it nor answers.
 async fn never(_unread: Request) {
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn panics() -> &'static str {
@@ -254,6 +255,14 @@ pub fn is_apart() -> bool {
 }
 
 const APART: &str = "OSTLER_TEST_APART";
+
+/// The most memory that this process has ever had, in bytes: of use where it does one thing only.
+pub fn most_memory_bytes() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes = peak.and_then(|line| line.trim().strip_suffix(" kB"));
+    1024 * kilobytes.unwrap().parse::<usize>().unwrap()
+}
 
 /// Fails the test when `future` hangs.
 pub async fn within<F: Future>(future: F) -> F::Output {

@@ -17,6 +17,7 @@ use super::harness::get;
 use super::harness::header;
 use super::harness::is_apart;
 use super::harness::json;
+use super::harness::most_memory_bytes;
 use super::harness::run_apart;
 use super::harness::status;
 use super::harness::within;
@@ -270,6 +271,44 @@ async fn too_many_or_too_large_header_fields_are_a_431() {
     let mut client = server.connect().await;
     client.try_send(head(&cookies)).await;
     assert_eq!(status(&client.rest().await), 431);
+}
+
+// Cases 107 and 108: what is refused is not kept.
+#[test]
+fn bodies_and_heads_that_are_too_large_cost_no_memory() {
+    if !is_apart() {
+        let name = "bodies_and_heads_that_are_too_large_cost_no_memory";
+        run_apart(&format!("transport::limits::{name}"), "");
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(async {
+        let server = Server::start(Limits::default()).await;
+        let huge = "x".repeat(32 * 1024 * 1024);
+        let attack = async || {
+            for head in [
+                "POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nfffffff\r\n",
+                "POST /echo HTTP/1.1\r\nhost: a\r\ncontent-length: 5000000000\r\n\r\n",
+                "GET /hello HTTP/1.1\r\nhost: a\r\nx: ",
+                "GET /",
+            ] {
+                let mut client = server.connect().await;
+                client.try_send(head).await;
+                client.try_send(&huge).await;
+                let refusal = status(&client.rest().await);
+                assert!([400, 413, 414, 431].contains(&refusal), "{refusal}");
+            }
+        };
+        assert_eq!(status(&server.exchange(get("/hello")).await), 200);
+        let before = most_memory_bytes();
+        for _ in 0..5 {
+            attack().await;
+        }
+        let grown = most_memory_bytes() - before;
+        assert!(grown < 8 * 1024 * 1024, "{grown} bytes more");
+    });
 }
 
 // Case 119
