@@ -11,6 +11,7 @@ mod redis_server;
 pub use fault_proxy::Fault;
 pub use fault_proxy::FaultProxy;
 pub use redis_server::RedisServer;
+pub use redis_server::free_port;
 
 use std::env;
 use std::fmt::Write;

@@ -16,7 +16,6 @@ use ostler::domain::token::TokenTyp;
 use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
 use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -25,15 +24,10 @@ use crate::harness::TestServer;
 use crate::harness::client::jwt_part;
 use crate::harness::wire::Request;
 use crate::key_ring;
+use crate::services::free_port;
 use crate::transport::harness::within;
 
 use super::process::Process;
-
-/// An address that nobody has.
-async fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap()
-}
 
 /// A connection from this address on which a request was answered, and which is kept.
 async fn idle(from: [u8; 4], to: SocketAddr) -> TcpStream {
@@ -52,7 +46,7 @@ async fn idle(from: [u8; 4], to: SocketAddr) -> TcpStream {
 #[tokio::test]
 async fn idle_connections_of_many_addresses_leave_the_other_listeners_alone() {
     const PLACES: u8 = 30;
-    let (admin, management) = (free_address().await, free_address().await);
+    let [admin, management] = [(); 2].map(|()| SocketAddr::from(([127, 0, 0, 1], free_port())));
     let process = Process::start(&[
         ("OSTLER_LIMITS__CONNECTIONS", &PLACES.to_string()),
         ("OSTLER_ADMIN__LISTEN", &admin.to_string()),

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::fs;
 use std::io::Write;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
@@ -16,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::harness::TestClient;
 use crate::harness::TestServer;
+use crate::services::free_port;
 
 /// Somebody at a shell, in a directory of their own, with these variables and no others.
 pub struct Person {
@@ -60,13 +60,7 @@ impl Person {
 
     /// Somebody at a server's own machine, with addresses that nobody has, and its URL.
     pub fn operator() -> (Self, String) {
-        let free = || {
-            TcpListener::bind("127.0.0.1:0")
-                .unwrap()
-                .local_addr()
-                .unwrap()
-                .to_string()
-        };
+        let free = || format!("127.0.0.1:{}", free_port());
         let listen = free();
         let person = Self::new()
             .with("OSTLER_SERVER__LISTEN", &listen)

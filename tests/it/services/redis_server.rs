@@ -123,7 +123,7 @@ fn launch(port: u16, password: &str, directory: &TempDir) -> Option<Child> {
 
 /// A port that nobody listens on, below the range from which the kernel serves port 0: no other
 /// test's socket takes it while the server is down.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     loop {
         let mut random = [0; 2];
         SystemRandom::new().fill(&mut random).unwrap();
