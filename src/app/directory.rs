@@ -96,17 +96,10 @@ impl Directory {
     /// A directory over a store that only this process writes to. Reads every token that was revoked
     /// and may not be over yet, since from here on memory decides.
     pub async fn embedded(store: Arc<dyn Store>, now: Timestamp) -> Result<Self, StoreError> {
-        let memory = Memory {
-            clients: Cache::new(MAX_CLIENTS),
-            apis: Cache::new(MAX_APIS),
-            revoked: RwLock::new(revoked_tokens(store.as_ref(), now).await?),
-            turn: Arc::default(),
-            changes: RwLock::new(0),
-            in_doubt: AtomicBool::new(false),
-        };
+        let revoked = revoked_tokens(store.as_ref(), now).await?;
         Ok(Self {
             store,
-            memory: Some(memory),
+            memory: Some(Memory::new(revoked)),
         })
     }
 
@@ -182,21 +175,9 @@ impl Directory {
 
     /// Forgets what a change touched: after its commit, before its acknowledgement.
     pub fn forget(&self, touched: &[Touched]) {
-        let Some(memory) = &self.memory else { return };
-        if touched.is_empty() {
-            return;
+        if let Some(memory) = &self.memory {
+            memory.forget(touched);
         }
-        let mut changes = memory
-            .changes
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        *changes += 1;
-        memory
-            .clients
-            .retain(|_, client| !touched.iter().any(|what| what.concerns(client)));
-        memory
-            .apis
-            .retain(|_, api| !touched.contains(&Touched::Api(api.id)));
     }
 
     /// Answers nothing from memory until [`settle`](Self::settle): it is not known whether a change
@@ -262,12 +243,36 @@ async fn revoked_tokens(
 }
 
 impl Memory {
+    fn new(revoked: HashMap<TokenId, Timestamp>) -> Self {
+        Self {
+            clients: Cache::new(MAX_CLIENTS),
+            apis: Cache::new(MAX_APIS),
+            revoked: RwLock::new(revoked),
+            turn: Arc::default(),
+            changes: RwLock::new(0),
+            in_doubt: AtomicBool::new(false),
+        }
+    }
+
     fn is_in_doubt(&self) -> bool {
         self.in_doubt.load(Ordering::Acquire)
     }
 
     fn changes(&self) -> u64 {
         *self.changes.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget(&self, touched: &[Touched]) {
+        if touched.is_empty() {
+            return;
+        }
+        let changes = self.changes.write();
+        let mut changes = changes.unwrap_or_else(PoisonError::into_inner);
+        *changes += 1;
+        self.clients
+            .retain(|_, client| !touched.iter().any(|what| what.concerns(client)));
+        self.apis
+            .retain(|_, api| !touched.contains(&Touched::Api(api.id)));
     }
 
     /// Remembers an answer, unless something has changed since it was asked for.
@@ -291,5 +296,31 @@ impl Touched {
             Self::Account(id) => client.account == id,
             Self::Api(id) => client.access.grants().iter().any(|grant| grant.api == id),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_before_a_change_is_not_remembered_after_it() {
+        let memory = Memory::new(HashMap::new());
+        let remembers = |before| {
+            let mut remembered = false;
+            memory.fill(before, || remembered = true);
+            remembered
+        };
+        let before = memory.changes();
+        assert!(remembers(before));
+
+        // The answer may be about this account, or about another one: who can say.
+        memory.forget(&[Touched::Account(AccountId::from_bits(1))]);
+        assert!(!remembers(before));
+        assert!(remembers(memory.changes()));
+
+        let before = memory.changes();
+        memory.forget(&[]);
+        assert!(remembers(before));
     }
 }
