@@ -7,6 +7,7 @@ mod attacks;
 mod cli;
 mod compose;
 mod faults;
+mod fuzz_seeds;
 mod hang_ups;
 mod harness;
 mod interop;

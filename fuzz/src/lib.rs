@@ -1,0 +1,3 @@
+//! What is fuzzed, and what must be true of it. See README.md.
+
+pub mod properties;
