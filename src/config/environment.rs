@@ -18,6 +18,7 @@ use super::problem::Complaint;
 use super::problem::Origin;
 use super::problem::Problem;
 use super::problem::Warning;
+use super::problem::shown;
 use super::sources::Said;
 use super::suggest;
 use super::value::Raw;
@@ -125,7 +126,7 @@ fn unknown(name: &str) -> Option<Problem> {
         None if name.contains("__") => suggest::for_variable(name),
         None => return None,
     };
-    let origin = Origin::Variable(name.to_owned());
+    let origin = Origin::Variable(shown(name));
     Some(Complaint::new("sets no key", fix).about(None, origin))
 }
 
@@ -199,6 +200,15 @@ mod tests {
             advice(&format!("OSTLER__{}", "X".repeat(10_000))).as_deref(),
             Some(general)
         );
+    }
+
+    #[test]
+    fn a_name_that_would_speak_to_the_terminal_is_not_shown() {
+        for name in ["OSTLER__\u{1b}[2J", "OSTLER_S\u{7}__LISTEN", "OSTLER__é"] {
+            let origin = unknown(name).map(|problem| problem.origin);
+            let hidden = Origin::Variable("a name that no key can have".to_owned());
+            assert_eq!(origin, Some(hidden), "{name:?}");
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::keys::KEYS;
 use super::problem::Complaint;
 use super::problem::Origin;
 use super::problem::Warning;
+use super::problem::shown;
 use super::sources::Said;
 use super::suggest;
 use super::value::Raw;
@@ -127,7 +128,7 @@ impl<'a> Document<'a> {
             (None, _) if prefix.is_empty() && self.lost_after.is_some_and(|at| at < line) => return,
             (None, _) => unknown(&path),
         };
-        let key = shown(path);
+        let key = shown(&path);
         said.problems
             .push(complaint.about(Some(&key), self.origin(line)));
     }
@@ -189,16 +190,6 @@ fn raw(value: &DeValue<'_>) -> Raw {
 
 fn unknown(path: &str) -> Complaint {
     Complaint::new("is not a key", suggest::for_key(path))
-}
-
-/// A name that nobody knows, unless it is made of other characters than a key can have.
-fn shown(path: String) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-    if path.len() <= 80 && path.bytes().all(is_plain) {
-        path
-    } else {
-        "a name that no key can have".to_owned()
-    }
 }
 
 #[cfg(test)]

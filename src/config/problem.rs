@@ -36,6 +36,17 @@ impl fmt::Display for Origin {
     }
 }
 
+/// A name that nobody knows, unless it is made of other characters than a key can have: it goes to a
+/// terminal.
+pub(super) fn shown(name: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    if name.len() <= 80 && name.bytes().all(is_plain) {
+        name.to_owned()
+    } else {
+        "a name that no key can have".to_owned()
+    }
+}
+
 /// One mistake. It never shows the value of a secret.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Problem {
