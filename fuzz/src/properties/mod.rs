@@ -12,9 +12,11 @@ pub mod token;
 
 use ostler::oauth::refusal::Refusal;
 
-/// The properties, each with its name: that of its target, its seeds and its dictionary. Each tells
-/// whether the input was accepted.
-pub const ALL: [(&str, fn(&[u8]) -> bool); 6] = [
+/// Looks at one input; tells whether it was accepted.
+pub type Property = fn(&[u8]) -> bool;
+
+/// The properties, each with its name: that of its target, its seeds and its dictionary.
+pub const ALL: [(&str, Property); 6] = [
     ("form", form::check),
     ("authorization", authorization::check),
     ("token", token::check),

@@ -179,7 +179,7 @@ fn json(part: &str) -> Value {
     serde_json::from_slice(&bytes).expect("JSON")
 }
 
-/// Signs at once: an EdDSA signature does not wait for anything.
+/// Signs at once: an Ed25519 signature does not wait for anything.
 fn finish(token: ostler::jwt::UnsignedToken) -> String {
     let mut signing = std::pin::pin!(token.sign());
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
