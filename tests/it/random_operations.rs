@@ -38,7 +38,7 @@ use sequence::Sequence;
 use stage::Stage;
 
 /// How many sequences are run, if nobody says otherwise: some seconds of them.
-const ON_SQLITE: u64 = 10;
+const ON_SQLITE: u64 = 14;
 const ON_POSTGRES: u64 = 5;
 
 /// How long a sequence that fails is tried shorter and simpler, in milliseconds.
