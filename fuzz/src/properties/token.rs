@@ -23,6 +23,9 @@ use ring::signature::ED25519;
 use ring::signature::Ed25519KeyPair;
 use ring::signature::KeyPair as _;
 use ring::signature::UnparsedPublicKey;
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 const ISSUER: &str = "https://auth.example.com";
@@ -120,11 +123,11 @@ fn check_verified(token: &str, verified: &VerifiedToken) {
         .expect("our signature");
 
     let (header, claims) = message.split_once('.').expect("two parts");
-    let (header, said) = (json(header), json(claims));
-    assert_eq!(header["alg"], "EdDSA");
-    assert_eq!(header["kid"], KEYS.kid.as_str());
-    assert_eq!(header["typ"], verified.typ().as_str());
-    assert!(header.get("crit").is_none() && header.get("b64").is_none());
+    let (header, said): (SaidHeader, Said) = (json(header), json(claims));
+    assert_eq!(header.alg, "EdDSA");
+    assert_eq!(header.kid, KEYS.kid.as_str());
+    assert_eq!(header.typ, verified.typ().as_str());
+    assert!(header.crit.is_none() && header.b64.is_none());
     check_claims(&said, verified);
 
     let typ = verified.typ();
@@ -139,43 +142,79 @@ fn check_verified(token: &str, verified: &VerifiedToken) {
     }
 }
 
-fn check_claims(said: &Value, verified: &VerifiedToken) {
+fn check_claims(said: &Said, verified: &VerifiedToken) {
     let claims = verified.claims();
-    let texts = [
-        ("iss", ISSUER.to_owned()),
-        ("sub", claims.account.to_string()),
-        ("client_id", claims.client_id.to_string()),
-        ("aud", claims.audience.to_string()),
-        ("jti", claims.id.to_string()),
-        ("org", claims.organization.to_string()),
-        ("epoch", claims.generations.epoch.as_str().to_owned()),
-    ];
-    for (name, read) in texts {
-        assert_eq!(said[name], read, "{name}");
+    for (text, read) in [
+        (&said.iss, ISSUER.to_owned()),
+        (&said.sub, claims.account.to_string()),
+        (&said.client_id, claims.client_id.to_string()),
+        (&said.aud, claims.audience.to_string()),
+        (&said.jti, claims.id.to_string()),
+        (&said.org, claims.organization.to_string()),
+        (&said.epoch, claims.generations.epoch.as_str().to_owned()),
+    ] {
+        assert_eq!(*text, read);
     }
-    assert_eq!(said["exp"], claims.expires_at);
-    assert_eq!(said["iat"], claims.issued_at);
+    assert_eq!(said.exp, claims.expires_at);
+    assert_eq!(said.iat, claims.issued_at);
     assert!(NOW < claims.expires_at && claims.issued_at <= NOW + 60);
-    assert!(
-        said.get("nbf")
-            .is_none_or(|nbf| nbf.as_i64().is_some_and(|nbf| nbf <= NOW))
-    );
+    let has_come = |nbf: &Value| nbf.as_i64().is_some_and(|nbf| nbf <= NOW);
+    assert!(said.nbf.as_ref().is_none_or(has_come));
     let scopes = said
-        .get("scope")
+        .scope
+        .as_ref()
         .map_or("", |scope| scope.as_str().expect("a text"));
     assert!(
         scopes
             .split(' ')
             .all(|scope| scope.is_empty() || claims.scopes.has(scope))
     );
-    let count = said
-        .get("authorization_details")
-        .map_or(0, |details| details.as_array().expect("a list").len());
+    let details = said.authorization_details.as_ref();
+    let count = details.map_or(0, |details| details.as_array().expect("a list").len());
     assert_eq!(claims.details.len(), count);
 }
 
-fn json(part: &str) -> Value {
+/// What a header says, as any JSON: members that nobody knows are passed over (RFC 7515 section 4),
+/// whatever is in them.
+#[derive(Deserialize)]
+struct SaidHeader {
+    alg: Value,
+    kid: Value,
+    typ: Value,
+    #[serde(default, deserialize_with = "there")]
+    crit: Option<Value>,
+    #[serde(default, deserialize_with = "there")]
+    b64: Option<Value>,
+}
+
+/// The same of claims.
+#[derive(Deserialize)]
+struct Said {
+    iss: Value,
+    sub: Value,
+    client_id: Value,
+    aud: Value,
+    jti: Value,
+    org: Value,
+    epoch: Value,
+    exp: Value,
+    iat: Value,
+    #[serde(default, deserialize_with = "there")]
+    nbf: Option<Value>,
+    #[serde(default, deserialize_with = "there")]
+    scope: Option<Value>,
+    #[serde(default, deserialize_with = "there")]
+    authorization_details: Option<Value>,
+}
+
+/// What is there, also when it is `null`.
+fn there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
+}
+
+fn json<T: DeserializeOwned>(part: &str) -> T {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(part).expect("base64url");
+    assert!(bytes.trim_ascii_start().starts_with(b"{"), "an object");
     serde_json::from_slice(&bytes).expect("JSON")
 }
 
