@@ -112,13 +112,6 @@ pub trait LiveState: Send + Sync + 'static {
     /// Whether the token is known to be dead. `false` means *not known*, never *alive*.
     async fn is_dead(&self, token: &TokenNames) -> Result<bool, LiveError>;
 
-    /// Merges usage stamps. Losing them loses what was not yet written behind to the store: a
-    /// reading says that it may be incomplete when this cannot answer.
-    async fn touch(&self, stamps: &[UsageStamp]) -> Result<(), LiveError>;
-
-    /// The stamps of these things, in no order.
-    async fn list_usage(&self, subjects: &[UsageSubject]) -> Result<Vec<UsageStamp>, LiveError>;
-
     /// Counts one more failure in the window that `now` is in (windows of `window`, aligned) and
     /// returns how many there are in it. Losing the count lets an attacker start anew once.
     async fn count_failure(
@@ -127,4 +120,16 @@ pub trait LiveState: Send + Sync + 'static {
         window: Duration,
         now: Timestamp,
     ) -> Result<u32, LiveError>;
+}
+
+/// Usage as other processes see it. A process that is alone has no need of one: what it has noted and
+/// not stored yet is in its own memory.
+#[async_trait]
+pub trait SharedUsage: Send + Sync + 'static {
+    /// Merges usage stamps. Losing them loses what was not yet written behind to the store: a
+    /// reading says that it may be incomplete when this cannot answer.
+    async fn touch(&self, stamps: &[UsageStamp]) -> Result<(), LiveError>;
+
+    /// The stamps of these things, in no order.
+    async fn list_usage(&self, subjects: &[UsageSubject]) -> Result<Vec<UsageStamp>, LiveError>;
 }

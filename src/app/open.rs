@@ -22,6 +22,7 @@ use crate::keys::file::KeyFileError;
 use crate::keys::pepper::Pepper;
 use crate::keys::server_key::ServerKey;
 use crate::live::LiveState;
+use crate::live::SharedUsage;
 use crate::live::counters::LiveCounters;
 use crate::live::memory::MemoryLive;
 use crate::live::redis::DEADLINE;
@@ -182,10 +183,10 @@ impl Ground {
             .expect("an issuer follows the rule of audiences");
         let directory = self.directory().await?;
         let registry = Registry::new();
-        let live = self.live(&instance, &registry).await?;
+        let (live, shared_usage) = self.live(&instance, &registry).await?;
         let limit = self.config.limits.failed_auth_per_minute;
         Ok(App(Arc::new(Parts {
-            usage: UsageRecorder::new(Arc::clone(&self.store), Arc::clone(&live), &registry),
+            usage: UsageRecorder::new(Arc::clone(&self.store), shared_usage, &registry),
             refused_calls: RefusedCalls::new(
                 Arc::clone(&self.store),
                 Arc::clone(&self.clock),
@@ -211,20 +212,19 @@ impl Ground {
         &self,
         instance: &Instance,
         registry: &Registry,
-    ) -> Result<Arc<dyn LiveState>, StartError> {
+    ) -> Result<(Arc<dyn LiveState>, Option<Arc<dyn SharedUsage>>), StartError> {
         let clock = Arc::clone(&self.clock);
         let counters = LiveCounters::new(|name, help| registry.counter(name, help, &[]));
         let Some(url) = &self.config.redis.url else {
-            return Ok(Arc::new(MemoryLive::new(clock, &counters)));
+            return Ok((Arc::new(MemoryLive::new(clock, &counters)), None));
         };
         let options = RedisOptions {
             url: url.clone(),
             names: Namespace::new(&self.config.server.issuer, instance.epoch),
             deadline: DEADLINE,
         };
-        Ok(Arc::new(
-            RedisLive::connect(options, clock, counters).await?,
-        ))
+        let redis = Arc::new(RedisLive::connect(options, clock, counters).await?);
+        Ok((redis.clone(), Some(redis)))
     }
 
     async fn directory(&self) -> Result<Directory, StoreError> {

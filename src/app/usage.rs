@@ -2,8 +2,8 @@
 //!
 //! A request only calls [`UsageRecorder::note`], which merges the use into an entry of its credential
 //! and waits for nothing. Two flows carry the entries on, each at its own pace and past the other's
-//! trouble: to the live state (at once for a secret's first use), where every node sees them, and to
-//! the store, where they stay. What could not be delivered is kept, bounded, and tried again; both ends
+//! trouble: to the live state (at once for a secret's first use), where other nodes see them, and to
+//! the store, where they stay. A node that is alone has only the second. What could not be delivered is kept, bounded, and tried again; both ends
 //! merge, so a stamp may arrive twice.
 //!
 //! Usage is evidence, so nothing may be invisible on its way: an entry leaves the memory only when the
@@ -31,7 +31,7 @@ use crate::domain::usage::UsageReading;
 use crate::domain::usage::UsageStamp;
 use crate::domain::usage::UsageSubject;
 use crate::live::LiveError;
-use crate::live::LiveState;
+use crate::live::SharedUsage;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::telemetry::registry::Registry;
@@ -39,9 +39,10 @@ use crate::telemetry::registry::Registry;
 use super::to_completion;
 use buffer::Buffer;
 use buffer::Destination;
+use buffer::PendingUse;
 
-/// How many stamps one write carries.
-const BATCH: usize = 500;
+/// How many uses one write carries, each of which is up to three stamps.
+const BATCH: usize = 200;
 
 /// One use of a credential: of its account too, and of the secret that proved it.
 #[derive(Clone, Copy, Debug)]
@@ -104,7 +105,7 @@ impl Default for Pace {
 /// Notes, delivers and reads usage.
 pub struct UsageRecorder {
     archive: Arc<dyn Archive>,
-    live: Arc<dyn LiveState>,
+    live: Option<Arc<dyn SharedUsage>>,
     buffer: Buffer,
     /// A secret was used for the first time that this process knows of.
     first_use: Notify,
@@ -112,14 +113,19 @@ pub struct UsageRecorder {
 
 impl UsageRecorder {
     /// A recorder that delivers to these two; [`UsageRecorder::run`] does it in the background.
-    pub fn new(archive: impl Archive, live: Arc<dyn LiveState>, registry: &Registry) -> Self {
+    /// `live` is where other nodes look, if there may be any.
+    pub fn new(
+        archive: impl Archive,
+        live: Option<Arc<dyn SharedUsage>>,
+        registry: &Registry,
+    ) -> Self {
         Self::bounded(archive, live, registry, buffer::CAPACITY)
     }
 
     /// A recorder that keeps about `capacity` undelivered uses at most.
     pub fn bounded(
         archive: impl Archive,
-        live: Arc<dyn LiveState>,
+        live: Option<Arc<dyn SharedUsage>>,
         registry: &Registry,
         capacity: usize,
     ) -> Self {
@@ -130,8 +136,8 @@ impl UsageRecorder {
         );
         Self {
             archive: Arc::new(archive),
+            buffer: Buffer::new(capacity, live.is_some(), dropped),
             live,
-            buffer: Buffer::new(capacity, dropped),
             first_use: Notify::new(),
         }
     }
@@ -153,10 +159,8 @@ impl UsageRecorder {
     pub async fn read(&self, subjects: &[UsageSubject]) -> Result<UsageReading, StoreError> {
         // The memory first: what leaves it after this look is found further on its way.
         let pending = self.buffer.stamps_of(subjects);
-        let (live, stored) = tokio::join!(
-            self.live.list_usage(subjects),
-            self.archive.list_usage(subjects)
-        );
+        let (live, stored) =
+            tokio::join!(self.list_live(subjects), self.archive.list_usage(subjects));
         let complete = live.is_ok() && self.buffer.dropped() == 0;
         let stamps = pending
             .into_iter()
@@ -168,11 +172,21 @@ impl UsageRecorder {
         })
     }
 
+    async fn list_live(&self, subjects: &[UsageSubject]) -> Result<Vec<UsageStamp>, LiveError> {
+        match &self.live {
+            Some(live) => live.list_usage(subjects).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// Delivers what is pending to the live state. What could not be delivered stays.
     pub async fn flush_to_live(&self) -> Result<(), LiveError> {
+        let Some(live) = &self.live else {
+            return Ok(());
+        };
         let pending = self.buffer.pending(Destination::Live);
         for batch in pending.chunks(BATCH) {
-            self.live.touch(batch).await?;
+            live.touch(&stamps(batch)).await?;
             self.buffer.forget(Destination::Live, batch);
         }
         Ok(())
@@ -182,7 +196,7 @@ impl UsageRecorder {
     pub async fn flush_to_store(&self) -> Result<(), StoreError> {
         let pending = self.buffer.pending(Destination::Store);
         for batch in pending.chunks(BATCH) {
-            let (archive, stamps) = (self.archive.clone(), batch.to_vec());
+            let (archive, stamps) = (self.archive.clone(), stamps(batch));
             to_completion(async move { archive.record_usage(&stamps).await }).await?;
             self.buffer.forget(Destination::Store, batch);
         }
@@ -212,6 +226,9 @@ impl UsageRecorder {
     }
 
     async fn keep_live_current(&self, every: Duration) {
+        if self.live.is_none() {
+            return std::future::pending().await;
+        }
         loop {
             tokio::select! {
                 () = sleep(every) => {}
@@ -244,6 +261,10 @@ impl UsageRecorder {
             }
         }
     }
+}
+
+fn stamps(uses: &[PendingUse]) -> Vec<UsageStamp> {
+    uses.iter().flat_map(PendingUse::stamps).collect()
 }
 
 fn merged(stamps: impl Iterator<Item = UsageStamp>) -> Vec<UsageStamp> {

@@ -4,7 +4,6 @@
 //! a counter, lets an attacker start anew once; it is counted.
 
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::RwLock;
 use std::time::Duration;
@@ -15,16 +14,12 @@ use jiff::Timestamp;
 use crate::clock::Clock;
 use crate::domain::organization::Generation;
 use crate::domain::token::TokenId;
-use crate::domain::usage::UsageKind;
-use crate::domain::usage::UsageStamp;
-use crate::domain::usage::UsageSubject;
 
 use super::Dead;
 use super::Generational;
 use super::LiveError;
 use super::LiveState;
 use super::TokenNames;
-use super::USAGE_KEPT;
 use super::counters::LiveCounters;
 use super::expiring::ExpiringMap;
 use super::failures::FailureCounter;
@@ -37,8 +32,6 @@ pub struct Bounds {
     pub tokens: usize,
     /// Raised generations.
     pub generations: usize,
-    /// Usage stamps.
-    pub usage: usize,
     /// Counters of failures.
     pub failures: usize,
 }
@@ -48,7 +41,6 @@ impl Default for Bounds {
         Self {
             tokens: 1_000_000,
             generations: 250_000,
-            usage: 250_000,
             failures: 65_536,
         }
     }
@@ -58,7 +50,6 @@ impl Default for Bounds {
 pub struct MemoryLive {
     clock: Arc<dyn Clock>,
     dead: RwLock<Graves>,
-    usage: Mutex<ExpiringMap<(UsageSubject, UsageKind), UsageStamp>>,
     failures: FailureCounts,
 }
 
@@ -82,7 +73,6 @@ impl MemoryLive {
                 tokens: ExpiringMap::new(bounds.tokens, dropped()),
                 generations: ExpiringMap::new(bounds.generations, dropped()),
             }),
-            usage: Mutex::new(ExpiringMap::new(bounds.usage, dropped())),
             failures: FailureCounts::new(bounds.failures, dropped()),
         }
     }
@@ -130,31 +120,6 @@ impl LiveState for MemoryLive {
     async fn is_dead(&self, token: &TokenNames) -> Result<bool, LiveError> {
         let graves = self.dead.read().unwrap_or_else(PoisonError::into_inner);
         Ok(graves.hold(token, self.clock.now()))
-    }
-
-    async fn touch(&self, stamps: &[UsageStamp]) -> Result<(), LiveError> {
-        let now = self.clock.now();
-        let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
-        for stamp in stamps {
-            let until = stamp
-                .last_at
-                .saturating_add(USAGE_KEPT)
-                .unwrap_or(Timestamp::MAX);
-            let key = (stamp.subject, stamp.kind);
-            usage.merge(key, stamp.clone(), until, now, UsageStamp::merge);
-        }
-        Ok(())
-    }
-
-    async fn list_usage(&self, subjects: &[UsageSubject]) -> Result<Vec<UsageStamp>, LiveError> {
-        let now = self.clock.now();
-        let usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamps = subjects
-            .iter()
-            .flat_map(|subject| UsageKind::ALL.map(|kind| (*subject, kind)))
-            .filter_map(|key| usage.get(&key, now).cloned())
-            .collect();
-        Ok(stamps)
     }
 
     async fn count_failure(

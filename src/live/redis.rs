@@ -42,6 +42,7 @@ use crate::domain::usage::UsageSubject;
 use super::Dead;
 use super::LiveError;
 use super::LiveState;
+use super::SharedUsage;
 use super::TokenNames;
 use super::counters::LiveCounters;
 use super::failures::FailureCounter;
@@ -197,6 +198,23 @@ impl LiveState for RedisLive {
         self.judge(std::iter::once(revoked).chain(older))
     }
 
+    async fn count_failure(
+        &self,
+        counter: &FailureCounter,
+        window: Duration,
+        now: Timestamp,
+    ) -> Result<u32, LiveError> {
+        let write = Write::failure(&self.names, counter, Window::at(now, window), window);
+        let answers = writes::transact(&self.link, &[write]).await?;
+        match self.accepted(answers)?.first() {
+            Some(Value::Int(count @ 1..)) => Ok(u32::try_from(*count).unwrap_or(u32::MAX)),
+            _ => Err(unexpected("a counter holds no count")),
+        }
+    }
+}
+
+#[async_trait]
+impl SharedUsage for RedisLive {
     async fn touch(&self, stamps: &[UsageStamp]) -> Result<(), LiveError> {
         for some in stamps.chunks(KEYS_PER_WRITE) {
             let writes: Vec<_> = some
@@ -228,20 +246,6 @@ impl LiveState for RedisLive {
         }
         let answers = self.link.ask(&commands).await?;
         self.read_stamps(&wanted, answers).await
-    }
-
-    async fn count_failure(
-        &self,
-        counter: &FailureCounter,
-        window: Duration,
-        now: Timestamp,
-    ) -> Result<u32, LiveError> {
-        let write = Write::failure(&self.names, counter, Window::at(now, window), window);
-        let answers = writes::transact(&self.link, &[write]).await?;
-        match self.accepted(answers)?.first() {
-            Some(Value::Int(count @ 1..)) => Ok(u32::try_from(*count).unwrap_or(u32::MAX)),
-            _ => Err(unexpected("a counter holds no count")),
-        }
     }
 }
 

@@ -27,6 +27,7 @@ use ostler::domain::usage::UsageSubject;
 use ostler::live::Dead;
 use ostler::live::LiveError;
 use ostler::live::LiveState;
+use ostler::live::SharedUsage;
 use ostler::live::TokenNames;
 use ostler::live::counters::LiveCounters;
 use ostler::live::failures::FailureCounter;

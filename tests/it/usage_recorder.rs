@@ -24,7 +24,7 @@ use ostler::domain::usage::UsageKind;
 use ostler::domain::usage::UsageReading;
 use ostler::domain::usage::UsageStamp;
 use ostler::domain::usage::UsageSubject;
-use ostler::live::LiveState;
+use ostler::live::SharedUsage;
 use ostler::live::counters::LiveCounters;
 use ostler::live::redis::DEADLINE;
 use ostler::live::redis::Namespace;
@@ -60,19 +60,22 @@ const NEVER: Pace = Pace {
     store: Duration::from_hours(1),
 };
 
+/// Where other nodes look, if there may be any.
+type Live = Option<Arc<dyn SharedUsage>>;
+
 macro_rules! cases {
     ($($case:ident)*) => {
-        mod in_memory {
+        mod alone {
             $(#[tokio::test]
             async fn $case() {
-                super::$case(crate::live_contract::memory().live).await;
+                super::$case(None).await;
             })*
         }
 
         mod in_redis {
             $(#[tokio::test]
             async fn $case() {
-                super::$case(crate::live_contract::redis().await.live).await;
+                super::$case(Some(crate::live_contract::shared_usage().await)).await;
             })*
         }
     };
@@ -80,7 +83,6 @@ macro_rules! cases {
 
 cases! {
     a_use_is_seen_at_once_on_the_account_the_credential_and_the_secret
-    other_nodes_see_a_use_by_the_live_state_and_a_restart_by_the_store
     uses_of_one_credential_are_one_entry
     uses_may_be_noted_in_any_order
     the_newest_of_all_sources_wins
@@ -88,16 +90,11 @@ cases! {
     a_use_is_never_invisible_while_it_is_being_stored
     a_use_during_a_write_is_written_next_time
     without_the_store_there_is_no_reading
-    a_first_use_of_a_secret_is_delivered_at_once
-    a_hung_store_holds_up_nobody
-    the_end_delivers_everything
 }
 
 // --- The cases
 
-async fn a_use_is_seen_at_once_on_the_account_the_credential_and_the_secret(
-    live: Arc<dyn LiveState>,
-) {
+async fn a_use_is_seen_at_once_on_the_account_the_credential_and_the_secret(live: Live) {
     let node = node(&Database::default(), &live);
     node.note(&authenticated(10));
 
@@ -113,9 +110,9 @@ async fn a_use_is_seen_at_once_on_the_account_the_credential_and_the_secret(
     }
 }
 
-async fn other_nodes_see_a_use_by_the_live_state_and_a_restart_by_the_store(
-    live: Arc<dyn LiveState>,
-) {
+#[tokio::test]
+async fn other_nodes_see_a_use_by_the_live_state_and_a_restart_by_the_store() {
+    let live = Some(live_contract::shared_usage().await);
     let database = Database::default();
     let (here, there) = (node(&database, &live), node(&database, &live));
     here.note(&authenticated(10));
@@ -125,11 +122,11 @@ async fn other_nodes_see_a_use_by_the_live_state_and_a_restart_by_the_store(
     assert_eq!(last_use(&there).await, Some(at(10)));
 
     here.flush_to_store().await.unwrap();
-    let restarted = node(&database, &live_contract::memory().live);
+    let restarted = node(&database, &None);
     assert_eq!(last_use(&restarted).await, Some(at(10)));
 }
 
-async fn uses_of_one_credential_are_one_entry(live: Arc<dyn LiveState>) {
+async fn uses_of_one_credential_are_one_entry(live: Live) {
     let database = Database::default();
     let node = node(&database, &live);
     for second in 0..10_000 {
@@ -149,7 +146,7 @@ async fn uses_of_one_credential_are_one_entry(live: Arc<dyn LiveState>) {
     assert_eq!((stamp.first_at, stamp.last_at), (at(0), at(9_999)));
 }
 
-async fn uses_may_be_noted_in_any_order(live: Arc<dyn LiveState>) {
+async fn uses_may_be_noted_in_any_order(live: Live) {
     let node = node(&Database::default(), &live);
     for (second, agent) in [(20, "b"), (30, "c"), (10, "a")] {
         node.note(&Use {
@@ -165,9 +162,9 @@ async fn uses_may_be_noted_in_any_order(live: Arc<dyn LiveState>) {
     assert_eq!(stamp.user_agent.as_deref(), Some("c"));
 }
 
-async fn the_newest_of_all_sources_wins(live: Arc<dyn LiveState>) {
-    // Each source in turn has the newest: the memory, the live state, the store.
-    for newest in 0..3 {
+async fn the_newest_of_all_sources_wins(live: Live) {
+    // Each source in turn has the newest: the memory, the store, the live state if there is one.
+    for newest in 0..2 + i64::from(live.is_some()) {
         let database = Database::default();
         let node = node(&database, &live);
         let second = |source| {
@@ -178,8 +175,10 @@ async fn the_newest_of_all_sources_wins(live: Arc<dyn LiveState>) {
             }
         };
         node.note(&authenticated(second(0)));
-        live.touch(&stamps(second(1))).await.unwrap();
-        database.keep(&stamps(second(2)));
+        database.keep(&stamps(second(1)));
+        if let Some(live) = &live {
+            live.touch(&stamps(second(2))).await.unwrap();
+        }
 
         let reading = node.read(&SUBJECTS).await.unwrap();
         assert_eq!(reading.stamps.len(), 3);
@@ -189,7 +188,7 @@ async fn the_newest_of_all_sources_wins(live: Arc<dyn LiveState>) {
     }
 }
 
-async fn what_the_store_did_not_take_is_kept_and_merged(live: Arc<dyn LiveState>) {
+async fn what_the_store_did_not_take_is_kept_and_merged(live: Live) {
     let database = Database::default();
     let node = node(&database, &live);
     node.note(&authenticated(10));
@@ -205,7 +204,7 @@ async fn what_the_store_did_not_take_is_kept_and_merged(live: Arc<dyn LiveState>
     assert_eq!(database.written(), 3);
 }
 
-async fn a_use_is_never_invisible_while_it_is_being_stored(live: Arc<dyn LiveState>) {
+async fn a_use_is_never_invisible_while_it_is_being_stored(live: Live) {
     let database = Database::default();
     let node = node(&database, &live);
     node.note(&authenticated(10));
@@ -222,7 +221,7 @@ async fn a_use_is_never_invisible_while_it_is_being_stored(live: Arc<dyn LiveSta
     assert_eq!(last_use(&node).await, Some(at(10)));
 }
 
-async fn a_use_during_a_write_is_written_next_time(live: Arc<dyn LiveState>) {
+async fn a_use_during_a_write_is_written_next_time(live: Live) {
     let database = Database::default();
     let node = node(&database, &live);
     node.note(&authenticated(10));
@@ -243,7 +242,7 @@ async fn a_use_during_a_write_is_written_next_time(live: Arc<dyn LiveState>) {
     assert_eq!(database.stamp(SUBJECTS[2]).unwrap().last_at, at(20));
 }
 
-async fn without_the_store_there_is_no_reading(live: Arc<dyn LiveState>) {
+async fn without_the_store_there_is_no_reading(live: Live) {
     // Security section 2: the database down is a 503, not evidence of rest.
     let database = Database::default();
     let node = node(&database, &live);
@@ -253,7 +252,9 @@ async fn without_the_store_there_is_no_reading(live: Arc<dyn LiveState>) {
     assert!(matches!(refused, StoreError::Deadline));
 }
 
-async fn a_first_use_of_a_secret_is_delivered_at_once(live: Arc<dyn LiveState>) {
+#[tokio::test]
+async fn a_first_use_of_a_secret_is_delivered_at_once() {
+    let live = Some(live_contract::shared_usage().await);
     let database = Database::default();
     let (here, there) = (node(&database, &live), node(&database, &live));
     let running = running(&here, NEVER);
@@ -268,7 +269,9 @@ async fn a_first_use_of_a_secret_is_delivered_at_once(live: Arc<dyn LiveState>) 
     running.stop().await;
 }
 
-async fn a_hung_store_holds_up_nobody(live: Arc<dyn LiveState>) {
+#[tokio::test]
+async fn a_hung_store_holds_up_nobody() {
+    let live = Some(live_contract::shared_usage().await);
     let database = Database::default();
     let (here, there) = (node(&database, &live), node(&Database::default(), &live));
     database.hold_writes();
@@ -291,7 +294,9 @@ async fn a_hung_store_holds_up_nobody(live: Arc<dyn LiveState>) {
     assert_eq!(database.stamp(SUBJECTS[0]).unwrap().last_at, at(20));
 }
 
-async fn the_end_delivers_everything(live: Arc<dyn LiveState>) {
+#[tokio::test]
+async fn the_end_delivers_everything() {
+    let live = Some(live_contract::shared_usage().await);
     let database = Database::default();
     let (here, there) = (node(&database, &live), node(&Database::default(), &live));
     let running = running(&here, NEVER);
@@ -316,8 +321,8 @@ async fn the_database_says_exactly_what_the_memory_said() {
         connections: SqlOptions::CONNECTIONS,
     };
     let store: Arc<dyn Store> = Arc::new(SqlStore::open(&options).await.unwrap());
-    let on = |live| UsageRecorder::new(store.clone(), live, &Registry::new());
-    let before = on(live_contract::memory().live);
+    let on_it = || UsageRecorder::new(store.clone(), None, &Registry::new());
+    let before = on_it();
     for (kind, nanos) in UsageKind::ALL.into_iter().zip([1, 500_000, 999_999]) {
         before.note(&Use {
             kind,
@@ -327,10 +332,9 @@ async fn the_database_says_exactly_what_the_memory_said() {
     }
     let noted = before.read(&SUBJECTS).await.unwrap();
     assert_eq!(noted.stamps.len(), 9);
-    before.flush_to_live().await.unwrap();
     before.flush_to_store().await.unwrap();
 
-    let restarted = on(live_contract::memory().live);
+    let restarted = on_it();
     let stored = restarted.read(&SUBJECTS).await.unwrap();
     assert_eq!(stored.stamps, noted.stamps);
     assert_eq!(before.read(&SUBJECTS).await.unwrap().stamps, noted.stamps);
@@ -349,7 +353,7 @@ async fn without_redis_evidence_is_not_complete_and_nothing_is_lost() {
     };
     let clock = Arc::new(ManualClock::at(at(0)));
     let redis = RedisLive::connect(options, clock, LiveCounters::unread()).await;
-    let live: Arc<dyn LiveState> = Arc::new(redis.unwrap());
+    let live: Live = Some(Arc::new(redis.unwrap()));
     let database = Database::default();
     let here = node(&database, &live);
     server.kill();
@@ -376,8 +380,7 @@ async fn at_the_bound_the_oldest_go_and_evidence_is_no_longer_complete() {
     // Security section 2: "bounded buffer, coalesced; drop oldest, count".
     let database = Database::default();
     database.go_away();
-    let live = live_contract::memory().live;
-    let node = UsageRecorder::bounded(database.clone(), live, &Registry::new(), 160);
+    let node = UsageRecorder::bounded(database.clone(), None, &Registry::new(), 160);
     for number in 0..1_000 {
         node.note(&Use {
             account: AccountId::from_bits(number),
@@ -403,7 +406,7 @@ async fn at_the_bound_the_oldest_go_and_evidence_is_no_longer_complete() {
 
 #[tokio::test]
 async fn what_clients_say_of_themselves_is_bounded_and_printable() {
-    let node = node(&Database::default(), &live_contract::memory().live);
+    let node = node(&Database::default(), &None);
     let long = format!("curl\r\n\u{1b}[2J{}", "x".repeat(100_000));
     node.note(&Use {
         user_agent: Some(&long),
@@ -421,7 +424,7 @@ async fn what_clients_say_of_themselves_is_bounded_and_printable() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn notes_of_many_threads_are_all_there() {
     let database = Database::default();
-    let node = node(&database, &live_contract::memory().live);
+    let node = node(&database, &None);
     let mut threads = tokio::task::JoinSet::new();
     for thread in 0..8_u32 {
         let node = node.clone();
@@ -480,7 +483,7 @@ fn stamps(second: i64) -> Vec<UsageStamp> {
     SUBJECTS.map(stamp).to_vec()
 }
 
-fn node(database: &Database, live: &Arc<dyn LiveState>) -> Arc<UsageRecorder> {
+fn node(database: &Database, live: &Live) -> Arc<UsageRecorder> {
     let recorder = UsageRecorder::new(database.clone(), live.clone(), &Registry::new());
     Arc::new(recorder)
 }

@@ -2,9 +2,10 @@
 //!
 //! Two stages. Requests write into *shards*: one entry per credential, secret and kind, so that a busy
 //! credential costs one entry however often it is used. A flow or a reader first *collects*: it moves
-//! the entries on into two sets of stamps, those that the live state lacks and those that the store
-//! lacks. A stamp stays in its set until it was delivered unchanged; so one that is being written can
-//! still be read, and one that changes meanwhile is written again.
+//! the entries on to those that the live state lacks and those that the store lacks. An entry stays
+//! there until it was delivered unchanged; so one that is being written can still be read, and one
+//! that changes meanwhile is written again. Only on its way out does an entry become the stamps of the
+//! account, the credential and the secret: thousands of entries wait at a time.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -31,7 +32,7 @@ use crate::domain::usage::UsageSubject;
 
 use super::Use;
 
-/// How many uses are kept at most, each of which is up to three stamps for two destinations.
+/// How many uses are kept at most for each destination.
 pub(super) const CAPACITY: usize = 65_536;
 
 /// Requests of different credentials seldom wait for each other.
@@ -54,20 +55,38 @@ pub(super) struct Buffer {
     capacity: usize,
     hasher: RandomState,
     shards: [Mutex<Shard>; SHARDS],
-    pending: Mutex<[Stamps; 2]>,
+    /// Where stamps go: to the store, and where others look to the live state too.
+    destinations: &'static [Destination],
+    pending: Mutex<[Uses; 2]>,
     dropped: AtomicU64,
     dropped_total: Counter,
 }
 
-type Stamps = HashMap<(UsageSubject, UsageKind), UsageStamp>;
+type Uses = HashMap<UseKey, Noted>;
+
+/// What was used, and how.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+struct UseKey {
+    credential: CredentialId,
+    secret: Option<SecretId>,
+    kind: UsageKind,
+}
+
+/// All undelivered uses of one kind of one credential, by one secret.
+#[derive(Clone, PartialEq)]
+pub(super) struct PendingUse {
+    key: UseKey,
+    noted: Noted,
+}
 
 #[derive(Default)]
 struct Shard {
-    uses: HashMap<(CredentialId, Option<SecretId>, UsageKind), Noted>,
+    uses: Uses,
     /// The secrets that have authenticated before, as far as is remembered.
     known: HashSet<SecretId>,
 }
 
+#[derive(Clone, PartialEq)]
 struct Noted {
     account: AccountId,
     first_at: Timestamp,
@@ -77,11 +96,16 @@ struct Noted {
 }
 
 impl Buffer {
-    pub(super) fn new(capacity: usize, dropped_total: Counter) -> Self {
+    pub(super) fn new(capacity: usize, is_shared: bool, dropped_total: Counter) -> Self {
         Self {
             capacity,
             hasher: RandomState::new(),
             shards: Default::default(),
+            destinations: if is_shared {
+                &[Destination::Live, Destination::Store]
+            } else {
+                &[Destination::Store]
+            },
             pending: Mutex::default(),
             dropped: AtomicU64::new(0),
             dropped_total,
@@ -92,9 +116,13 @@ impl Buffer {
     pub(super) fn note(&self, usage: &Use<'_>) -> bool {
         let capacity = self.capacity.div_ceil(SHARDS);
         let mut shard = lock(self.shard_of(usage.credential));
-        let key = (usage.credential, usage.secret, usage.kind);
+        let key = UseKey {
+            credential: usage.credential,
+            secret: usage.secret,
+            kind: usage.kind,
+        };
         if let Some(noted) = shard.uses.get_mut(&key) {
-            noted.merge(usage);
+            noted.merge_use(usage);
         } else {
             let dropped = make_room(&mut shard.uses, capacity, |noted| noted.last_at);
             self.note_dropped(dropped);
@@ -121,29 +149,33 @@ impl Buffer {
         &self.shards[hash as usize % SHARDS]
     }
 
-    /// The undelivered stamps of these things.
+    /// The undelivered stamps of these things; of one thing there may be several.
     pub(super) fn stamps_of(&self, subjects: &[UsageSubject]) -> Vec<UsageStamp> {
-        let pending = self.collect();
-        subjects
+        let wanted: HashSet<_> = subjects.iter().copied().collect();
+        self.collect()[Destination::Store as usize]
             .iter()
-            .flat_map(|subject| UsageKind::ALL.map(|kind| (*subject, kind)))
-            .filter_map(|key| pending[Destination::Store as usize].get(&key).cloned())
+            .flat_map(|(key, noted)| noted.stamps(*key))
+            .filter(|stamp| wanted.contains(&stamp.subject))
             .collect()
     }
 
-    /// All stamps that `destination` lacks.
-    pub(super) fn pending(&self, destination: Destination) -> Vec<UsageStamp> {
+    /// All uses that `destination` lacks.
+    pub(super) fn pending(&self, destination: Destination) -> Vec<PendingUse> {
         let pending = self.collect();
-        pending[destination as usize].values().cloned().collect()
+        let uses = pending[destination as usize].iter();
+        uses.map(|(key, noted)| PendingUse {
+            key: *key,
+            noted: noted.clone(),
+        })
+        .collect()
     }
 
     /// Forgets `delivered`, but for those that have changed since.
-    pub(super) fn forget(&self, destination: Destination, delivered: &[UsageStamp]) {
-        let stamps = &mut lock(&self.pending)[destination as usize];
-        for stamp in delivered {
-            let key = (stamp.subject, stamp.kind);
-            if stamps.get(&key) == Some(stamp) {
-                stamps.remove(&key);
+    pub(super) fn forget(&self, destination: Destination, delivered: &[PendingUse]) {
+        let uses = &mut lock(&self.pending)[destination as usize];
+        for PendingUse { key, noted } in delivered {
+            if uses.get(key) == Some(noted) {
+                uses.remove(key);
             }
         }
     }
@@ -153,31 +185,27 @@ impl Buffer {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Moves what was noted on to the stamps. The lock on the stamps is held all the while, so nobody
-    /// who looks for a use finds it in neither place.
-    fn collect(&self) -> MutexGuard<'_, [Stamps; 2]> {
+    /// Moves what was noted on to where it waits for delivery. The lock there is held all the while,
+    /// so nobody who looks for a use finds it in neither place.
+    fn collect(&self) -> MutexGuard<'_, [Uses; 2]> {
         let mut pending = lock(&self.pending);
         for shard in &self.shards {
-            let uses = std::mem::take(&mut lock(shard).uses);
-            for ((credential, secret, kind), noted) in uses {
-                for stamp in noted.stamps(credential, secret, kind) {
-                    self.add(&mut pending, &stamp);
+            for (key, noted) in lock(shard).uses.drain() {
+                for destination in self.destinations {
+                    self.add(&mut pending[*destination as usize], key, &noted);
                 }
             }
         }
         pending
     }
 
-    fn add(&self, pending: &mut [Stamps; 2], stamp: &UsageStamp) {
-        let key = (stamp.subject, stamp.kind);
-        for stamps in pending {
-            if let Some(known) = stamps.get_mut(&key) {
-                known.merge(stamp.clone());
-            } else {
-                let dropped = make_room(stamps, 3 * self.capacity, |stamp| stamp.last_at);
-                self.note_dropped(dropped);
-                stamps.insert(key, stamp.clone());
-            }
+    fn add(&self, uses: &mut Uses, key: UseKey, noted: &Noted) {
+        if let Some(known) = uses.get_mut(&key) {
+            known.merge(noted);
+        } else {
+            let dropped = make_room(uses, self.capacity, |noted| noted.last_at);
+            self.note_dropped(dropped);
+            uses.insert(key, noted.clone());
         }
     }
 
@@ -201,7 +229,7 @@ impl Noted {
         }
     }
 
-    fn merge(&mut self, usage: &Use<'_>) {
+    fn merge_use(&mut self, usage: &Use<'_>) {
         let at = to_the_millisecond(usage.at);
         self.first_at = self.first_at.min(at);
         if at < self.last_at {
@@ -215,28 +243,39 @@ impl Noted {
         }
     }
 
-    fn stamps(
-        self,
-        credential: CredentialId,
-        secret: Option<SecretId>,
-        kind: UsageKind,
-    ) -> impl Iterator<Item = UsageStamp> {
+    /// Takes in what was noted later.
+    fn merge(&mut self, later: &Self) {
+        let first_at = self.first_at.min(later.first_at);
+        if later.last_at >= self.last_at {
+            *self = later.clone();
+        }
+        self.first_at = first_at;
+    }
+
+    fn stamps(&self, key: UseKey) -> impl Iterator<Item = UsageStamp> {
         let subjects = [
             Some(UsageSubject::Account(self.account)),
-            Some(UsageSubject::Credential(credential)),
-            secret.map(UsageSubject::Secret),
+            Some(UsageSubject::Credential(key.credential)),
+            key.secret.map(UsageSubject::Secret),
         ];
         subjects
             .into_iter()
             .flatten()
             .map(move |subject| UsageStamp {
                 subject,
-                kind,
+                kind: key.kind,
                 first_at: self.first_at,
                 last_at: self.last_at,
                 address: self.address,
                 user_agent: self.user_agent.clone(),
             })
+    }
+}
+
+impl PendingUse {
+    /// The stamps of all that was used.
+    pub(super) fn stamps(&self) -> impl Iterator<Item = UsageStamp> {
+        self.noted.stamps(self.key)
     }
 }
 
