@@ -13,6 +13,7 @@ pub mod credential;
 pub mod difference;
 pub mod id;
 pub mod issuer;
+pub mod json;
 pub mod liveness;
 pub mod located;
 pub mod name;

@@ -103,6 +103,11 @@ impl Directory {
         })
     }
 
+    /// Whether other processes write to the store as well.
+    pub fn is_shared(&self) -> bool {
+        self.memory.is_none()
+    }
+
     /// The client of this id.
     pub async fn client(&self, id: ClientId) -> Result<Option<Arc<Client>>, StoreError> {
         let Some(memory) = &self.memory else {

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::domain::access::Grant;
 use crate::domain::api::Api;
 use crate::domain::id::CredentialId;
@@ -35,6 +37,11 @@ impl ActiveToken {
     /// What it says.
     pub fn claims(&self) -> &Claims {
         self.token.claims()
+    }
+
+    /// A text about it that follows from its claims alone; see [`VerifiedToken::described`].
+    pub fn described(&self, write: impl FnOnce(&Claims) -> Bytes) -> Bytes {
+        self.token.described(write)
     }
 
     /// The API that it is for.
@@ -129,8 +136,12 @@ async fn check_standing(
     Ok(Ok((credential, api)))
 }
 
-/// The quick answer. The live state may only say *dead*; when it cannot answer, the store does.
+/// The quick answer. The live state may only say *dead*; when it cannot answer, the store does. On the
+/// embedded store memory knows at least as much, and is as quick.
 async fn is_known_dead(app: &App, claims: &Claims) -> bool {
+    if !app.directory.is_shared() {
+        return false;
+    }
     let names = TokenNames {
         id: claims.id,
         organization: claims.organization,

@@ -24,33 +24,67 @@ pub struct InvalidId {
 /// Length of a ULID in its text form.
 const ULID_LEN: usize = 26;
 
-/// Reads `<prefix>_<ulid>`, in lower case only: an id has exactly one spelling.
+/// The longest prefix.
+const MAX_PREFIX_LEN: usize = 4;
+
+/// Reads `<prefix>_<ulid>`, in lower case only: an id has exactly one spelling. Crockford's other
+/// spellings of a digit (`i`, `l`, `o`) are none of ours, and nor is a number of more than 128 bits.
 fn parse(text: &str, prefix: &'static str) -> Result<u128, InvalidId> {
-    let invalid = InvalidId { prefix };
-    let ulid = text
+    let digits = text
         .strip_prefix(prefix)
         .and_then(|rest| rest.strip_prefix('_'))
-        .ok_or(invalid)?;
-    let spelled_right = ulid.len() == ULID_LEN
-        && ulid
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase());
-    if !spelled_right {
-        return Err(invalid);
-    }
-    let value = Ulid::from_string(&ulid.to_ascii_uppercase()).map_err(|_| invalid)?;
-    // Crockford's alphabet reads `i`, `l` and `o` as digits: refuse those second spellings.
-    let canonical = text_of(value.0);
-    (canonical == ulid.as_bytes())
-        .then_some(value.0)
-        .ok_or(invalid)
+        .filter(|digits| digits.len() == ULID_LEN && digits.as_bytes()[0] <= b'7');
+    let value = digits.and_then(|digits| {
+        digits.bytes().try_fold(0_u128, |value, digit| {
+            Some(value << 5 | u128::from(value_of(digit)?))
+        })
+    });
+    value.ok_or(InvalidId { prefix })
 }
 
-fn text_of(value: u128) -> [u8; ULID_LEN] {
-    let mut text = [0_u8; ULID_LEN];
-    Ulid(value).array_to_str(&mut text);
-    text.make_ascii_lowercase();
-    text
+/// What a digit of a ULID stands for.
+fn value_of(digit: u8) -> Option<u8> {
+    /// By the digit; 32 and more for what is none.
+    const VALUES: [u8; 256] = {
+        const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+        let mut values = [u8::MAX; 256];
+        let mut value = 0;
+        while value < DIGITS.len() {
+            values[DIGITS[value] as usize] = value as u8;
+            value += 1;
+        }
+        values
+    };
+    Some(VALUES[usize::from(digit)]).filter(|value| *value < 32)
+}
+
+/// The text form of an id. It is written often, so it needs no allocation.
+pub struct Text {
+    bytes: [u8; MAX_PREFIX_LEN + 1 + ULID_LEN],
+    len: usize,
+}
+
+impl Text {
+    fn of(prefix: &str, value: u128) -> Self {
+        let mut bytes = [0; MAX_PREFIX_LEN + 1 + ULID_LEN];
+        let start = prefix.len() + 1;
+        bytes[..prefix.len()].copy_from_slice(prefix.as_bytes());
+        bytes[prefix.len()] = b'_';
+        let mut digits = [0; ULID_LEN];
+        Ulid(value).array_to_str(&mut digits);
+        digits.make_ascii_lowercase();
+        bytes[start..start + ULID_LEN].copy_from_slice(&digits);
+        Self {
+            bytes,
+            len: start + ULID_LEN,
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        // Only ASCII was put in.
+        std::str::from_utf8(&self.bytes[..self.len]).unwrap_or_default()
+    }
 }
 
 macro_rules! ids {
@@ -72,6 +106,11 @@ macro_rules! ids {
             pub const fn from_bits(bits: u128) -> Self {
                 Self(bits)
             }
+
+            /// Its text form.
+            pub fn to_text(self) -> Text {
+                Text::of($prefix, self.0)
+            }
         }
 
         impl FromStr for $name {
@@ -84,9 +123,7 @@ macro_rules! ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let text = text_of(self.0);
-                f.write_str(concat!($prefix, "_"))?;
-                f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+                f.write_str(self.to_text().as_str())
             }
         }
 
@@ -98,7 +135,7 @@ macro_rules! ids {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(self.to_text().as_str())
             }
         }
 

@@ -1,5 +1,6 @@
 //! Resources: the things inside an API that access can be restricted to.
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
@@ -64,6 +65,13 @@ impl ResourceKey {
     }
 }
 
+/// Compares like its text, so that a set of keys can be asked for a text.
+impl Borrow<str> for ResourceKey {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for ResourceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -100,6 +108,11 @@ impl Identifiers {
 
     /// Whether `key` is among them.
     pub fn contains(&self, key: &ResourceKey) -> bool {
+        self.contains_text(key.as_str())
+    }
+
+    /// Whether the resource with the key `key` is among them.
+    pub fn contains_text(&self, key: &str) -> bool {
         match self {
             Self::All => true,
             Self::Listed(keys) => keys.contains(key),

@@ -65,6 +65,18 @@ impl TokenId {
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
+
+    fn text(self) -> [u8; 22] {
+        let mut text = [0; 22];
+        let written = URL_SAFE_NO_PAD.encode_slice(self.0, &mut text);
+        debug_assert_eq!(written, Ok(22));
+        text
+    }
+}
+
+/// What base64 wrote is ASCII.
+fn text_of(base64: &[u8]) -> &str {
+    std::str::from_utf8(base64).unwrap_or_default()
 }
 
 impl FromStr for TokenId {
@@ -82,17 +94,13 @@ impl FromStr for TokenId {
 
 impl fmt::Display for TokenId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = [0_u8; 22];
-        URL_SAFE_NO_PAD
-            .encode_slice(self.0, &mut text)
-            .map_err(|_| fmt::Error)?;
-        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        f.write_str(text_of(&self.text()))
     }
 }
 
 impl Serialize for TokenId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(text_of(&self.text()))
     }
 }
 

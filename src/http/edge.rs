@@ -48,6 +48,9 @@ use crate::telemetry::request_id::RequestIds;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// How many header fields the edge adds to an answer.
+const OWN_HEADERS: usize = 6;
+
 /// Marks an error answer whose plain text is meant, as an extension of the response: the edge then
 /// does not take it for a library's remark and leaves it as it is.
 #[derive(Clone, Copy, Debug)]
@@ -216,6 +219,7 @@ impl Edge {
     }
 
     fn add_headers(&self, headers: &mut HeaderMap, id: RequestId) {
+        headers.reserve(OWN_HEADERS);
         if let Ok(id) = HeaderValue::from_str(id.as_str()) {
             headers.insert(&X_REQUEST_ID, id);
         }

@@ -10,6 +10,7 @@ pub mod token;
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::http::HeaderName;
+use axum::http::HeaderValue;
 use axum::http::header;
 use axum::routing::get;
 use axum::routing::post;
@@ -22,10 +23,16 @@ use metadata::Document;
 
 /// What must not be kept by anybody on the way: tokens and what is said about them
 /// (RFC 6749 section 5.1).
-pub(super) const UNCACHED: [(HeaderName, &str); 2] = [
-    (header::CACHE_CONTROL, "no-store"),
-    (header::PRAGMA, "no-cache"),
+pub(super) const UNCACHED: [(HeaderName, HeaderValue); 2] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::PRAGMA, HeaderValue::from_static("no-cache")),
 ];
+
+/// Says that the body is JSON.
+pub(super) const IS_JSON: [(HeaderName, HeaderValue); 1] = [(
+    header::CONTENT_TYPE,
+    HeaderValue::from_static("application/json"),
+)];
 
 /// The endpoints, below the issuer's path and also without it: a proxy may cut it off or not.
 pub fn router(app: &App) -> Router {

@@ -15,8 +15,8 @@ use ring::digest::SHA256;
 
 use super::verify::SignedToken;
 
-/// How much memory the remembered tokens may take, in bytes: some ten thousand of them.
-const CAPACITY_BYTES: u64 = 8 * 1024 * 1024;
+/// How much memory the remembered tokens may take, in bytes: several thousand of them.
+const CAPACITY_BYTES: u64 = 4 * 1024 * 1024;
 
 /// About what one takes, with its place in the table: only how the table begins depends on it.
 const USUAL_BYTES: u64 = 768;

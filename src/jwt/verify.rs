@@ -12,9 +12,11 @@
 //! [RFC 8725]: https://www.rfc-editor.org/rfc/rfc8725
 
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::provider::VerifyingHandle;
@@ -104,6 +106,8 @@ struct Contents {
     typ: TokenTyp,
     claims: Claims,
     not_before: Option<i64>,
+    /// What is said of it again and again.
+    described: OnceLock<Bytes>,
 }
 
 impl SignedToken {
@@ -117,7 +121,9 @@ impl SignedToken {
         /// What a text costs besides its characters: a pointer to it, its header and the allocator's.
         const EACH: usize = 48;
         let Contents { kid, claims, .. } = &*self.0;
-        let mut bytes = size_of::<Contents>() + 3 * EACH;
+        /// What is said of it, as long as it is usual.
+        const DESCRIBED: usize = 512;
+        let mut bytes = size_of::<Contents>() + 3 * EACH + DESCRIBED;
         bytes += kid.len() + claims.issuer.len() + claims.audience.len();
         for scope in claims.scopes.iter() {
             bytes += EACH + scope.as_str().len();
@@ -153,6 +159,14 @@ impl VerifiedToken {
     /// The `typ` of its header.
     pub fn typ(&self) -> TokenTyp {
         self.0.0.typ
+    }
+
+    /// A text about the token that follows from its claims alone. The first who asks writes it, with
+    /// `write`; whoever asks later gets the same.
+    pub fn described(&self, write: impl FnOnce(&Claims) -> Bytes) -> Bytes {
+        let contents = &*self.0.0;
+        let text = contents.described.get_or_init(|| write(&contents.claims));
+        text.clone()
     }
 }
 
@@ -230,6 +244,7 @@ impl SignedToken {
             typ,
             claims,
             not_before,
+            described: OnceLock::new(),
         })))
     }
 

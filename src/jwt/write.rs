@@ -2,14 +2,10 @@
 
 use serde::Serialize;
 
-use crate::domain::id::AccountId;
-use crate::domain::id::ClientId;
-use crate::domain::id::OrganizationId;
+use crate::domain::json::Object;
 use crate::domain::located::LocatedDetails;
-use crate::domain::scope::ScopeSet;
 use crate::domain::signing_key::Algorithm;
 use crate::domain::token::Claims;
-use crate::domain::token::TokenId;
 use crate::domain::token::TokenTyp;
 
 /// Room for the claims of a usual token, in bytes.
@@ -36,61 +32,39 @@ pub(super) fn header(
 
 /// The claims of a token.
 pub(super) fn claims(claims: &Claims) -> serde_json::Result<Vec<u8>> {
+    let generations = &claims.generations;
     let mut json = Vec::with_capacity(USUAL_LEN);
-    serde_json::to_writer(&mut json, &Written::from(claims))?;
-    Ok(json)
-}
-
-/// The claims, as they are written.
-#[derive(Serialize)]
-struct Written<'a> {
-    iss: &'a str,
-    sub: AccountId,
-    client_id: ClientId,
-    aud: &'a str,
-    iat: i64,
-    exp: i64,
-    jti: TokenId,
-    #[serde(skip_serializing_if = "ScopeSet::is_empty")]
-    scope: &'a ScopeSet,
-    #[serde(skip_serializing_if = "LocatedDetails::is_empty")]
-    authorization_details: LocatedDetails<'a>,
-    org: OrganizationId,
-    epoch: &'a str,
-    org_gen: i64,
-    account_gen: i64,
-    credential_gen: i64,
-}
-
-impl<'a> From<&'a Claims> for Written<'a> {
-    fn from(claims: &'a Claims) -> Self {
-        let generations = &claims.generations;
-        Self {
-            iss: &claims.issuer,
-            sub: claims.account,
-            client_id: claims.client_id,
-            aud: &claims.audience,
-            iat: claims.issued_at,
-            exp: claims.expires_at,
-            jti: claims.id,
-            scope: &claims.scopes,
-            authorization_details: LocatedDetails {
-                details: &claims.details,
-                audience: &claims.audience,
-            },
-            org: claims.organization,
-            epoch: generations.epoch.as_str(),
-            org_gen: generations.organization.0,
-            account_gen: generations.account.0,
-            credential_gen: generations.credential.0,
-        }
+    let mut object = Object::begin(&mut json);
+    object
+        .text("iss", &claims.issuer)
+        .text("sub", claims.account.to_text().as_str())
+        .text("client_id", claims.client_id.to_text().as_str())
+        .text("aud", &claims.audience)
+        .number("iat", claims.issued_at)
+        .number("exp", claims.expires_at)
+        .value("jti", &claims.id)?;
+    if !claims.scopes.is_empty() {
+        object.value("scope", &claims.scopes)?;
     }
+    object
+        .details(LocatedDetails {
+            details: &claims.details,
+            audience: &claims.audience,
+        })
+        .text("org", claims.organization.to_text().as_str())
+        .text("epoch", generations.epoch.as_str())
+        .number("org_gen", generations.organization.0)
+        .number("account_gen", generations.account.0)
+        .number("credential_gen", generations.credential.0);
+    object.end();
+    Ok(json)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::resource::Identifiers;
+    use crate::domain::scope::ScopeSet;
     use crate::jwt::fixtures;
 
     fn written(claims: &Claims) -> String {

@@ -15,7 +15,6 @@ use crate::domain::id::ClientId;
 use crate::domain::id::OrganizationId;
 use crate::domain::located::LocatedDetails;
 use crate::domain::resource::Identifiers;
-use crate::domain::resource::ResourceKey;
 use crate::domain::role::API_TYPE;
 use crate::domain::role::AdminScope;
 use crate::domain::role::ORGANIZATION_TYPE;
@@ -54,7 +53,7 @@ fn lets_see(grant: &Grant, claims: &Claims, api: &Api) -> bool {
     match of_type(ORGANIZATION_TYPE) {
         Some(Identifiers::All) => true,
         Some(organizations) => {
-            names(organizations, &claims.organization.to_string())
+            organizations.contains_text(&claims.organization.to_string())
                 && of_type(API_TYPE).is_some_and(|apis| api_is_in(apis, api))
         }
         None => false,
@@ -65,12 +64,8 @@ fn lets_see(grant: &Grant, claims: &Claims, api: &Api) -> bool {
 fn api_is_in(identifiers: &Identifiers, api: &Api) -> bool {
     match identifiers {
         Identifiers::All => api.id != OSTLER_API,
-        listed @ Identifiers::Listed(_) => names(listed, &api.id.to_string()),
+        listed @ Identifiers::Listed(_) => listed.contains_text(&api.id.to_string()),
     }
-}
-
-fn names(identifiers: &Identifiers, id: &str) -> bool {
-    ResourceKey::parse(id).is_ok_and(|key| identifiers.contains(&key))
 }
 
 /// The answer about an active token that the caller may see: the values of the token, and nothing

@@ -1,14 +1,14 @@
 //! `POST /oauth/introspect`: is this token active, and what does it say (RFC 7662)?
 
-use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
 
 use crate::app::App;
 use crate::app::introspection;
 use crate::app::introspection::Asker;
+use crate::domain::token::Claims;
 use crate::http::error::Error;
 use crate::oauth::authorization::Authorization;
 use crate::oauth::client_auth::check_one_mechanism;
@@ -16,6 +16,7 @@ use crate::oauth::form::Parameter;
 use crate::oauth::introspection::ActiveAnswer;
 use crate::oauth::introspection::INACTIVE;
 
+use super::IS_JSON;
 use super::UNCACHED;
 use super::request::OAuthRequest;
 
@@ -33,12 +34,14 @@ pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Respo
     let token = form.required(Parameter::Token)?;
 
     let seen = introspection::introspect(&app, &asker, token).await?;
-    Ok(seen.map_or_else(inactive, |token| {
-        (UNCACHED, Json(ActiveAnswer::of(token.claims()))).into_response()
-    }))
+    match seen {
+        Some(token) => Ok((UNCACHED, IS_JSON, token.described(answer)).into_response()),
+        None => Ok((UNCACHED, IS_JSON, INACTIVE).into_response()),
+    }
 }
 
-fn inactive() -> Response {
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    (UNCACHED, json, INACTIVE).into_response()
+/// The answer depends on nothing but the claims, so it is written once for each token.
+fn answer(claims: &Claims) -> Bytes {
+    let json = serde_json::to_vec(&ActiveAnswer::of(claims));
+    json.expect("claims are texts and numbers").into()
 }

@@ -1,13 +1,16 @@
 //! What the OAuth endpoints extract from a request: its form, who it claims to be, where it is from.
 
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+
+use axum::body;
 use axum::body::Bytes;
 use axum::extract::FromRequest;
 use axum::extract::Request;
-use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
-use axum::http::Uri;
 use axum::http::header;
+use axum::http::request::Parts;
 
 use crate::app::App;
 use crate::app::authority::Origin;
@@ -25,29 +28,24 @@ use crate::telemetry::request_id::RequestId;
 
 /// A request to an OAuth endpoint, whole, as it came.
 pub struct OAuthRequest {
-    uri: Uri,
-    headers: HeaderMap,
+    head: Parts,
     user_agent: Option<UserAgent>,
     body: Bytes,
-    address: ClientAddress,
 }
 
 impl<S: Send + Sync> FromRequest<S> for OAuthRequest {
     type Rejection = Error;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
-        let address = request.extensions().get::<ClientAddress>().copied();
-        let (uri, headers) = (request.uri().clone(), request.headers().clone());
-        let body = Bytes::from_request(request, state).await.map_err(|_| {
-            // Too large or too slow: the edge knows, and answers instead.
-            Refusal::invalid_request("the body could not be read")
-        })?;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+        let (head, body) = request.into_parts();
+        // The edge has bounded the body. Where it was too large or too slow, it answers instead.
+        let body = body::to_bytes(body, usize::MAX)
+            .await
+            .map_err(|_| Refusal::invalid_request("the body could not be read"))?;
         Ok(Self {
-            uri,
-            user_agent: UserAgent::of(&headers),
-            headers,
+            user_agent: UserAgent::of(&head.headers),
+            head,
             body,
-            address: address.unwrap_or(ClientAddress(std::net::Ipv4Addr::UNSPECIFIED.into())),
         })
     }
 }
@@ -55,12 +53,12 @@ impl<S: Send + Sync> FromRequest<S> for OAuthRequest {
 impl OAuthRequest {
     /// Its form, read strictly.
     pub fn form(&self) -> Result<Form<'_>, Refusal> {
-        if self.headers.contains_key(header::CONTENT_ENCODING) {
+        if self.head.headers.contains_key(header::CONTENT_ENCODING) {
             // What is small here can be huge when it is unpacked; no client of ours compresses.
             return Err(Refusal::invalid_request("the body may not be compressed"));
         }
         let types = self.all(&header::CONTENT_TYPE);
-        Form::parse(types, self.uri.query(), &self.body)
+        Form::parse(types, self.head.uri.query(), &self.body)
     }
 
     /// What its `Authorization` header presents.
@@ -71,9 +69,14 @@ impl OAuthRequest {
     /// Where it came from.
     pub fn from(&self) -> From<'_> {
         From {
-            address: self.address.0,
+            address: self.address(),
             user_agent: self.user_agent.as_ref().map(UserAgent::as_str),
         }
+    }
+
+    fn address(&self) -> IpAddr {
+        let address = self.head.extensions.get::<ClientAddress>();
+        address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.0)
     }
 
     /// The same, as an audit event says it.
@@ -93,6 +96,10 @@ impl OAuthRequest {
     }
 
     fn all(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
-        self.headers.get_all(name).iter().map(HeaderValue::as_bytes)
+        self.head
+            .headers
+            .get_all(name)
+            .iter()
+            .map(HeaderValue::as_bytes)
     }
 }

@@ -1,8 +1,6 @@
 //! `POST /oauth/revoke`: a client takes a token of its own account back (RFC 7009).
 
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
 
@@ -11,6 +9,7 @@ use crate::app::revocation;
 use crate::http::error::Error;
 use crate::oauth::form::Parameter;
 
+use super::IS_JSON;
 use super::UNCACHED;
 use super::request::OAuthRequest;
 
@@ -21,6 +20,5 @@ pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Respo
     let token = form.required(Parameter::Token)?;
 
     revocation::revoke(&app, &client, token, request.origin()).await?;
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    Ok((StatusCode::OK, UNCACHED, json, "{}").into_response())
+    Ok((UNCACHED, IS_JSON, "{}").into_response())
 }
