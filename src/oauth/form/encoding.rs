@@ -14,11 +14,12 @@ type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
 /// The pairs of a form, one by one; what is between two `&` and empty is none.
 pub(super) fn pairs(form: &[u8]) -> impl Iterator<Item = Result<Pair<'_>, Undecodable>> {
-    form.split(|byte| *byte == b'&')
+    let ends = memchr::memchr_iter(b'&', form).chain([form.len()]);
+    let mut start = 0;
+    ends.map(move |end| &form[std::mem::replace(&mut start, end + 1)..end])
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
-            let end_of_name = pair.iter().position(|byte| *byte == b'=');
-            let (name, value) = match end_of_name {
+            let (name, value) = match memchr::memchr(b'=', pair) {
                 Some(at) => (&pair[..at], &pair[at + 1..]),
                 None => (pair, &[][..]),
             };
@@ -28,10 +29,7 @@ pub(super) fn pairs(form: &[u8]) -> impl Iterator<Item = Result<Pair<'_>, Undeco
 
 /// Decodes a name or a value; borrows it when nothing in it is encoded.
 pub fn form_decode(text: &[u8]) -> Result<Cow<'_, str>, Undecodable> {
-    if text.contains(&0) {
-        return Err(Undecodable);
-    }
-    if text.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+    if memchr::memchr3(b'%', b'+', 0, text).is_some() {
         let decoded = unescape(text)?;
         return String::from_utf8(decoded)
             .map(Cow::Owned)
@@ -47,6 +45,7 @@ fn unescape(text: &[u8]) -> Result<Vec<u8>, Undecodable> {
     let mut rest = text.iter();
     while let Some(byte) = rest.next() {
         decoded.push(match byte {
+            0 => return Err(Undecodable),
             b'+' => b' ',
             b'%' => match (hex(rest.next())?, hex(rest.next())?) {
                 (0, 0) => return Err(Undecodable),
