@@ -14,8 +14,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::RwLock;
-use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -31,6 +29,8 @@ use axum::serve::ListenerExt;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use base64::prelude::BASE64_STANDARD;
+use ostler::clock::Clock;
+use ostler::clock::SystemClock;
 use ring::digest;
 use ring::hmac;
 use ring::rand::SecureRandom;
@@ -199,7 +199,7 @@ impl Maker {
     }
 
     fn make(&self) -> Option<String> {
-        let iat = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
+        let iat = SystemClock.now().as_second();
         let exp = iat + 900;
         let mut id = [0; 16];
         SystemRandom::new().fill(&mut id).ok()?;

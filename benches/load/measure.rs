@@ -35,13 +35,16 @@ use crate::scenario::Scenario;
 /// Before a turn counts: connections open, caches fill, the clock of the core rises.
 const WARM_UP: Duration = Duration::from_millis(300);
 
+/// What a server is asked in a scenario, given tokens that may be used in it; `None` when it takes no
+/// part.
+pub type Loads = dyn Fn(Scenario, &[String]) -> Option<Vec<Rc<Load>>>;
+
 /// A server that takes turns with the others.
 pub struct Contender {
     pub name: &'static str,
     pub address: SocketAddr,
     pub server: Server,
-    /// What it is asked in a scenario; `None` when it takes no part.
-    pub loads: Box<dyn Fn(Scenario, &[String]) -> Option<Vec<Rc<Load>>>>,
+    pub loads: Box<Loads>,
 }
 
 /// Measures everything.
@@ -188,7 +191,7 @@ fn halves(loads: &[Rc<Load>]) -> (Vec<Rc<Load>>, Vec<Rc<Load>>) {
     halves.unzip()
 }
 
-fn loads_of(contents: &Rc<Contents>) -> Box<dyn Fn(Scenario, &[String]) -> Option<Vec<Rc<Load>>>> {
+fn loads_of(contents: &Rc<Contents>) -> Box<Loads> {
     let contents = Rc::clone(contents);
     Box::new(move |scenario, tokens| Some(scenario.loads(&contents, tokens)))
 }

@@ -134,7 +134,7 @@ impl Place {
 
 /// Waits until something listens there.
 pub async fn until_it_accepts(address: SocketAddr) -> io::Result<()> {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while let Err(error) = tokio::net::TcpStream::connect(address).await {
         if Instant::now() > deadline {
             return Err(error);

@@ -30,6 +30,9 @@ pub struct Common<'a> {
     pub directory: PathBuf,
 }
 
+/// Installs the program in the first folder into the second; the command that serves at an address.
+type Installed = fn(&Path, &Path, SocketAddr) -> Result<Command, Box<dyn Error>>;
+
 /// Installs and starts them.
 pub async fn start(common: &Common<'_>, cores: Cores) -> Result<Vec<Contender>, Box<dyn Error>> {
     let node = contender(
@@ -52,7 +55,7 @@ async fn contender(
     jwks: &'static str,
     common: &Common<'_>,
     cores: Cores,
-    installed: fn(&Path, &Path, SocketAddr) -> Result<Command, Box<dyn Error>>,
+    installed: Installed,
 ) -> Result<Contender, Box<dyn Error>> {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("benches/peers")

@@ -22,7 +22,7 @@ pub struct Measured {
     pub p99_us: f64,
     pub cpu_us_per_request: f64,
     pub resident_mb: f64,
-    pub body_bytes: usize,
+    pub body_bytes: u32,
     pub answers_per_look: f64,
 }
 
@@ -42,7 +42,7 @@ impl Measured {
             p99_us: outcome.latencies.micros_at(0.99),
             cpu_us_per_request: cpu.as_secs_f64() * 1e6 / answered as f64,
             resident_mb: megabytes(resident),
-            body_bytes: outcome.body_bytes,
+            body_bytes: u32::try_from(outcome.body_bytes).unwrap_or(u32::MAX),
             answers_per_look: outcome.answers_per_look,
         }
     }
@@ -197,7 +197,7 @@ impl fmt::Display for Report {
                     scenario.ratio(server, |m| m.requests_per_second),
                     scenario.ratio(server, |m| m.cpu_us_per_request),
                     scenario.ratio(server, |m| m.p99_us),
-                    scenario.median(server, |m| m.body_bytes as f64),
+                    scenario.median(server, |m| m.body_bytes.into()),
                     scenario.median(server, |m| m.answers_per_look),
                 )?;
             }

@@ -6,6 +6,11 @@
 //! Everything runs on a real, initialised server in this process, on the embedded store; only the
 //! sockets are left out.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what is measured succeeds, or there is nothing to measure"
+)]
+
 mod stage;
 
 use std::hint::black_box;
@@ -72,7 +77,7 @@ fn decide(criterion: &mut Criterion, stage: &Stage) {
             ready(clients::authenticate(
                 &stage.app,
                 &stage.presented,
-                stage.from(),
+                stage::from(),
             ))
             .unwrap()
         });
@@ -149,7 +154,7 @@ fn whole(criterion: &mut Criterion, stage: &Stage) {
             );
         });
     };
-    answer("whole/jwks", &|| stage.get("/.well-known/jwks.json"));
+    answer("whole/jwks", &|| stage::get("/.well-known/jwks.json"));
     answer("whole/token, ES256", &|| {
         stage.post("/oauth/token", TOKEN_BODY)
     });

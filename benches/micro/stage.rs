@@ -105,19 +105,9 @@ impl Stage {
         }
     }
 
-    /// Where the requests come from.
-    pub fn from(&self) -> From<'static> {
-        from()
-    }
-
     /// What is known when the grant is decided.
     pub fn facts(&self) -> Facts<'_> {
         facts(&self.app, &self.client)
-    }
-
-    pub fn get(&self, path: &str) -> Request<Body> {
-        let request = Request::get(path).header(header::HOST, "localhost");
-        request.body(Body::empty()).expect("a request")
     }
 
     pub fn post(&self, path: &str, body: &str) -> Request<Body> {
@@ -129,6 +119,12 @@ impl Stage {
             .body(Body::from(body.to_owned()))
             .expect("a request")
     }
+}
+
+/// A request for a public document.
+pub fn get(path: &str) -> Request<Body> {
+    let request = Request::get(path).header(header::HOST, "localhost");
+    request.body(Body::empty()).expect("a request")
 }
 
 /// The answer of what has nothing to wait for.
@@ -165,7 +161,8 @@ pub fn read_form(body: &str) -> Form<'_> {
     Form::parse(types, None, body.as_bytes()).expect("a form")
 }
 
-fn from() -> From<'static> {
+/// Where the requests come from.
+pub fn from() -> From<'static> {
     From {
         address: IpAddr::V4(Ipv4Addr::LOCALHOST),
         user_agent: Some("micro/1.0"),

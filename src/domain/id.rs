@@ -48,9 +48,9 @@ fn value_of(digit: u8) -> Option<u8> {
     const VALUES: [u8; 256] = {
         const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
         let mut values = [u8::MAX; 256];
-        let mut value = 0;
-        while value < DIGITS.len() {
-            values[DIGITS[value] as usize] = value as u8;
+        let mut value = 0_u8;
+        while (value as usize) < DIGITS.len() {
+            values[DIGITS[value as usize] as usize] = value;
             value += 1;
         }
         values

@@ -83,7 +83,10 @@ pub fn text(out: &mut Vec<u8>, value: &str) {
     out.push(b'"');
 }
 
-/// No early end: so the compiler looks at many bytes at once.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without an early end the compiler looks at many bytes at once"
+)]
 fn must_be_escaped(value: &str) -> bool {
     value.bytes().fold(false, |found, byte| {
         found | (byte < b' ') | (byte == b'"') | (byte == b'\\')

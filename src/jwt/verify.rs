@@ -120,12 +120,12 @@ impl SignedToken {
     pub(super) fn footprint(&self) -> usize {
         /// What a text costs besides its characters: a pointer to it, its header and the allocator's.
         const EACH: usize = 48;
-        let Contents { kid, claims, .. } = &*self.0;
         /// What is said of it, as long as it is usual.
         const DESCRIBED: usize = 512;
+        let Contents { kid, claims, .. } = &*self.0;
         let mut bytes = size_of::<Contents>() + 3 * EACH + DESCRIBED;
         bytes += kid.len() + claims.issuer.len() + claims.audience.len();
-        for scope in claims.scopes.iter() {
+        for scope in &claims.scopes {
             bytes += EACH + scope.as_str().len();
         }
         for detail in &claims.details {
