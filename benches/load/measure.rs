@@ -44,6 +44,8 @@ pub struct Contender {
     pub name: &'static str,
     pub address: SocketAddr,
     pub server: Server,
+    /// How long after the last request it may begin to do something in the background.
+    pub begins_within: Duration,
     pub loads: Box<Loads>,
 }
 
@@ -65,6 +67,8 @@ pub async fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
             name: "ostler",
             address: place.address,
             server,
+            // Usage is written every three seconds.
+            begins_within: Duration::from_millis(3_500),
             loads: loads_of(&contents),
         },
     ];
@@ -76,10 +80,6 @@ pub async fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
         };
         contenders.extend(peers::start(&common, cores).await?);
     }
-    for contender in &contenders {
-        contender.server.hold()?;
-    }
-
     for scenario in Scenario::ALL {
         let name = scenario.name();
         if options
@@ -138,10 +138,9 @@ async fn fetch_tokens(
         return Ok(Vec::new());
     }
     let ostler = &contenders[1];
-    ostler.server.release()?;
-    let tokens = scenario::new_tokens(ostler.address, contents, count).await;
-    ostler.server.hold()?;
-    tokens
+    let tokens = scenario::new_tokens(ostler.address, contents, count).await?;
+    ostler.server.rest(ostler.begins_within).await?;
+    Ok(tokens)
 }
 
 async fn take_turn(
@@ -151,12 +150,11 @@ async fn take_turn(
 ) -> Result<Measured, Box<dyn Error>> {
     let say = |error: io::Error| format!("{}: {error}", contender.name);
     let cpu = contender.server.cpu()?;
-    contender.server.release()?;
     let warm_up = generator::run(contender.address, &halves(loads).0, WARM_UP).await;
     let warm_up = warm_up.map_err(say)?;
     let outcomes = generator::run(contender.address, &halves(loads).1, turn).await;
     let outcomes = outcomes.map_err(say)?;
-    contender.server.hold()?;
+    contender.server.rest(contender.begins_within).await?;
     // What it did in the background belongs to it too, so all of the time is shared by all requests.
     let cpu = contender.server.cpu()?.saturating_sub(cpu);
     let answered = outcomes
@@ -241,6 +239,7 @@ async fn floor(
         name: "floor",
         address: plan.listen,
         server,
+        begins_within: Duration::ZERO,
         loads: loads_of(contents),
     })
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::process::Stdio;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::cores::Cores;
 use crate::generator::Load;
@@ -81,6 +82,7 @@ async fn contender(
         name,
         address,
         server,
+        begins_within: Duration::ZERO,
         loads: Box::new(move |scenario, _| {
             Some(vec![Rc::new(load(scenario, &client, token, jwks)?)])
         }),

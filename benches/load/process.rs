@@ -1,4 +1,4 @@
-//! A server process: started on its core, stopped at the end, held while another is measured.
+//! A server process: started on its core, at rest while another is measured, stopped at the end.
 
 use std::fs;
 use std::io;
@@ -13,6 +13,10 @@ use rustix::process::kill_process;
 
 use crate::cores;
 use crate::cores::Cores;
+
+/// It rests when it uses less than `QUIET` of the processor in the time `LOOK`.
+const LOOK: Duration = Duration::from_millis(250);
+const QUIET: Duration = Duration::from_millis(3);
 
 /// A running server.
 pub struct Server {
@@ -29,15 +33,17 @@ impl Server {
         Ok(Self { child: child? })
     }
 
-    /// Stops it from running at all: what it does in the background is not to fall into the time of
-    /// another, but into its own.
-    pub fn hold(&self) -> io::Result<()> {
-        self.signal(Signal::STOP)
-    }
-
-    /// Ends [`hold`](Self::hold).
-    pub fn release(&self) -> io::Result<()> {
-        self.signal(Signal::CONT)
+    /// Waits until it has nothing more to do in the background, where it begins that within `longest`.
+    pub async fn rest(&self, longest: Duration) -> io::Result<()> {
+        tokio::time::sleep(longest).await;
+        for _ in 0..100 {
+            let before = self.cpu()?;
+            tokio::time::sleep(LOOK).await;
+            if self.cpu()?.saturating_sub(before) < QUIET {
+                return Ok(());
+            }
+        }
+        Err(io::Error::other("it does not come to rest"))
     }
 
     /// The processor time that all its threads, and its children, have used so far.
@@ -65,7 +71,6 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.release();
         let _ = self.signal(Signal::TERM);
         for _ in 0..100 {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
