@@ -16,8 +16,10 @@ use super::query::execute;
 use super::query::millis;
 use super::query::placeholders;
 
-/// The most stamps that one statement writes, and things that one asks for.
-pub(super) const BATCH: usize = 200;
+/// The most stamps that one statement writes, and things that one asks for. Few enough that `SQLite`,
+/// which looks through all parameters for each, does not take longer for the parameters than for the
+/// rows; and a statement of as many is prepared once.
+pub(super) const BATCH: usize = 50;
 
 /// How many columns a stamp has.
 const COLUMNS: usize = 6;
