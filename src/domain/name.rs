@@ -14,6 +14,9 @@ pub struct InvalidName(&'static str);
 pub struct Name(Box<str>);
 
 impl Name {
+    /// The rule as a regular expression.
+    pub const PATTERN: &'static str = "^[a-z][a-z0-9-]{0,29}$";
+
     /// Checks the rule.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let rule = "a name is 1 to 30 of a-z, 0-9 and `-`, and begins with a letter";
@@ -46,6 +49,9 @@ impl fmt::Display for Name {
 pub struct AccountName(Box<str>);
 
 impl AccountName {
+    /// The rule as a regular expression, but for the length.
+    pub const PATTERN: &'static str = "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$";
+
     /// Checks the rule.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let rule = "a service account's name is 6 to 30 letters, digits or single inner hyphens";
@@ -80,6 +86,9 @@ impl fmt::Display for AccountName {
 pub struct Label(Box<str>);
 
 impl Label {
+    /// The rule as a regular expression, but for the length, characters beyond ASCII, and ids.
+    pub const PATTERN: &'static str = r"^[^\u0000-\u0020\u007F-\u00A0]([^\u0000-\u001F\u007F-\u009F]*[^\u0000-\u0020\u007F-\u00A0])?$";
+
     /// Checks the rule.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let readable = (1..=100).contains(&text.chars().count())

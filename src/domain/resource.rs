@@ -19,6 +19,9 @@ pub struct InvalidResource(&'static str);
 pub struct ResourceType(Arc<str>);
 
 impl ResourceType {
+    /// The rule as a regular expression.
+    pub const PATTERN: &'static str = "^[a-z][a-z0-9_-]{0,29}$";
+
     /// Checks the rule: `[a-z][a-z0-9_-]{0,29}`.
     pub fn parse(text: &str) -> Result<Self, InvalidResource> {
         let mut bytes = text.bytes();
@@ -48,6 +51,9 @@ impl fmt::Display for ResourceType {
 pub struct ResourceKey(Arc<str>);
 
 impl ResourceKey {
+    /// The rule as a regular expression, but for the length.
+    pub const PATTERN: &'static str = "^([!-)+-~]|[!-~]{2,})$";
+
     /// Checks the rule: 1 to 100 printable ASCII characters without blanks, and not `*`, which
     /// stands for all.
     pub fn parse(text: &str) -> Result<Self, InvalidResource> {

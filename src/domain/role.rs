@@ -99,6 +99,29 @@ impl AdminScope {
         }
     }
 
+    /// What it opens, in a few words.
+    pub fn opens(self) -> &'static str {
+        match self {
+            Self::AccountsRead => {
+                "Read accounts, credentials, API tokens, access, roles, groups, usage and findings"
+            }
+            Self::AccountsWrite => {
+                "Create, edit, disable, enable and delete accounts; revoke tokens"
+            }
+            Self::CredentialsWrite => "Change credentials, secrets and API tokens",
+            Self::AccessWrite => "Change access, roles, groups and their members",
+            Self::ApisRead => "Read APIs, their scopes and resources",
+            Self::ApisWrite => "Change APIs, their scopes and resources",
+            Self::KeysRead => "Read the signing keys",
+            Self::KeysWrite => "Change the signing keys",
+            Self::AuditRead => "Read, verify and export audit events",
+            Self::OrganizationsRead => "Read organizations",
+            Self::OrganizationsWrite => "Create and change organizations",
+            Self::SystemRead => "Read what the server says of itself",
+            Self::Introspect => "Introspect tokens",
+        }
+    }
+
     /// The scope of this text.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)

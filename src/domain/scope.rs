@@ -35,6 +35,9 @@ pub enum InvalidScope {
 pub struct Scope(Arc<str>);
 
 impl Scope {
+    /// The grammar as a regular expression, but for the length.
+    pub const PATTERN: &'static str = r"^[!#-\[\]-~]+$";
+
     /// Checks the grammar.
     pub fn parse(text: &str) -> Result<Self, InvalidScope> {
         let right = !text.is_empty()

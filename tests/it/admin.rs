@@ -1,7 +1,8 @@
 //! The admin API, as administrators see it: one file per resource, and what holds for all of them.
 //!
-//! Contract, section 3. The caller's authority is in `authority`, what a body may be in `bodies`,
-//! paging in `lists`, and what is written down in `audit`.
+//! Contract, section 3. The caller's authority is in `authority`, each route by who calls it in
+//! `matrix`, ids of two organizations in one call in `crossing`, what a body may be in `bodies`, paging
+//! in `lists`, what is written down in `audit`, and what the API says of itself in `openapi`.
 
 mod access;
 mod accounts;
@@ -11,10 +12,13 @@ mod audit;
 mod authority;
 mod bodies;
 mod credentials;
+mod crossing;
 mod edges;
 mod hand_on;
 mod keys;
 mod lists;
+mod matrix;
+mod openapi;
 mod organizations;
 mod refused_calls;
 mod resources;

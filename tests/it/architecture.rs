@@ -85,6 +85,7 @@ const HOMES: &[(&str, &str)] = &[
     ("oxide_auth", "src/oauth/grant"),
     ("redis", "src/live/redis"),
     ("reqwest", "src/cli"),
+    ("schemars", "src/http/admin"),
     ("sqlx", "src/store"),
 ];
 

@@ -6,6 +6,7 @@
 pub mod administration;
 pub mod client;
 mod database;
+pub mod document;
 pub mod log;
 pub mod server;
 pub mod verifier;

@@ -1,7 +1,7 @@
 //! Python and Node with other people's libraries, installed once, under `target/`.
 //!
-//! The libraries are those that `tests/interop/` pins. A test that needs them and does not get them
-//! fails: it never skips.
+//! The libraries are those that `tests/interop/` and `tests/openapi/` pin. A test that needs them and
+//! does not get them fails: it never skips.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -17,6 +17,8 @@ use std::process::Stdio;
 pub enum Interpreter {
     /// Python 3.
     Python,
+    /// Python 3 with what checks our OpenAPI document, and the server against it.
+    Checkers,
     /// Node, from 18 on.
     Node,
 }
@@ -39,7 +41,7 @@ impl Interpreter {
         let run = tokio::task::spawn_blocking(move || {
             let mut command = self.ready().command();
             command.args(match self {
-                Self::Python => &["-c"][..],
+                Self::Python | Self::Checkers => &["-c"][..],
                 Self::Node => &["--input-type=module", "-e"][..],
             });
             command
@@ -56,7 +58,7 @@ impl Interpreter {
         let ready = self.ready();
         let mut command = ready.command();
         command.arg(match self {
-            Self::Python => self.sources().join(format!("{program}.py")),
+            Self::Python | Self::Checkers => self.sources().join(format!("{program}.py")),
             // Node looks for libraries beside the program.
             Self::Node => ready.directory.join(format!("{program}.mjs")),
         });
@@ -65,16 +67,18 @@ impl Interpreter {
 
     /// The programs, and which libraries they use.
     fn sources(self) -> PathBuf {
-        interop(match self {
-            Self::Python => "python",
-            Self::Node => "javascript",
-        })
+        match self {
+            Self::Python => interop("python"),
+            Self::Checkers => Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/openapi"),
+            Self::Node => interop("javascript"),
+        }
     }
 
     /// Where it is, with its libraries; they are installed the first time.
     fn ready(self) -> Ready {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(match self {
             Self::Python => "python",
+            Self::Checkers => "openapi",
             Self::Node => "node",
         });
         fs::create_dir_all(&directory).unwrap();
@@ -82,7 +86,7 @@ impl Interpreter {
         let lock = File::create(directory.join("lock")).unwrap();
         lock.lock().unwrap();
         let wanted = fs::read_to_string(self.sources().join(match self {
-            Self::Python => "requirements.txt",
+            Self::Python | Self::Checkers => "requirements.txt",
             Self::Node => "package-lock.json",
         }))
         .unwrap();
@@ -102,7 +106,7 @@ impl Interpreter {
 
     fn install(self, directory: &Path) {
         match self {
-            Self::Python => {
+            Self::Python | Self::Checkers => {
                 let venv = directory.join("venv");
                 let options = ["-m", "venv", "--clear"].map(OsStr::new);
                 must("python3", options.into_iter().chain([venv.as_os_str()]));
@@ -138,7 +142,9 @@ struct Ready {
 impl Ready {
     fn command(&self) -> Command {
         let mut command = match self.interpreter {
-            Interpreter::Python => Command::new(self.directory.join("venv/bin/python")),
+            Interpreter::Python | Interpreter::Checkers => {
+                Command::new(self.directory.join("venv/bin/python"))
+            }
             Interpreter::Node => Command::new("node"),
         };
         if let Interpreter::Node = self.interpreter {

@@ -3,7 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
+use serde_json::json;
 
 use crate::app::App;
 use crate::app::access;
@@ -12,13 +15,16 @@ use crate::app::access::PresentedAccess;
 use crate::app::access::PresentedGrant;
 use crate::app::access::PresentedIdentifiers;
 use crate::app::access::Replaced;
+use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::domain::role::AdminScope;
 
 use super::call::Call;
 use super::fields::Fields;
+use super::operation::action;
 use super::path::Path;
 use super::place::Place;
+use super::routes::Routes;
 
 /// The most grants of an account or a credential.
 const MAX_GRANTS: usize = 100;
@@ -29,12 +35,14 @@ const MAX_SCOPES: usize = 1_000;
 /// The most keys of one type in a grant.
 const MAX_KEYS: usize = 10_000;
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "AccountAccess")]
 struct AccessBody {
     access: DescribedAccess,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "ReplacedAccess")]
 struct ReplacedBody {
     access: DescribedAccess,
     diff: DiffBody,
@@ -42,7 +50,8 @@ struct ReplacedBody {
     warnings: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "AccessDifference")]
 struct DiffBody {
     added: DescribedAccess,
     removed: DescribedAccess,
@@ -60,6 +69,35 @@ impl From<Replaced> for ReplacedBody {
             warnings: replaced.warnings,
         }
     }
+}
+
+/// The routes of an account's access.
+pub(super) fn routes(routes: Routes) -> Routes {
+    let access = "/organizations/{org}/service-accounts/{account}/access";
+    routes
+        .get(
+            access,
+            get,
+            action(
+                "service_account.read_access",
+                AdminScope::AccountsRead,
+                "Read what a service account is granted itself",
+            )
+            .answers::<AccessBody>(),
+        )
+        .put(
+            access,
+            put,
+            action(
+                "service_account.update_access",
+                AdminScope::AccessWrite,
+                "Replace what a service account is granted itself",
+            )
+            .answers::<ReplacedBody>()
+            .reads(|fields| fields.required("access", read_access))
+            .flag("dry_run", "Change nothing, and say what it would come to")
+            .conflicts(&[Conflict::LastAdministrator]),
+        )
 }
 
 /// `GET .../access` shows the account's own grants.
@@ -113,6 +151,9 @@ fn read_grant(fields: &mut Fields<'_>) -> Option<PresentedGrant> {
 
 /// `"*"`, or a list of keys.
 fn read_identifiers(place: Place<'_>) -> Option<PresentedIdentifiers> {
+    if place.is_drawn(identifiers) {
+        return None;
+    }
     if place.is("*") {
         return Some(PresentedIdentifiers::All);
     }
@@ -134,4 +175,15 @@ fn read_identifiers(place: Place<'_>) -> Option<PresentedIdentifiers> {
         place.text()
     });
     keys.map(PresentedIdentifiers::Listed)
+}
+
+fn identifiers() -> Value {
+    json!({"anyOf": [
+        {"type": "string", "const": "*"},
+        {
+            "type": "array",
+            "maxItems": MAX_KEYS,
+            "items": {"type": "string", "not": {"const": "*"}},
+        },
+    ]})
 }

@@ -7,7 +7,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::app::App;
 use crate::app::access::DescribedAccess;
@@ -15,6 +17,7 @@ use crate::app::accounts;
 use crate::app::accounts::CreatedAccount;
 use crate::app::accounts::DescribedAccount;
 use crate::app::accounts::NewAccount;
+use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::domain::id::AccountId;
 use crate::domain::name::AccountName;
@@ -28,12 +31,17 @@ use super::credentials::read_credential;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::operation::action;
 use super::path::Path;
 use super::place::Place;
 use super::roles::read_names;
+use super::routes::Routes;
+use super::schema::Instant;
+use super::shape;
 
 /// An account as answers show it.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "ServiceAccount")]
 struct AccountBody {
     id: AccountId,
     name: String,
@@ -41,13 +49,18 @@ struct AccountBody {
     description: Option<String>,
     owner: Option<String>,
     labels: BTreeMap<String, String>,
+    #[schemars(extend("enum" = ["active", "disabled", "expired"]))]
     status: &'static str,
+    #[schemars(with = "Option<Instant>")]
     expires_at: Option<Timestamp>,
     max_token_lifetime_seconds: Option<u64>,
     access: DescribedAccess,
     roles: Vec<&'static str>,
+    #[schemars(with = "Instant")]
     created_at: Timestamp,
+    #[schemars(with = "Instant")]
     updated_at: Timestamp,
+    #[schemars(with = "Option<Instant>")]
     last_used_at: Option<Timestamp>,
     active_credentials: u32,
     active_api_tokens: u32,
@@ -80,7 +93,8 @@ impl From<DescribedAccount> for AccountBody {
 }
 
 /// An account that was just made: with its first credential, and that one's secret.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "CreatedServiceAccount")]
 struct CreatedBody {
     #[serde(flatten)]
     account: AccountBody,
@@ -94,6 +108,81 @@ impl From<CreatedAccount> for CreatedBody {
             credential: made.credential.map(CredentialBody::from),
         }
     }
+}
+
+/// The routes of service accounts.
+pub(super) fn routes(routes: Routes) -> Routes {
+    let accounts = "/organizations/{org}/service-accounts";
+    let account = |rest: &str| format!("{accounts}/{{account}}{rest}");
+    routes
+        .get(
+            accounts,
+            list,
+            action(
+                "service_account.list",
+                AdminScope::AccountsRead,
+                "List the service accounts of an organization",
+            )
+            .lists::<AccountBody>(),
+        )
+        .post(
+            accounts,
+            post,
+            action(
+                "service_account.create",
+                AdminScope::AccountsWrite,
+                "Make a service account",
+            )
+            .makes::<CreatedBody>()
+            .reads(read)
+            .conflicts(&[Conflict::NameTaken, Conflict::QuotaReached])
+            .described(
+                "`access` and `roles` take `access:write` as well, `credential` takes \
+                 `credentials:write`. The secret of the credential is shown in this answer only.",
+            ),
+        )
+        .get(
+            &account(""),
+            get,
+            action(
+                "service_account.read",
+                AdminScope::AccountsRead,
+                "Read a service account",
+            )
+            .answers::<AccountBody>(),
+        )
+        .delete(
+            &account(""),
+            delete,
+            action(
+                "service_account.delete",
+                AdminScope::AccountsWrite,
+                "Delete a service account, its credentials and its tokens",
+            )
+            .removes()
+            .conflicts(&[Conflict::LastAdministrator]),
+        )
+        .post(
+            &account("/disable"),
+            disable,
+            action(
+                "service_account.disable",
+                AdminScope::AccountsWrite,
+                "Stop a service account; its tokens die for good",
+            )
+            .answers::<AccountBody>()
+            .conflicts(&[Conflict::LastAdministrator]),
+        )
+        .post(
+            &account("/enable"),
+            enable,
+            action(
+                "service_account.enable",
+                AdminScope::AccountsWrite,
+                "Let a service account work again",
+            )
+            .answers::<AccountBody>(),
+        )
 }
 
 /// `POST .../service-accounts` makes an account.
@@ -176,7 +265,9 @@ pub(super) async fn delete(
 }
 
 fn read(fields: &mut Fields<'_>) -> Option<NewAccount> {
-    let name = fields.required("name", |place| place.parsed(AccountName::parse));
+    let name = fields.required("name", |place| {
+        place.like(shape::account_name).parsed(AccountName::parse)
+    });
     let description = fields.optional("description", |place| place.prose(1_000));
     let owner = fields.optional("owner", |place| place.prose(200));
     let labels = fields.optional("labels", read_labels);
@@ -211,7 +302,13 @@ fn read_labels(place: Place<'_>) -> Option<BTreeMap<String, String>> {
         place.note("too_many", format!("at most {MAX_LABELS} labels"));
         return None;
     }
-    let labels = place.entries(|name, place| {
+    let drawn = || {
+        json!({
+            "maxProperties": MAX_LABELS,
+            "propertyNames": {"pattern": "^[A-Za-z0-9_./-]{1,63}$"},
+        })
+    };
+    let labels = place.like(drawn).entries(|name, place| {
         let right = (1..=63).contains(&name.len())
             && name
                 .bytes()
@@ -227,7 +324,7 @@ fn read_labels(place: Place<'_>) -> Option<BTreeMap<String, String>> {
 
 /// An instant of RFC 3339, kept to the second.
 fn read_instant(place: Place<'_>) -> Option<Timestamp> {
-    place.parsed(|text| {
+    place.like(shape::instant).parsed(|text| {
         let rule = "an instant as RFC 3339 writes it, such as `2030-01-31T12:00:00Z`";
         let instant: Timestamp = text.parse().map_err(|_| rule)?;
         Timestamp::from_second(instant.as_second()).map_err(|_| rule)

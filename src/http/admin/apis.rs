@@ -6,11 +6,13 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::app::apis;
 use crate::app::apis::NewApi;
+use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::domain::api::ApiRecord;
 use crate::domain::api::Audience;
@@ -27,10 +29,14 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::operation::action;
 use super::path::Path;
 use super::place::Place;
+use super::routes::Routes;
+use super::schema::Instant;
 use super::scopes::ScopeBody;
 use super::scopes::read_scope;
+use super::shape;
 
 /// The most scopes of an API.
 const MAX_SCOPES: usize = 1_000;
@@ -39,7 +45,8 @@ const MAX_SCOPES: usize = 1_000;
 const MAX_TYPES: usize = 16;
 
 /// An API as answers show it.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Api")]
 struct ApiBody {
     id: ApiId,
     name: String,
@@ -47,13 +54,17 @@ struct ApiBody {
     scopes: Vec<ScopeBody>,
     resource_types: Vec<String>,
     token: TokenBody,
+    #[schemars(with = "Instant")]
     created_at: Timestamp,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "TokenSettings")]
 struct TokenBody {
     lifetime_seconds: Option<u64>,
+    #[schemars(extend("enum" = ["ES256", "RS256", "EdDSA"]))]
     signing_alg: &'static str,
+    #[schemars(extend("enum" = ["at+jwt", "JWT"]))]
     typ: &'static str,
 }
 
@@ -75,6 +86,35 @@ impl From<ApiRecord> for ApiBody {
             created_at: record.created_at,
         }
     }
+}
+
+/// The routes of APIs.
+pub(super) fn routes(routes: Routes) -> Routes {
+    let apis = "/organizations/{org}/apis";
+    routes
+        .get(
+            apis,
+            list,
+            action(
+                "api.list",
+                AdminScope::ApisRead,
+                "List the APIs of an organization",
+            )
+            .lists::<ApiBody>(),
+        )
+        .post(
+            apis,
+            post,
+            action("api.create", AdminScope::ApisWrite, "Make an API")
+                .makes::<ApiBody>()
+                .reads(read)
+                .conflicts(&[Conflict::NameTaken]),
+        )
+        .get(
+            &format!("{apis}/{{api}}"),
+            get,
+            action("api.read", AdminScope::ApisRead, "Read an API").answers::<ApiBody>(),
+        )
 }
 
 /// `POST .../apis` makes an API.
@@ -118,8 +158,10 @@ pub(super) async fn get(
 }
 
 fn read(fields: &mut Fields<'_>) -> Option<NewApi> {
-    let name = fields.required("name", |place| place.parsed(Name::parse));
-    let audience = fields.required("audience", |place| place.parsed(Audience::parse));
+    let name = fields.required("name", |place| place.like(shape::name).parsed(Name::parse));
+    let audience = fields.required("audience", |place| {
+        place.like(shape::audience).parsed(Audience::parse)
+    });
     let scopes = fields.optional("scopes", read_scopes);
     let resource_types = fields.optional("resource_types", read_types);
     let token = fields.optional("token", |place| {
@@ -151,7 +193,7 @@ fn read_scopes(place: Place<'_>) -> Option<Vec<DescribedScope>> {
 fn read_types(place: Place<'_>) -> Option<Vec<ResourceType>> {
     let mut seen = BTreeSet::new();
     place.list(MAX_TYPES, |place| {
-        place.parsed(|text| {
+        place.like(shape::resource_type).parsed(|text| {
             let kind = ResourceType::parse(text).map_err(|error| error.to_string())?;
             if seen.insert(kind.clone()) {
                 Ok(kind)

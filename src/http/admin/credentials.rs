@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use ipnet::IpNet;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
@@ -16,6 +17,7 @@ use crate::app::credentials::DescribedSecret;
 use crate::app::credentials::IssuedCredential;
 use crate::app::credentials::NewCredential;
 use crate::app::credentials::RotationRequest;
+use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::domain::credential::MAX_OVERLAP;
 use crate::domain::id::ClientId;
@@ -32,21 +34,33 @@ use super::fields::Fields;
 use super::fields::Nullable;
 use super::listing::created;
 use super::listing::listed;
+use super::operation::action;
 use super::path::Path;
 use super::place::Place;
+use super::routes::Routes;
+use super::schema::Instant;
+use super::schema::Network;
+use super::shape;
 
 /// A credential as answers show it.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Credential")]
 pub(super) struct CredentialBody {
     id: CredentialId,
     name: String,
+    #[schemars(extend("enum" = ["client_secret"]))]
     kind: &'static str,
     client_id: ClientId,
+    #[schemars(extend("enum" = ["active", "disabled", "expired", "revoked"]))]
     status: &'static str,
+    #[schemars(with = "Vec<Network>")]
     allowed_networks: Vec<IpNet>,
     access: Option<DescribedAccess>,
+    #[schemars(with = "Instant")]
     created_at: Timestamp,
+    #[schemars(with = "Option<Instant>")]
     expires_at: Option<Timestamp>,
+    #[schemars(with = "Option<Instant>")]
     last_used_at: Option<Timestamp>,
     secrets: Vec<SecretBody>,
     /// Only in the answer that made it.
@@ -54,14 +68,20 @@ pub(super) struct CredentialBody {
     client_secret: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Secret")]
 struct SecretBody {
     id: SecretId,
     hint: String,
+    #[schemars(extend("enum" = ["active", "overlap", "expired", "revoked"]))]
     status: &'static str,
+    #[schemars(with = "Instant")]
     created_at: Timestamp,
+    #[schemars(with = "Option<Instant>")]
     ends_at: Option<Timestamp>,
+    #[schemars(with = "Option<Instant>")]
     first_used_at: Option<Timestamp>,
+    #[schemars(with = "Option<Instant>")]
     last_used_at: Option<Timestamp>,
     last_used_address: Option<String>,
     last_used_user_agent: Option<String>,
@@ -119,6 +139,82 @@ impl From<IssuedCredential> for CredentialBody {
             ..Self::from(issued.credential)
         }
     }
+}
+
+/// The routes of credentials.
+pub(super) fn routes(routes: Routes) -> Routes {
+    let credentials = "/organizations/{org}/service-accounts/{account}/credentials";
+    let credential = |rest: &str| format!("{credentials}/{{credential}}{rest}");
+    routes
+        .get(
+            credentials,
+            list,
+            action(
+                "credential.list",
+                AdminScope::AccountsRead,
+                "List the credentials of a service account",
+            )
+            .lists::<CredentialBody>(),
+        )
+        .post(
+            credentials,
+            post,
+            action(
+                "credential.create",
+                AdminScope::CredentialsWrite,
+                "Make a credential",
+            )
+            .makes::<CredentialBody>()
+            .reads(read_credential)
+            .conflicts(&[Conflict::NameTaken])
+            .described("`client_secret` is shown in this answer only."),
+        )
+        .get(
+            &credential(""),
+            get,
+            action(
+                "credential.read",
+                AdminScope::AccountsRead,
+                "Read a credential, and when each of its secrets was used",
+            )
+            .answers::<CredentialBody>(),
+        )
+        .delete(
+            &credential(""),
+            delete,
+            action(
+                "credential.delete",
+                AdminScope::CredentialsWrite,
+                "Delete a credential and its tokens",
+            )
+            .removes(),
+        )
+        .post(
+            &credential("/rotate"),
+            rotate,
+            action(
+                "credential.rotate",
+                AdminScope::CredentialsWrite,
+                "Give a credential a new secret",
+            )
+            .answers::<CredentialBody>()
+            .reads(|fields| Some(read_rotation(fields)))
+            .conflicts(&[Conflict::OverlapInProgress, Conflict::WrongState])
+            .described(
+                "The old secret works for the overlap, to the second. `client_secret` is shown in \
+                 this answer only.",
+            ),
+        )
+        .post(
+            &credential("/revoke"),
+            revoke,
+            action(
+                "credential.revoke",
+                AdminScope::CredentialsWrite,
+                "Take a credential back for good",
+            )
+            .answers::<CredentialBody>(),
+        )
 }
 
 /// `POST .../credentials` makes a credential.
@@ -209,7 +305,9 @@ pub(super) async fn delete(
 /// A credential that is to be made.
 pub(super) fn read_credential(fields: &mut Fields<'_>) -> Option<NewCredential> {
     const MAX_NETWORKS: usize = 100;
-    let name = fields.required("name", |place| place.parsed(Label::parse));
+    let name = fields.required("name", |place| {
+        place.like(shape::label).parsed(Label::parse)
+    });
     let lifetime = read_lifetime(fields);
     let allowed_networks = fields.optional("allowed_networks", |place| {
         place.list(MAX_NETWORKS, read_network)
@@ -256,7 +354,7 @@ fn read_lifetime(fields: &mut Fields<'_>) -> Lifetime {
 
 /// A network in the notation of RFC 4632, without bits beyond its prefix.
 fn read_network(place: Place<'_>) -> Option<IpNet> {
-    place.parsed(|text| {
+    place.like(shape::network).parsed(|text| {
         let network: IpNet = text
             .parse()
             .map_err(|_| "a network in CIDR notation, such as `10.0.0.0/8`".to_owned())?;

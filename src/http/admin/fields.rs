@@ -13,6 +13,7 @@ use crate::app::problem::nearest;
 use crate::app::problem::quoted;
 
 use super::place::Place;
+use super::sketch::SketchedObject;
 
 /// Members that answers show and nobody writes.
 const READ_ONLY: [&str; 19] = [
@@ -43,6 +44,7 @@ pub(super) struct Fields<'m> {
     known: Vec<&'static str>,
     pointer: String,
     mistakes: &'m RefCell<Mistakes>,
+    sketch: Option<SketchedObject>,
 }
 
 /// A member that may be `null`, which says something else than leaving it out.
@@ -67,16 +69,29 @@ impl<'m> Fields<'m> {
             known: Vec::new(),
             pointer,
             mistakes,
+            sketch: None,
+        }
+    }
+
+    /// Those of a sketch: whatever is asked for is there, and is noted.
+    pub(super) fn sketched(mistakes: &'m RefCell<Mistakes>) -> Self {
+        Self {
+            sketch: Some(SketchedObject::default()),
+            ..Self::new(Map::new(), String::new(), mistakes)
         }
     }
 
     fn take(&mut self, name: &'static str) -> Option<Place<'m>> {
+        if let Some(object) = &mut self.sketch {
+            return Some(Place::sketched(self.mistakes, &object.member(name)));
+        }
         self.known.push(name);
         let value = self.members.shift_remove(name)?;
         Some(Place {
             value,
             pointer: format!("{}/{name}", self.pointer),
             mistakes: self.mistakes,
+            sketch: None,
         })
     }
 
@@ -87,7 +102,11 @@ impl<'m> Fields<'m> {
         read: impl FnOnce(Place<'m>) -> Option<T>,
     ) -> Option<T> {
         if let Some(place) = self.take(name) {
-            return read(place);
+            let read = read(place);
+            if let Some(object) = &mut self.sketch {
+                object.require_last();
+            }
+            return read;
         }
         let at = format!("{}/{name}", self.pointer);
         let detail = format!("`{name}` is required");
@@ -116,9 +135,21 @@ impl<'m> Fields<'m> {
     ) -> Nullable<T> {
         match self.take(name) {
             None => Nullable::Absent,
+            Some(place) if place.sketch.is_some() => {
+                read(place);
+                if let Some(object) = &self.sketch {
+                    object.allow_null_as_last();
+                }
+                Nullable::Absent
+            }
             Some(place) if place.value.is_null() => Nullable::Null,
             Some(place) => read(place).map_or(Nullable::Absent, Nullable::Value),
         }
+    }
+
+    /// What was drawn of them, if this is a sketch.
+    pub(super) fn drawn(&self) -> Option<Value> {
+        self.sketch.as_ref().map(SketchedObject::schema)
     }
 
     /// Notes the members that nobody took.

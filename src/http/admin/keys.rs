@@ -4,10 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::app::keys;
+use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::domain::role::AdminScope;
 use crate::domain::signing_key::Algorithm;
@@ -17,19 +19,30 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::operation::action;
 use super::path::Path;
 use super::place::Place;
+use super::routes::Routes;
+use super::schema::Instant;
 
 /// A signing key as answers show it: never its private half.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "SigningKey")]
 struct KeyBody {
     kid: String,
+    #[schemars(extend("enum" = ["ES256", "RS256", "EdDSA"]))]
     alg: &'static str,
+    #[schemars(extend("enum" = ["pending", "active", "retiring", "retired", "revoked"]))]
     state: &'static str,
+    #[schemars(with = "Instant")]
     created_at: Timestamp,
+    #[schemars(with = "Instant")]
     published_at: Timestamp,
+    #[schemars(with = "Option<Instant>")]
     active_from: Option<Timestamp>,
+    #[schemars(with = "Option<Instant>")]
     last_signed_at: Option<Timestamp>,
+    #[schemars(with = "Option<Instant>")]
     leaves_jwks_at: Option<Timestamp>,
 }
 
@@ -46,6 +59,45 @@ impl From<SigningKeyRecord> for KeyBody {
             leaves_jwks_at: key.leaves_jwks_at,
         }
     }
+}
+
+/// The routes of signing keys.
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .get(
+            "/keys",
+            list,
+            action(
+                "signing_key.list",
+                AdminScope::KeysRead,
+                "List the signing keys",
+            )
+            .lists::<KeyBody>(),
+        )
+        .post(
+            "/keys",
+            post,
+            action(
+                "signing_key.create",
+                AdminScope::KeysWrite,
+                "Make a signing key",
+            )
+            .makes::<KeyBody>()
+            .reads(read_algorithm)
+            .described("It is published at once, and signs when it is activated."),
+        )
+        .post(
+            "/keys/{kid}/activate",
+            activate,
+            action(
+                "signing_key.activate",
+                AdminScope::KeysWrite,
+                "Have a key sign",
+            )
+            .answers::<KeyBody>()
+            .reads(|fields| Some(read_force(fields)))
+            .conflicts(&[Conflict::NotPublishedLongEnough, Conflict::WrongState]),
+        )
 }
 
 /// `POST /keys` makes a key, published and not yet signing.

@@ -2,14 +2,17 @@
 
 use axum::Json;
 use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::page::Listing;
 
-/// `{"items", "next_cursor"}`.
-#[derive(Serialize)]
+/// A part of a list.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "{T}List")]
 pub(super) struct ListBody<T> {
     items: Vec<T>,
+    /// Where the list goes on; `null` at its end.
     next_cursor: Option<String>,
 }
 

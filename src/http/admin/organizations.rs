@@ -4,12 +4,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::app::organizations;
 use crate::app::organizations::DescribedOrganization;
 use crate::app::organizations::NewOrganization;
+use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::domain::id::OrganizationId;
 use crate::domain::name::Name;
@@ -21,23 +23,32 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::operation::action;
 use super::path::Path;
 use super::place::Place;
+use super::routes::Routes;
+use super::schema::Instant;
+use super::shape;
 
 /// An organization as answers show it.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Organization")]
 struct OrganizationBody {
     id: OrganizationId,
     name: String,
+    #[schemars(extend("enum" = ["active", "disabled"]))]
     status: &'static str,
     max_service_accounts: Option<u32>,
     policy: PolicyBody,
     service_account_count: u32,
+    #[schemars(with = "Instant")]
     created_at: Timestamp,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Policy")]
 struct PolicyBody {
+    #[schemars(extend("enum" = ["revoke", "finding"]))]
     leak_report: &'static str,
     allow_never_expires: bool,
     max_token_lifetime_seconds: Option<u64>,
@@ -61,6 +72,43 @@ impl From<DescribedOrganization> for OrganizationBody {
             created_at: organization.created_at,
         }
     }
+}
+
+/// The routes of organizations.
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes
+        .get(
+            "/organizations",
+            list,
+            action(
+                "organization.list",
+                AdminScope::OrganizationsRead,
+                "List the organizations that the token reaches",
+            )
+            .lists::<OrganizationBody>(),
+        )
+        .post(
+            "/organizations",
+            post,
+            action(
+                "organization.create",
+                AdminScope::OrganizationsWrite,
+                "Make an organization",
+            )
+            .makes::<OrganizationBody>()
+            .reads(read)
+            .conflicts(&[Conflict::NameTaken]),
+        )
+        .get(
+            "/organizations/{org}",
+            get,
+            action(
+                "organization.read",
+                AdminScope::OrganizationsRead,
+                "Read an organization",
+            )
+            .answers::<OrganizationBody>(),
+        )
 }
 
 /// `POST /organizations` makes an organization.
@@ -91,7 +139,7 @@ pub(super) async fn get(
 }
 
 fn read(fields: &mut Fields<'_>) -> Option<NewOrganization> {
-    let name = fields.required("name", |place| place.parsed(Name::parse));
+    let name = fields.required("name", |place| place.like(shape::name).parsed(Name::parse));
     let max_service_accounts = fields.optional("max_service_accounts", |place| {
         let number = place.whole_number(0..=u32::MAX.into())?;
         u32::try_from(number).ok()

@@ -6,17 +6,24 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde_json::Value;
+use serde_json::json;
 
 use crate::app::problem::Mistakes;
 use crate::app::problem::escaped;
 
 use super::fields::Fields;
+use super::sketch::Sketch;
+
+/// A text for people as a regular expression: no control characters but line ends.
+pub(super) const PROSE: &str = r"^[^\u0000-\u0009\u000B-\u001F\u007F-\u009F]*$";
 
 /// A value in its place.
 pub(super) struct Place<'m> {
     pub(super) value: Value,
     pub(super) pointer: String,
     pub(super) mistakes: &'m RefCell<Mistakes>,
+    /// Where it is noted what would be accepted here, when there is no value.
+    pub(super) sketch: Option<Sketch>,
 }
 
 impl<'m> Place<'m> {
@@ -26,7 +33,30 @@ impl<'m> Place<'m> {
             value,
             pointer: String::new(),
             mistakes,
+            sketch: None,
         }
+    }
+
+    /// A place without a value, for a reader to say what it would accept.
+    pub(super) fn sketched(mistakes: &'m RefCell<Mistakes>, sketch: &Sketch) -> Self {
+        Self {
+            sketch: Some(sketch.clone()),
+            ..Self::root(Value::Null, mistakes)
+        }
+    }
+
+    /// What is accepted here besides what the next step says; it costs nothing when a value is read.
+    pub(super) fn like(self, schema: impl FnOnce() -> Value) -> Self {
+        self.is_drawn(schema);
+        self
+    }
+
+    /// In a sketch, notes what is accepted here: then there is nothing to read.
+    pub(super) fn is_drawn(&self, schema: impl FnOnce() -> Value) -> bool {
+        if let Some(sketch) = &self.sketch {
+            sketch.add(schema());
+        }
+        self.sketch.is_some()
     }
 
     /// Notes that it is wrong.
@@ -57,6 +87,9 @@ impl<'m> Place<'m> {
 
     /// A text.
     pub(super) fn text(self) -> Option<String> {
+        if self.is_drawn(|| json!({"type": "string"})) {
+            return None;
+        }
         match self.value {
             Value::String(text) => Some(text),
             _ => self.wrong_type("a text"),
@@ -68,6 +101,9 @@ impl<'m> Place<'m> {
         self,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
+        if self.is_drawn(|| json!({"type": "string"})) {
+            return None;
+        }
         let Value::String(text) = &self.value else {
             return self.wrong_type("a text");
         };
@@ -83,12 +119,14 @@ impl<'m> Place<'m> {
     /// One of these words.
     pub(super) fn one_of<T>(self, words: &[&str], parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let listed = words.join("`, `");
-        self.parsed(|text| parse(text).ok_or_else(|| format!("this has to be one of `{listed}`")))
+        self.like(|| json!({"type": "string", "enum": words}))
+            .parsed(|text| parse(text).ok_or_else(|| format!("this has to be one of `{listed}`")))
     }
 
     /// A text for people, of at most `max_chars`, without control characters but line ends.
     pub(super) fn prose(self, max_chars: usize) -> Option<String> {
-        self.parsed(|text| {
+        let drawn = || json!({"type": "string", "maxLength": max_chars, "pattern": PROSE});
+        self.like(drawn).parsed(|text| {
             let odd = text.chars().any(|c| c.is_control() && c != '\n');
             if odd || text.chars().count() > max_chars {
                 Err(format!(
@@ -102,6 +140,9 @@ impl<'m> Place<'m> {
 
     /// `true` or `false`.
     pub(super) fn boolean(self) -> Option<bool> {
+        if self.is_drawn(|| json!({"type": "boolean"})) {
+            return None;
+        }
         match self.value {
             Value::Bool(value) => Some(value),
             _ => self.wrong_type("true or false"),
@@ -110,12 +151,15 @@ impl<'m> Place<'m> {
 
     /// A whole number in a range.
     pub(super) fn whole_number(self, range: RangeInclusive<u64>) -> Option<u64> {
+        let (least, most) = (range.start(), range.end());
+        if self.is_drawn(|| json!({"type": "integer", "minimum": least, "maximum": most})) {
+            return None;
+        }
         let Value::Number(number) = &self.value else {
             return self.wrong_type("a whole number");
         };
         let found = number.as_u64().filter(|number| range.contains(number));
         if found.is_none() {
-            let (least, most) = (range.start(), range.end());
             self.note("invalid", format!("a whole number from {least} to {most}"));
         }
         found
@@ -130,8 +174,14 @@ impl<'m> Place<'m> {
     pub(super) fn list<T>(
         self,
         max_items: usize,
-        read: impl FnMut(Self) -> Option<T>,
+        mut read: impl FnMut(Self) -> Option<T>,
     ) -> Option<Vec<T>> {
+        if let Some(sketch) = &self.sketch {
+            let item = Sketch::default();
+            read(Self::sketched(self.mistakes, &item));
+            sketch.add(json!({"type": "array", "maxItems": max_items, "items": item.schema()}));
+            return None;
+        }
         let items = match self.value {
             Value::Array(items) if items.len() > max_items => {
                 let detail = format!("a list of at most {max_items} items");
@@ -146,6 +196,7 @@ impl<'m> Place<'m> {
             value,
             pointer: format!("{}/{position}", self.pointer),
             mistakes: self.mistakes,
+            sketch: None,
         });
         // Each is read before any is given up, so that all mistakes are found.
         let read: Vec<_> = places.map(read).collect();
@@ -157,6 +208,12 @@ impl<'m> Place<'m> {
         self,
         mut read: impl FnMut(&str, Self) -> Option<T>,
     ) -> Option<Vec<(String, T)>> {
+        if let Some(sketch) = &self.sketch {
+            let entry = Sketch::default();
+            read("", Self::sketched(self.mistakes, &entry));
+            sketch.add(json!({"type": "object", "additionalProperties": entry.schema()}));
+            return None;
+        }
         let Value::Object(members) = self.value else {
             return self.wrong_type("an object");
         };
@@ -165,6 +222,7 @@ impl<'m> Place<'m> {
                 value,
                 pointer: format!("{}/{}", self.pointer, escaped(&name)),
                 mistakes: self.mistakes,
+                sketch: None,
             };
             read(&name, place).map(|value| (name, value))
         });
@@ -174,6 +232,12 @@ impl<'m> Place<'m> {
 
     /// An object with the members that `read` takes, and no others.
     pub(super) fn object<T>(self, read: impl FnOnce(&mut Fields<'m>) -> Option<T>) -> Option<T> {
+        if let Some(sketch) = &self.sketch {
+            let mut fields = Fields::sketched(self.mistakes);
+            read(&mut fields);
+            sketch.add(fields.drawn().unwrap_or_default());
+            return None;
+        }
         let Value::Object(members) = self.value else {
             return self.wrong_type("an object");
         };

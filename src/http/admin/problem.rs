@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
@@ -19,6 +20,8 @@ use crate::app::problem::BearerFault;
 use crate::app::problem::Mistake;
 use crate::app::problem::Problem;
 use crate::telemetry::request_id::RequestId;
+
+use super::routes::Route;
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
@@ -72,6 +75,140 @@ fn entry(mistake: &Mistake) -> Value {
         "detail": mistake.detail,
         "hint": mistake.hint,
     })
+}
+
+/// The schema of the document.
+pub(super) fn schema() -> Value {
+    let text = json!({"type": "string"});
+    let maybe = |text: &str| json!({"type": ["string", "null"], "description": text});
+    json!({
+        "type": "object",
+        "description": "A problem document (RFC 9457)",
+        "required": ["type", "title", "status", "detail", "code", "request_id", "errors"],
+        "properties": {
+            "type": text,
+            "title": text,
+            "status": {"type": "integer"},
+            "detail": {"type": "string", "description": "What happened and what to do, for people"},
+            "code": {"type": "string", "description": "What kind of problem it is, for programs"},
+            "request_id": maybe("The request, as the log of the server knows it"),
+            "errors": {
+                "type": "array",
+                "description": "Each mistake of the request",
+                "items": {
+                    "type": "object",
+                    "required": ["pointer", "code", "detail", "hint"],
+                    "properties": {
+                        "pointer": maybe("A JSON pointer into the body (RFC 6901)"),
+                        "code": text,
+                        "detail": text,
+                        "hint": maybe("What was probably meant"),
+                    },
+                },
+            },
+        },
+    })
+}
+
+/// What every route can answer when it refuses, or cannot know: the status, the name in the
+/// document, and in which case.
+const REFUSALS: [(&str, &str, &str); 9] = [
+    (
+        "400",
+        "Invalid",
+        "`validation_failed`: the body, or a parameter, is wrong",
+    ),
+    (
+        "401",
+        "Unauthorized",
+        "`unauthorized`: no token, or one that is not valid here",
+    ),
+    (
+        "403",
+        "Forbidden",
+        "`forbidden`: the token does not hold what this takes",
+    ),
+    (
+        "404",
+        "NotFound",
+        "`not_found`: there is no such thing, or none that the token reaches",
+    ),
+    ("408", "TimedOut", "The body took too long to arrive"),
+    ("413", "TooLarge", "The body is too large"),
+    (
+        "415",
+        "UnsupportedMediaType",
+        "The body is not `application/json`",
+    ),
+    (
+        "431",
+        "TooManyHeaders",
+        "The head of the request is too large",
+    ),
+    (
+        "503",
+        "Unavailable",
+        "`unavailable`: the server cannot know at the moment; try again",
+    ),
+];
+
+/// The refusals that routes have in common, by name.
+pub(super) fn responses() -> Value {
+    let responses = REFUSALS.map(|(status, name, description)| {
+        let mut response = refusal(
+            description,
+            &json!({"$ref": "#/components/schemas/Problem"}),
+        );
+        match status {
+            "401" | "403" => response["headers"] = field("WWW-Authenticate", "RFC 6750 section 3"),
+            "503" => response["headers"] = field("Retry-After", "Seconds"),
+            _ => {}
+        }
+        (name.to_owned(), response)
+    });
+    Value::Object(responses.into_iter().collect())
+}
+
+fn field(name: &str, description: &str) -> Value {
+    json!({name: {"description": description, "schema": {"type": "string"}}})
+}
+
+fn refusal(description: &str, schema: &Value) -> Value {
+    json!({
+        "description": description,
+        "content": {"application/problem+json": {"schema": schema}},
+    })
+}
+
+/// How `route` can refuse, by status.
+pub(super) fn responses_of(route: &Route) -> Map<String, Value> {
+    let told = &route.operation;
+    let can_be = |status: &str| match status {
+        "401" | "403" => told.scope.is_some(),
+        "404" => route.path.contains('{'),
+        _ => true,
+    };
+    let common = REFUSALS.iter().filter(|(status, ..)| can_be(status));
+    let mut responses: Map<String, Value> = common
+        .map(|(status, name, _)| {
+            let reference = json!({"$ref": format!("#/components/responses/{name}")});
+            ((*status).to_owned(), reference)
+        })
+        .collect();
+    if !told.conflicts.is_empty() {
+        let codes: Vec<_> = told
+            .conflicts
+            .iter()
+            .map(|conflict| conflict.code())
+            .collect();
+        let description = format!("`{}`: things stand against it", codes.join("`, `"));
+        let schema = json!({
+            "allOf": [{"$ref": "#/components/schemas/Problem"}],
+            "properties": {"code": {"enum": codes}},
+        });
+        responses.insert("409".to_owned(), refusal(&description, &schema));
+    }
+    responses
 }
 
 /// A caller who presented nothing is told only how to present a token ([RFC 6750 §3.1]).

@@ -3,9 +3,11 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::app::resources;
 use crate::app::resources::NewResource;
@@ -19,11 +21,15 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::operation::action;
 use super::path::Path;
 use super::place::Place;
+use super::routes::Routes;
+use super::shape;
 
 /// A resource as answers show it.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Resource")]
 struct ResourceBody {
     id: ResourceId,
     r#type: String,
@@ -40,6 +46,40 @@ impl From<Resource> for ResourceBody {
             name: resource.name.map(|name| name.to_string()),
         }
     }
+}
+
+/// The routes of resources.
+pub(super) fn routes(routes: Routes) -> Routes {
+    let resources = "/organizations/{org}/apis/{api}/resources";
+    routes
+        .get(
+            resources,
+            list,
+            action(
+                "resource.list",
+                AdminScope::ApisRead,
+                "List the resources of an API",
+            )
+            .lists::<ResourceBody>(),
+        )
+        .post(
+            resources,
+            post,
+            action(
+                "resource.create",
+                AdminScope::ApisWrite,
+                "Make a resource known",
+            )
+            .makes::<ResourceBody>()
+            .reads(read)
+            .conflicts(&[Conflict::NameTaken]),
+        )
+        .get(
+            &format!("{resources}/{{resource}}"),
+            get,
+            action("resource.read", AdminScope::ApisRead, "Read a resource")
+                .answers::<ResourceBody>(),
+        )
 }
 
 /// `POST .../resources` makes a resource known.
@@ -84,8 +124,12 @@ pub(super) async fn get(
 
 fn read(fields: &mut Fields<'_>) -> Option<NewResource> {
     let resource_type = fields.required("type", Place::text);
-    let key = fields.required("key", |place| place.parsed(ResourceKey::parse));
-    let name = fields.optional("name", |place| place.parsed(Label::parse));
+    let key = fields.required("key", |place| {
+        place.like(shape::resource_key).parsed(ResourceKey::parse)
+    });
+    let name = fields.optional("name", |place| {
+        place.like(shape::label).parsed(Label::parse)
+    });
     Some(NewResource {
         resource_type: resource_type?,
         key: key?,

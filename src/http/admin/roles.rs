@@ -3,27 +3,61 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::app::roles;
 use crate::domain::role::AdminScope;
 use crate::domain::role::BuiltInRole;
 
 use super::call::Call;
+use super::operation::action;
 use super::path::Path;
 use super::place::Place;
+use super::routes::Routes;
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "AccountRoles")]
 struct RolesBody {
     roles: Vec<&'static str>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "ReplacedRoles")]
 struct ReplacedBody {
     roles: Vec<&'static str>,
     tokens_revoked: bool,
+}
+
+/// The routes of an account's roles.
+pub(super) fn routes(routes: Routes) -> Routes {
+    let roles = "/organizations/{org}/service-accounts/{account}/roles";
+    routes
+        .get(
+            roles,
+            get,
+            action(
+                "service_account.read_roles",
+                AdminScope::AccountsRead,
+                "Read the roles of a service account",
+            )
+            .answers::<RolesBody>(),
+        )
+        .put(
+            roles,
+            put,
+            action(
+                "service_account.update_roles",
+                AdminScope::AccessWrite,
+                "Replace the roles of a service account",
+            )
+            .answers::<ReplacedBody>()
+            .reads(|fields| fields.required("roles", read_names))
+            .conflicts(&[Conflict::LastAdministrator]),
+        )
 }
 
 /// `GET .../roles`

@@ -1,4 +1,4 @@
-//! The routes of the admin API: each has a handler and the name of its action.
+//! The routes of the admin API: each has a handler, and an operation that says what it does.
 //!
 //! A call that is denied to a caller who is known is noted here, for every route alike: the action
 //! is what the route was registered with, the target what the path names.
@@ -10,6 +10,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::extract::State;
 use axum::handler::Handler;
+use axum::http::Method;
 use axum::middleware;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -26,10 +27,26 @@ use crate::app::refused_calls::RefusedCall;
 use crate::domain::audit::Target;
 use crate::domain::id::looks_like_an_id;
 
+use super::operation::Operation;
+
+/// Where the admin API is.
+pub(super) const BASE: &str = "/admin/v1";
+
 /// Routes that are being put together.
 pub(super) struct Routes {
     app: App,
     router: Router<App>,
+    told: Vec<Route>,
+}
+
+/// A route, as it is told.
+pub(super) struct Route {
+    /// Its method.
+    pub(super) method: Method,
+    /// Its path below [`BASE`], with its parameters.
+    pub(super) path: String,
+    /// What it does.
+    pub(super) operation: Operation,
 }
 
 impl Routes {
@@ -38,6 +55,7 @@ impl Routes {
         Self {
             app: app.clone(),
             router: Router::new(),
+            told: Vec::new(),
         }
     }
 
@@ -45,65 +63,72 @@ impl Routes {
     pub(super) fn get<H: Handler<T, App>, T: 'static>(
         self,
         path: &str,
-        action: &'static str,
         handler: H,
+        operation: Operation,
     ) -> Self {
-        self.route(MethodFilter::GET, path, action, handler)
+        self.route(Method::GET, path, handler, operation)
     }
 
     /// `POST path` makes something, or does something with it.
     pub(super) fn post<H: Handler<T, App>, T: 'static>(
         self,
         path: &str,
-        action: &'static str,
         handler: H,
+        operation: Operation,
     ) -> Self {
-        self.route(MethodFilter::POST, path, action, handler)
+        self.route(Method::POST, path, handler, operation)
     }
 
     /// `PUT path` replaces something.
     pub(super) fn put<H: Handler<T, App>, T: 'static>(
         self,
         path: &str,
-        action: &'static str,
         handler: H,
+        operation: Operation,
     ) -> Self {
-        self.route(MethodFilter::PUT, path, action, handler)
+        self.route(Method::PUT, path, handler, operation)
     }
 
     /// `DELETE path` deletes something.
     pub(super) fn delete<H: Handler<T, App>, T: 'static>(
         self,
         path: &str,
-        action: &'static str,
         handler: H,
+        operation: Operation,
     ) -> Self {
-        self.route(MethodFilter::DELETE, path, action, handler)
+        self.route(Method::DELETE, path, handler, operation)
     }
 
     fn route<H: Handler<T, App>, T: 'static>(
-        self,
-        method: MethodFilter,
+        mut self,
+        method: Method,
         path: &str,
-        action: &'static str,
         handler: H,
+        operation: Operation,
     ) -> Self {
         let watched = Watched {
             app: self.app.clone(),
-            action,
+            action: operation.name,
             path: Template(path.into()),
         };
         let watch = middleware::from_fn_with_state(watched, watch);
-        let handler = on(method, handler).route_layer(watch);
+        let filter = MethodFilter::try_from(method.clone()).expect("a method that HTTP knows");
+        let handler = on(filter, handler).route_layer(watch);
+        self.told.push(Route {
+            method,
+            path: path.to_owned(),
+            operation,
+        });
         Self {
             router: self.router.route(path, handler),
             ..self
         }
     }
 
-    /// The router under this path.
-    pub(super) fn under(self, path: &str) -> Router {
-        Router::new().nest(path, self.router).with_state(self.app)
+    /// The router, and what is in it.
+    pub(super) fn finish(self) -> (Router, Vec<Route>) {
+        let router = Router::new().nest(BASE, self.router);
+        (router.with_state(self.app), self.told)
     }
 }
 
@@ -152,16 +177,69 @@ impl Watched {
     }
 }
 
-/// The kinds of things that paths name: the parameter, what a problem calls it, and an event.
-const KINDS: [(&str, &str, &str); 7] = [
-    ("{org}", "organization", "organization"),
-    ("{account}", "service account", "service_account"),
-    ("{credential}", "credential", "credential"),
-    ("{api}", "API", "api"),
-    ("{scope}", "scope", "scope"),
-    ("{resource}", "resource", "resource"),
-    ("{kid}", "signing key", "signing_key"),
+/// A kind of thing that paths name.
+pub(super) struct Kind {
+    /// The parameter.
+    pub(super) parameter: &'static str,
+    /// What a problem calls it.
+    noun: &'static str,
+    /// What an audit event calls it.
+    target: &'static str,
+    /// What it is named by.
+    pub(super) named_by: &'static str,
+}
+
+/// The kinds of things that paths name.
+const KINDS: [Kind; 7] = [
+    Kind {
+        parameter: "org",
+        noun: "organization",
+        target: "organization",
+        named_by: "The organization's id or name",
+    },
+    Kind {
+        parameter: "account",
+        noun: "service account",
+        target: "service_account",
+        named_by: "The service account's id or name",
+    },
+    Kind {
+        parameter: "credential",
+        noun: "credential",
+        target: "credential",
+        named_by: "The credential's id or name",
+    },
+    Kind {
+        parameter: "api",
+        noun: "API",
+        target: "api",
+        named_by: "The API's id or name",
+    },
+    Kind {
+        parameter: "scope",
+        noun: "scope",
+        target: "scope",
+        named_by: "The scope, percent-encoded as one segment",
+    },
+    Kind {
+        parameter: "resource",
+        noun: "resource",
+        target: "resource",
+        named_by: "The resource's id, or `type:key`, percent-encoded as one segment",
+    },
+    Kind {
+        parameter: "kid",
+        noun: "signing key",
+        target: "signing_key",
+        named_by: "The key's `kid`",
+    },
 ];
+
+/// The kind that a segment of a path names, when that is a parameter.
+pub(super) fn kind_of(segment: &str) -> Option<&'static Kind> {
+    let parameter = segment.strip_prefix('{')?.strip_suffix('}')?;
+    KINDS.iter().find(|kind| kind.parameter == parameter)
+}
 
 /// The path of a route, with its parameters.
 #[derive(Clone)]
@@ -170,20 +248,19 @@ struct Template(Arc<str>);
 impl Template {
     /// What a call to `path` aimed at: the thing that is missing, or else the last that is named.
     fn target(&self, denial: Denial, path: &str) -> (&'static str, String) {
-        let kind_of = |part: &str| KINDS.iter().find(|(parameter, ..)| *parameter == part);
         let named = self.0.split('/').zip(path.split('/'));
-        let named = named.filter_map(|(part, text)| kind_of(part).map(|kind| (*kind, text)));
+        let named = named.filter_map(|(part, text)| kind_of(part).map(|kind| (kind, text)));
         let target = named
-            .filter(|((_, noun, _), _)| match denial {
+            .filter(|(kind, _)| match denial {
                 Denial::NotAllowed => true,
-                Denial::Missing(what) => *noun == what,
+                Denial::Missing(what) => kind.noun == what,
             })
             .last();
-        let Some(((.., kind), text)) = target else {
+        let Some((kind, text)) = target else {
             return ("instance", String::new());
         };
         let text = percent_decode_str(text).decode_utf8_lossy();
-        (kind, text.into_owned())
+        (kind.target, text.into_owned())
     }
 }
 

@@ -3,10 +3,12 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::app::apis;
+use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::domain::api::DescribedScope;
 use crate::domain::role::AdminScope;
@@ -16,10 +18,14 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::operation::action;
 use super::path::Path;
+use super::routes::Routes;
+use super::shape;
 
 /// A scope as answers show it.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Scope")]
 pub(super) struct ScopeBody {
     name: String,
     description: Option<String>,
@@ -32,6 +38,39 @@ impl From<DescribedScope> for ScopeBody {
             description: described.description,
         }
     }
+}
+
+/// The routes of scopes.
+pub(super) fn routes(routes: Routes) -> Routes {
+    let scopes = "/organizations/{org}/apis/{api}/scopes";
+    routes
+        .get(
+            scopes,
+            list,
+            action(
+                "scope.list",
+                AdminScope::ApisRead,
+                "List the scopes of an API",
+            )
+            .lists::<ScopeBody>(),
+        )
+        .post(
+            scopes,
+            post,
+            action(
+                "scope.create",
+                AdminScope::ApisWrite,
+                "Add a scope to an API",
+            )
+            .makes::<ScopeBody>()
+            .reads(read_scope)
+            .conflicts(&[Conflict::NameTaken]),
+        )
+        .get(
+            &format!("{scopes}/{{scope}}"),
+            get,
+            action("scope.read", AdminScope::ApisRead, "Read a scope").answers::<ScopeBody>(),
+        )
 }
 
 /// `POST .../scopes` adds a scope to the API.
@@ -76,7 +115,9 @@ pub(super) async fn get(
 
 /// A scope that is to be made.
 pub(super) fn read_scope(fields: &mut Fields<'_>) -> Option<DescribedScope> {
-    let scope = fields.required("name", |place| place.parsed(Scope::parse));
+    let scope = fields.required("name", |place| {
+        place.like(shape::scope).parsed(Scope::parse)
+    });
     let description = fields.optional("description", |place| place.prose(1_000));
     Some(DescribedScope {
         scope: scope?,

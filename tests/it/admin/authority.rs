@@ -140,7 +140,7 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
 ];
 
 /// Every scope of `ostler`.
-const SCOPES: [&str; 13] = [
+pub const SCOPES: [&str; 13] = [
     "access:write",
     "accounts:read",
     "accounts:write",

@@ -1,0 +1,242 @@
+//! `GET /openapi.json`: the admin API as an [OpenAPI 3.1] document, written from the routes
+//! themselves.
+//!
+//! It is open to read: it says what the README says, and nothing of what is in the store.
+//!
+//! [OpenAPI 3.1]: https://spec.openapis.org/oas/v3.1.1.html
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+
+use axum::body::Bytes;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::Map;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::domain::issuer::Issuer;
+use crate::domain::role::AdminScope;
+use crate::oauth::metadata::paths;
+
+use super::links;
+use super::operation::Content;
+use super::operation::Operation;
+use super::operation::Parameter;
+use super::operation::open_action;
+use super::problem;
+use super::routes::BASE;
+use super::routes::Route;
+use super::routes::Routes;
+use super::routes::kind_of;
+
+/// The name of the one security scheme.
+const SCHEME: &str = "ostler";
+
+/// The document, written when it is first asked for.
+#[derive(Clone)]
+pub(super) struct Document(Arc<Inner>);
+
+struct Inner {
+    issuer: Issuer,
+    routes: OnceLock<Vec<Route>>,
+    written: OnceLock<Bytes>,
+}
+
+impl Document {
+    /// The document of this server; its routes are not known yet.
+    pub(super) fn new(issuer: &Issuer) -> Self {
+        Self(Arc::new(Inner {
+            issuer: issuer.clone(),
+            routes: OnceLock::new(),
+            written: OnceLock::new(),
+        }))
+    }
+
+    /// Registers its own route.
+    pub(super) fn routes(&self, routes: Routes) -> Routes {
+        let operation = open_action("openapi.read", "Read this document");
+        let document = self.clone();
+        routes.get(
+            "/openapi.json",
+            async move || document.get(),
+            operation.serves("application/json"),
+        )
+    }
+
+    /// These are all routes that there are.
+    pub(super) fn describe(&self, routes: Vec<Route>) {
+        let _ = self.0.routes.set(routes);
+    }
+
+    /// The whole of it.
+    pub(super) fn to_json(&self) -> Value {
+        let routes = self.0.routes.get().map_or(&[][..], Vec::as_slice);
+        document(&self.0.issuer, routes)
+    }
+
+    fn get(&self) -> Response {
+        let written = self
+            .0
+            .written
+            .get_or_init(|| self.to_json().to_string().into());
+        let json = [(header::CONTENT_TYPE, "application/json")];
+        (json, written.clone()).into_response()
+    }
+}
+
+/// The whole document.
+fn document(issuer: &Issuer, routes: &[Route]) -> Value {
+    let mut generator = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .with(|settings| {
+            settings.definitions_path = "/components/schemas".into();
+            settings.meta_schema = None;
+        })
+        .into_generator();
+    let mut by_path = Map::new();
+    for route in routes {
+        let methods = by_path
+            .entry(format!("{BASE}{}", route.path))
+            .or_insert_with(|| json!({}));
+        let written = operation(route, routes, &mut generator);
+        methods[route.method.as_str().to_ascii_lowercase()] = written;
+    }
+    let mut schemas = generator.take_definitions(true);
+    schemas.insert("Problem".to_owned(), problem::schema());
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Ostler admin API",
+            "version": env!("CARGO_PKG_VERSION"),
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+            "description": DESCRIPTION,
+        },
+        "servers": [{"url": issuer.endpoint("")}],
+        "tags": tags(routes),
+        "paths": by_path,
+        "components": {
+            "schemas": schemas,
+            "responses": problem::responses(),
+            "securitySchemes": {SCHEME: security_scheme(issuer)},
+        },
+    })
+}
+
+const DESCRIPTION: &str = "\
+Organizations, service accounts and all that they may do.
+
+Get a token with `resource` = the issuer, and present it as a bearer token. A name is accepted \
+wherever an id is. Instants are RFC 3339 in UTC. What is absent is `null`, never left out; members \
+may be added to answers, so ignore those you do not know. Requests are read strictly: a member or a \
+parameter that is not listed here is refused.
+
+A list goes on with `cursor` = the `next_cursor` of the page before, until that is `null`.";
+
+fn security_scheme(issuer: &Issuer) -> Value {
+    let scopes: Map<String, Value> = AdminScope::ALL
+        .into_iter()
+        .map(|scope| (scope.as_str().to_owned(), json!(scope.opens())))
+        .collect();
+    json!({
+        "type": "oauth2",
+        "description": "An access token of this server; ask for it with `resource` = the issuer.",
+        "flows": {"clientCredentials": {
+            "tokenUrl": issuer.endpoint(paths::TOKEN),
+            "scopes": scopes,
+        }},
+    })
+}
+
+/// One tag for each kind of thing that actions are on, in the order of the routes.
+fn tags(routes: &[Route]) -> Vec<Value> {
+    let mut tags: Vec<String> = Vec::new();
+    for route in routes {
+        let tag = tag(&route.operation);
+        if !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    tags.into_iter().map(|name| json!({"name": name})).collect()
+}
+
+fn tag(operation: &Operation) -> String {
+    let kind = operation.name.split('.').next().unwrap_or_default();
+    kind.replace('_', " ")
+}
+
+fn operation(route: &Route, routes: &[Route], generator: &mut SchemaGenerator) -> Value {
+    let told = &route.operation;
+    let security = told.scope.map(|scope| json!({SCHEME: [scope.as_str()]}));
+    let mut written = json!({
+        "operationId": told.name,
+        "summary": told.summary,
+        "tags": [tag(told)],
+        "security": security.into_iter().collect::<Vec<_>>(),
+        "responses": responses(route, routes, generator),
+    });
+    if let Some(description) = told.description {
+        written["description"] = json!(description);
+    }
+    let parameters = parameters(route);
+    if !parameters.is_empty() {
+        written["parameters"] = json!(parameters);
+    }
+    if let Some(body) = &told.body {
+        let schema = body();
+        written["requestBody"] = json!({
+            "required": schema.get("required").is_some(),
+            "content": {"application/json": {"schema": schema}},
+        });
+    }
+    written
+}
+
+fn parameters(route: &Route) -> Vec<Value> {
+    let in_path = route.path.split('/').filter_map(kind_of).map(|kind| {
+        json!({
+            "name": kind.parameter,
+            "in": "path",
+            "required": true,
+            "description": kind.named_by,
+            "schema": {"type": "string", "minLength": 1},
+        })
+    });
+    let in_query = route.operation.parameters.iter().map(in_query);
+    in_path.chain(in_query).collect()
+}
+
+fn in_query(parameter: &Parameter) -> Value {
+    json!({
+        "name": parameter.name,
+        "in": "query",
+        "description": parameter.description,
+        "schema": parameter.schema,
+    })
+}
+
+fn responses(route: &Route, routes: &[Route], generator: &mut SchemaGenerator) -> Value {
+    let told = &route.operation;
+    let mut responses = Map::new();
+    let mut success = json!({
+        "description": told.status.canonical_reason().unwrap_or("Success"),
+    });
+    match told.content {
+        Content::Nothing => {}
+        Content::Json(schema) => {
+            let schema = schema(generator);
+            success["content"] = json!({"application/json": {"schema": schema}});
+        }
+        Content::Other(media_type) => success["content"] = json!({media_type: {}}),
+    }
+    let links = links::from(route, routes);
+    if !links.is_empty() {
+        success["links"] = Value::Object(links);
+    }
+    responses.insert(told.status.as_str().to_owned(), success);
+    responses.extend(problem::responses_of(route));
+    Value::Object(responses)
+}

@@ -1,0 +1,61 @@
+//! What a document says of texts with a rule: the rule itself is where the text is parsed.
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::domain::name::AccountName;
+use crate::domain::name::Label;
+use crate::domain::name::Name;
+use crate::domain::resource::ResourceKey;
+use crate::domain::resource::ResourceType;
+use crate::domain::scope::MAX_SCOPE_LEN;
+use crate::domain::scope::Scope;
+
+/// The name of an organization, API, role or group.
+pub(super) fn name() -> Value {
+    json!({"pattern": Name::PATTERN})
+}
+
+/// The name of a service account.
+pub(super) fn account_name() -> Value {
+    json!({"pattern": AccountName::PATTERN, "minLength": 6, "maxLength": 30})
+}
+
+/// The name of a credential or a resource.
+pub(super) fn label() -> Value {
+    json!({"pattern": Label::PATTERN, "maxLength": 100})
+}
+
+/// A scope.
+pub(super) fn scope() -> Value {
+    json!({"pattern": Scope::PATTERN, "maxLength": MAX_SCOPE_LEN})
+}
+
+/// A resource type.
+pub(super) fn resource_type() -> Value {
+    json!({"pattern": ResourceType::PATTERN})
+}
+
+/// A resource key.
+pub(super) fn resource_key() -> Value {
+    json!({"pattern": ResourceKey::PATTERN, "maxLength": 100})
+}
+
+/// An audience.
+pub(super) fn audience() -> Value {
+    json!({
+        "format": "uri",
+        "maxLength": 255,
+        "description": "An absolute URI without a fragment, unique on the whole instance",
+    })
+}
+
+/// An instant.
+pub(super) fn instant() -> Value {
+    json!({"format": "date-time"})
+}
+
+/// A network.
+pub(super) fn network() -> Value {
+    json!({"description": "A network in CIDR notation", "examples": ["10.0.0.0/8"]})
+}

@@ -1,0 +1,149 @@
+//! What happens when ids of two organizations meet in one call: each kind of id, in each place of
+//! each path.
+//!
+//! A kind of thing that is not made here fails the test, so that no new one is forgotten.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::harness::Reply;
+use crate::harness::TestServer;
+
+use super::actors::Administrator;
+use super::authority::ROUTES;
+
+/// How to make one of each kind of thing that paths name: the parameter, where it is made, from
+/// what, and the member of the answer that names it.
+fn recipes(org: &str) -> Vec<(&'static str, &'static str, Value, &'static str)> {
+    let api = json!({
+        "name": format!("api-of-{org}"),
+        "audience": format!("https://{org}.example.com"),
+        "scopes": [{"name": "read"}],
+        "resource_types": ["project"],
+    });
+    let account = json!({"name": format!("account-of-{org}")});
+    let resource = json!({"type": "project", "key": format!("KEY-{org}")});
+    let accounts = "/organizations/{org}/service-accounts";
+    let apis = "/organizations/{org}/apis";
+    vec![
+        ("api", apis, api, "id"),
+        (
+            "scope",
+            "/organizations/{org}/apis/{api}/scopes",
+            json!({"name": format!("scope-of-{org}")}),
+            "name",
+        ),
+        (
+            "resource",
+            "/organizations/{org}/apis/{api}/resources",
+            resource,
+            "id",
+        ),
+        ("account", accounts, account, "id"),
+        (
+            "credential",
+            "/organizations/{org}/service-accounts/{account}/credentials",
+            json!({"name": format!("credential-of-{org}"), "access": []}),
+            "id",
+        ),
+        ("kid", "/keys", json!({"alg": "ES256"}), "kid"),
+    ]
+}
+
+/// The things of one organization, by the parameter that names their kind.
+type Things = BTreeMap<String, String>;
+
+async fn things(admin: &Administrator, org: &str) -> Things {
+    let mut made = Things::from([("org".to_owned(), org.to_owned())]);
+    for (parameter, at, body, member) in recipes(org) {
+        let reply = admin.post(&filled(at, &made), body).await;
+        assert_eq!(reply.status, 201, "{parameter}: {}", reply.wire());
+        let name = reply.json()[member].as_str().expect("a name").to_owned();
+        made.insert(parameter.to_owned(), name);
+    }
+    made
+}
+
+/// A path with these things in it.
+fn filled(route: &str, things: &Things) -> String {
+    let parts = route.split('/').map(|part| match parameter(part) {
+        Some(parameter) => things
+            .get(parameter)
+            .unwrap_or_else(|| panic!("say in `recipes` how to make a {parameter}")),
+        None => part,
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+fn parameter(part: &str) -> Option<&str> {
+    part.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// The same kind of id, of nothing.
+fn unknown(id: &str) -> String {
+    match id.rsplit_once('_') {
+        Some((prefix, ulid)) if ulid.len() == 26 => format!("{prefix}_00000000000000000000000000"),
+        _ => "unknown".to_owned(),
+    }
+}
+
+fn steady(reply: &Reply) -> (u16, Value) {
+    let mut body = reply.json();
+    body["request_id"] = json!(null);
+    (reply.status, body)
+}
+
+async fn changes(server: &TestServer) -> usize {
+    let all = "SELECT id FROM audit_event WHERE result = 'success'";
+    server.rows(all).await.len()
+}
+
+/// An owner of an organization.
+async fn owner(server: &TestServer, admin: &Administrator, org: &str) -> Administrator {
+    let accounts = format!("/organizations/{org}/service-accounts");
+    let body = json!({
+        "name": format!("owner-of-{org}"),
+        "roles": ["owner"],
+        "credential": {"name": "first"},
+    });
+    let made = admin.post(&accounts, body).await;
+    assert_eq!(made.status, 201, "{}", made.wire());
+    Administrator::of(&server.client_of(&made.json())).await
+}
+
+// Security cases 84 and 85: own parents with a foreign child, foreign parents with an own child.
+#[tokio::test]
+async fn an_id_of_another_organization_is_answered_like_one_of_nothing() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    for org in ["ours", "theirs"] {
+        let made = admin.post("/organizations", json!({"name": org})).await;
+        assert_eq!(made.status, 201, "{}", made.wire());
+    }
+    let (ours, theirs) = (things(&admin, "ours").await, things(&admin, "theirs").await);
+    let owner = owner(&server, &admin, "ours").await;
+    let before = changes(&server).await;
+    for (method, route, _) in ROUTES {
+        let names: Vec<_> = route.split('/').filter_map(parameter).collect();
+        // Keys are the instance's: no organization has its own.
+        for crossed in names.into_iter().filter(|name| *name != "kid") {
+            let with = |id: &str| {
+                let mut mixed = ours.clone();
+                mixed.insert(crossed.to_owned(), id.to_owned());
+                filled(route, &mixed)
+            };
+            let foreign = &theirs[crossed];
+            // What they read and write is wrong as well, and that is not told.
+            for body in ["{}", "{"] {
+                let unknown = owner.send(method, &with(&unknown(foreign)), body).await;
+                let reply = owner.send(method, &with(foreign), body).await;
+                let at = format!("{method} {route}, {{{crossed}}}");
+                assert_eq!(unknown.status, 404, "{at}: {}", unknown.wire());
+                assert_eq!(steady(&reply), steady(&unknown), "{at}");
+            }
+        }
+    }
+    assert_eq!(changes(&server).await, before);
+}

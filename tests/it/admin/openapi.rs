@@ -1,0 +1,188 @@
+//! The document: it names every route and nothing else, and a checker that is not ours finds it right.
+//!
+//! That answers are as it says is checked wherever a test gets one: `harness::document`.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::harness::TestServer;
+use crate::harness::document::DOCUMENT;
+use crate::interpreters::Interpreter;
+
+use super::actors::Administrator;
+use super::actors::refusal;
+use super::authority::ROUTES;
+
+/// The routes that are open to everybody (contract, section 6).
+const OPEN: &[(&str, &str)] = &[("GET", "/openapi.json"), ("GET", "/docs")];
+
+/// The document, as anybody reads it.
+pub async fn document(server: &TestServer) -> Value {
+    let reply = server.get(DOCUMENT).await;
+    assert_eq!(reply.status, 200, "{}", reply.wire());
+    assert_eq!(reply.header("content-type"), Some("application/json"));
+    reply.json()
+}
+
+/// A route, as the document has it.
+pub struct Told {
+    pub method: String,
+    /// Below `/admin/v1`.
+    pub path: String,
+    /// What opens it; `None` = it is open to everybody.
+    pub scope: Option<String>,
+    /// All that is said of it.
+    pub operation: Value,
+}
+
+/// Every route of a document.
+pub fn routes(document: &Value) -> Vec<Told> {
+    let paths = document["paths"].as_object().expect("paths").iter();
+    let told = paths.flat_map(|(path, methods)| {
+        let methods = methods.as_object().expect("methods").iter();
+        methods.map(move |(method, operation)| Told {
+            method: method.to_ascii_uppercase(),
+            path: path.strip_prefix("/admin/v1").expect("ours").to_owned(),
+            scope: scope(&operation["security"]),
+            operation: operation.clone(),
+        })
+    });
+    told.collect()
+}
+
+fn scope(security: &Value) -> Option<String> {
+    let ways = security.as_array().expect("a list");
+    assert!(ways.len() <= 1, "{security}");
+    let scopes = ways.first()?["ostler"].as_array().expect("the scheme");
+    assert_eq!(scopes.len(), 1, "{security}");
+    Some(scopes[0].as_str().expect("a scope").to_owned())
+}
+
+// Security case 92.
+#[tokio::test]
+async fn every_route_is_told_and_the_open_ones_are_those_that_may_be() {
+    let server = TestServer::start().await;
+    let told = routes(&document(&server).await);
+    let with_scope = told.iter().filter_map(|route| {
+        let scope = route.scope.as_deref()?;
+        Some((route.method.as_str(), route.path.as_str(), scope))
+    });
+    let with_scope: BTreeSet<_> = with_scope.collect();
+    assert_eq!(with_scope, ROUTES.iter().copied().collect());
+    let open = told.iter().filter(|route| route.scope.is_none());
+    let open: Vec<_> = open
+        .map(|route| (route.method.as_str(), route.path.as_str()))
+        .collect();
+    assert_eq!(open, OPEN);
+}
+
+#[tokio::test]
+async fn a_path_answers_the_methods_that_are_told_and_no_other() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let document = document(&server).await;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let told = methods.as_object().unwrap();
+        let path = path
+            .strip_prefix("/admin/v1")
+            .unwrap()
+            .replace(['{', '}'], "");
+        for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+            if told.contains_key(&method.to_ascii_lowercase()) {
+                continue;
+            }
+            let reply = admin.call(method, &path, None).await;
+            assert_eq!(reply.status, 405, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_operation_is_told_apart_and_in_full() {
+    let server = TestServer::start().await;
+    let document = document(&server).await;
+    let told = routes(&document);
+    let names: BTreeSet<_> = told
+        .iter()
+        .map(|route| route.operation["operationId"].as_str().unwrap())
+        .collect();
+    assert_eq!(names.len(), told.len(), "no two are called the same");
+    for route in &told {
+        let (method, path) = (&route.method, &route.path);
+        let body = &route.operation["requestBody"]["content"]["application/json"]["schema"];
+        if !body.is_null() {
+            assert_strict(body, &format!("{method} {path}"));
+        }
+        let segments: Vec<_> = path
+            .split('/')
+            .filter(|part| part.starts_with('{'))
+            .collect();
+        let parameters = route.operation["parameters"].as_array();
+        let parameters = parameters.into_iter().flatten();
+        let in_path = parameters.filter(|parameter| parameter["in"] == "path");
+        assert_eq!(segments.len(), in_path.count(), "{method} {path}");
+    }
+}
+
+/// A schema of what is sent says of each member what it may be, and names all members.
+fn assert_strict(schema: &Value, at: &str) {
+    let what_it_may_be = ["type", "anyOf", "enum", "const"];
+    assert!(
+        what_it_may_be.iter().any(|says| schema.get(says).is_some()),
+        "{at}: anything may stand there"
+    );
+    if let Some(members) = schema["properties"].as_object() {
+        assert_eq!(schema["additionalProperties"], json!(false), "{at}");
+        for (name, member) in members {
+            assert_strict(member, &format!("{at}/{name}"));
+        }
+    }
+    if let Some(items) = schema.get("items") {
+        assert!(schema.get("maxItems").is_some(), "{at}: a list without end");
+        assert_strict(items, &format!("{at}/0"));
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_was_made_can_be_followed_through_the_links() {
+    let server = TestServer::start().await;
+    let document = document(&server).await;
+    let path = "/admin/v1/organizations/{org}/service-accounts/{account}/credentials";
+    let made = &document["paths"][path]["post"]["responses"]["201"];
+    let links = made["links"].as_object().expect("links");
+    for action in ["credential.read", "credential.rotate", "credential.delete"] {
+        let expected = json!({
+            "operationId": action,
+            "parameters": {
+                "org": "$request.path.org",
+                "account": "$request.path.account",
+                "credential": "$response.body#/id",
+            },
+        });
+        assert_eq!(links[action], expected);
+    }
+}
+
+#[tokio::test]
+async fn a_checker_finds_nothing_wrong_with_the_document() {
+    let server = TestServer::start().await;
+    let document = document(&server).await.to_string();
+    let program = "\
+        import json, sys\n\
+        from openapi_spec_validator import OpenAPIV31SpecValidator as Checker\n\
+        for wrong in Checker(json.load(sys.stdin)).iter_errors():\n\
+        \x20   print(list(wrong.absolute_path), wrong.message)\n";
+    let said = Interpreter::Checkers.run(program, &[], &document).await;
+    assert_eq!(said, Ok(String::new()));
+}
+
+#[tokio::test]
+async fn the_document_is_open_to_read_and_to_nothing_else() {
+    let server = TestServer::start().await;
+    let request = server.request("GET", DOCUMENT).bearer("not-a-token");
+    assert_eq!(request.send().await.status, 200);
+    let reply = server.request("POST", DOCUMENT).send().await;
+    assert_eq!(refusal(&reply).0, 405);
+}
