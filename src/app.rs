@@ -5,13 +5,15 @@
 //!
 //! - [`directory`]: what the OAuth endpoints know of clients and tokens; the only way from a request
 //!   to those facts
-//! - [`clients`]: a client authenticates; [`issuance`] gives it a token
+//! - [`clients`]: a client authenticates, or in [`exchange`] the holder of an API token; [`issuance`]
+//!   gives it a token
 //! - [`tokens`]: whether a token that comes back is active; [`introspection`] tells others, and
 //!   [`revocation`] takes one back
 //! - [`authority`]: what a caller of the admin API may do; each of its actions takes a proof of it:
-//!   [`organizations`], [`accounts`], [`credentials`], [`access`], [`roles`], [`apis`],
-//!   [`resources`], [`keys`]; [`problem`] is why one was not carried out, [`page`] a part of a list
+//!   [`organizations`], [`accounts`], [`credentials`], [`api_tokens`], [`access`], [`roles`],
+//!   [`apis`], [`resources`], [`keys`]; [`problem`] is why one was not carried out, [`page`] a part of a list
 //! - [`change`]: how a durable change is made, to its end, with its audit event and its effects
+//! - [`leaks`]: a secret is reported as leaked; [`clean_up`]: what ended long ago is forgotten
 //! - [`throttle`]: how many guesses are too many
 //! - [`usage`]: what was used, on its way from the request to the store; [`refused_calls`] likewise
 //! - [`init`]: the first organization, administrator and keys
@@ -20,17 +22,21 @@
 pub mod access;
 pub mod accounts;
 mod administrators;
+pub mod api_tokens;
 pub mod apis;
 mod audited;
 pub mod authority;
 pub mod change;
+pub mod clean_up;
 pub mod clients;
 pub mod credentials;
 pub mod directory;
+pub mod exchange;
 pub mod init;
 pub mod introspection;
 pub mod issuance;
 pub mod keys;
+pub mod leaks;
 mod lookup;
 pub mod open;
 pub mod organizations;

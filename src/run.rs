@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::app::clean_up;
 use crate::app::directory::REVOCATION_KEPT;
 use crate::app::open::Ground;
 use crate::app::open::StartError;
@@ -83,6 +84,7 @@ pub async fn serve_on(listeners: Listeners, app: &App, shutdown: &Shutdown) {
         app.usage.run(Pace::default(), until_all_served()),
         app.refused_calls.run(until_all_served()),
         forget_expired_revocations(app, shutdown),
+        clean_up(app, shutdown),
     );
     tracing::info!("stopped");
 }
@@ -105,6 +107,20 @@ async fn forget_expired_revocations(app: &App, shutdown: &Shutdown) {
             Ok(0) => {}
             Ok(count) => tracing::debug!(count, "forgot revocations of expired tokens"),
             Err(error) => tracing::warn!(%error, "revocations of expired tokens were not removed"),
+        }
+    }
+}
+
+/// Secrets and credentials that ended long ago are forgotten.
+async fn clean_up(app: &App, shutdown: &Shutdown) {
+    let mut hourly = tokio::time::interval(Duration::from_hours(1));
+    loop {
+        tokio::select! {
+            () = shutdown.triggered() => return,
+            _ = hourly.tick() => {}
+        }
+        if let Err(error) = clean_up::once(app).await {
+            tracing::warn!(%error, "secrets that ended long ago were not removed");
         }
     }
 }

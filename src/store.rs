@@ -15,8 +15,19 @@
 //!
 //! [`SqlStore`] is the store over SQLite and PostgreSQL.
 
+mod api_token;
+mod clean_up;
+mod leak;
 mod sql;
 
+pub use api_token::ApiTokenReads;
+pub use api_token::ApiTokenRows;
+pub use clean_up::CleanUpReads;
+pub use clean_up::CleanUpWrites;
+pub use clean_up::CleanedUp;
+pub use leak::LeakReads;
+pub use leak::LeakWrites;
+pub use leak::SecretOwner;
 pub use sql::DataDirLock;
 pub use sql::FileError;
 pub use sql::OpenError;
@@ -186,7 +197,7 @@ pub struct ApiHolder {
 
 /// The durable store.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: ApiTokenReads + CleanUpReads + LeakReads + Send + Sync + 'static {
     // --- Whether it answers
 
     /// Whether the store answered the last time it was asked. While it is `false`, every method
@@ -367,7 +378,7 @@ pub enum ResourceLookup {
 /// A write to something that the organization does not have is an error: look it up first, here,
 /// under the lock.
 #[async_trait]
-pub trait Change: Send {
+pub trait Change: ApiTokenRows + CleanUpWrites + LeakWrites + Send {
     // --- Reads, under the lock
 
     /// Locks the instance's row as well, for a change inside an organization whose rule is about

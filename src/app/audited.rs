@@ -1,4 +1,4 @@
-//! A change that an administrator makes: it commits with exactly one audit event, which says who.
+//! A change that somebody makes: it commits with exactly one audit event, which says who.
 
 use jiff::Timestamp;
 
@@ -19,10 +19,10 @@ use crate::store::Lookup;
 use crate::store::StoreError;
 
 use super::App;
-use super::authority::Caller;
 use super::authority::Identity;
 use super::authority::InOrganization;
 use super::authority::OnInstance;
+use super::authority::Origin;
 use super::change;
 use super::change::OpenChange;
 use super::directory::Touched;
@@ -43,32 +43,37 @@ pub struct AuditedChange {
 impl InOrganization {
     /// Begins a change in the organization, under its lock.
     pub(super) async fn begin(&self) -> Result<AuditedChange, StoreError> {
-        let organization = self.organization.id;
-        AuditedChange::begin(&self.app, &self.caller, Some(organization)).await
+        let organization = Some(self.organization.id);
+        let (identity, origin) = (self.caller.identity(), self.caller.origin());
+        AuditedChange::begin(&self.app, identity, origin, organization).await
     }
 }
 
 impl OnInstance {
     /// Begins a change of the instance, under its lock.
     pub(super) async fn begin(&self) -> Result<AuditedChange, StoreError> {
-        AuditedChange::begin(&self.app, &self.caller, None).await
+        let (identity, origin) = (self.caller.identity(), self.caller.origin());
+        AuditedChange::begin(&self.app, identity, origin, None).await
     }
 }
 
 impl AuditedChange {
-    async fn begin(
+    /// Begins a change by somebody who has no need of a token of ours to make it: the proof that they
+    /// may is another one.
+    pub(super) async fn begin(
         app: &App,
-        caller: &Caller,
+        identity: &Identity,
+        origin: &Origin,
         organization: Option<OrganizationId>,
     ) -> Result<Self, StoreError> {
         let mut open = change::begin(app, organization).await?;
         // Named before the change, which may delete the very account that makes it.
-        let actor = name_actor(caller, open.rows.as_mut()).await?;
+        let actor = name_actor(identity, origin, open.rows.as_mut()).await?;
         Ok(Self {
             app: app.clone(),
             chain: organization.map_or(Chain::Instance, Chain::Organization),
             actor,
-            request_id: caller.origin().request_id,
+            request_id: origin.request_id,
             now: to_the_millisecond(app.clock.now()),
             open,
         })
@@ -140,9 +145,15 @@ fn to_the_millisecond(now: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-async fn name_actor(caller: &Caller, rows: &mut dyn Change) -> Result<Actor, StoreError> {
-    let (kind, id, name) = match *caller.identity() {
+async fn name_actor(
+    identity: &Identity,
+    origin: &Origin,
+    rows: &mut dyn Change,
+) -> Result<Actor, StoreError> {
+    let (kind, id, name) = match *identity {
         Identity::Local { command } => ("local", String::new(), command.to_owned()),
+        Identity::Anonymous => ("anonymous", String::new(), String::new()),
+        Identity::Job { name } => ("system", String::new(), name.to_owned()),
         Identity::Account {
             account,
             organization,
@@ -159,7 +170,7 @@ async fn name_actor(caller: &Caller, rows: &mut dyn Change) -> Result<Actor, Sto
         kind,
         id,
         name,
-        address: caller.origin().address.clone(),
-        user_agent: caller.origin().user_agent.clone(),
+        address: origin.address.clone(),
+        user_agent: origin.user_agent.clone(),
     })
 }

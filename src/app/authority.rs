@@ -45,6 +45,13 @@ pub enum Identity {
         /// The command.
         command: &'static str,
     },
+    /// Somebody of whom nothing is known but what they hold: a secret that they report as leaked.
+    Anonymous,
+    /// The server itself.
+    Job {
+        /// Which of its jobs.
+        name: &'static str,
+    },
 }
 
 /// Where a call came from, as far as the server itself knows.

@@ -1,16 +1,21 @@
-//! Credentials: the ways in which an account proves itself. Made, shown, rotated, revoked, deleted.
+//! Credentials: the ways in which an account proves itself. Made, shown, rotated, revoked, deleted;
+//! and their secrets, retired one by one.
 
 mod create;
 mod described;
+mod retire;
 mod rotate;
 
 pub use create::NewCredential;
 pub(super) use create::add;
 pub(super) use create::check_expiry;
 pub use create::create;
+pub(super) use create::mint;
 pub use described::DescribedCredential;
 pub use described::DescribedSecret;
 pub use described::IssuedCredential;
+pub use retire::retire;
+pub(super) use retire::target as target_secret;
 pub use rotate::RotationRequest;
 pub use rotate::rotate;
 
@@ -136,7 +141,7 @@ pub async fn delete(
 }
 
 /// All that the credential may do: its account's access, narrowed.
-async fn effective_access(
+pub(super) async fn effective_access(
     change: &mut AuditedChange,
     account: &ServiceAccount,
     narrowing: Option<&Access>,

@@ -8,6 +8,7 @@ use crate::domain::api::ApiRecord;
 use crate::domain::credential::Credential;
 use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
+use crate::domain::id::ApiTokenId;
 use crate::domain::id::CredentialId;
 use crate::domain::id::OrganizationId;
 use crate::domain::name::AccountName;
@@ -42,6 +43,14 @@ pub fn account(text: &str) -> Option<Lookup<AccountId>> {
 
 /// A credential of an account.
 pub fn credential(text: &str) -> Option<Lookup<CredentialId>> {
+    text.parse().map(Lookup::Id).ok().or_else(|| {
+        let name = Label::parse(text).ok()?;
+        Some(Lookup::Name(name.as_str().to_owned()))
+    })
+}
+
+/// An API token of an account.
+pub fn api_token(text: &str) -> Option<Lookup<ApiTokenId>> {
     text.parse().map(Lookup::Id).ok().or_else(|| {
         let name = Label::parse(text).ok()?;
         Some(Lookup::Name(name.as_str().to_owned()))

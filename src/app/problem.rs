@@ -7,9 +7,12 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::domain::id::looks_like_an_id;
+use crate::domain::retirement::Evidence;
 use crate::domain::role::AdminScope;
 use crate::store::StoreError;
 use crate::store::WriteError;
+
+use super::throttle::RetryAfter;
 
 /// What a body or a query says, or why it says nothing. It is opened only when its target was found:
 /// an unknown id is answered before a mistake in the body.
@@ -40,6 +43,10 @@ pub enum Problem {
         /// What stands against it, and what to do.
         detail: Cow<'static, str>,
     },
+    /// The secret is in use, as far as is known.
+    SecretInUse(Evidence),
+    /// Too much was asked from one place; it was not looked at.
+    TooManyRequests(RetryAfter),
     /// The server cannot know. It says nothing about what was asked.
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -81,6 +88,8 @@ pub enum Conflict {
     NameTaken,
     /// The organization may not have more of it.
     QuotaReached,
+    /// A secret is in use, as far as is known ([`Problem::SecretInUse`]).
+    SecretInUse,
     /// Two secrets are live already.
     OverlapInProgress,
     /// Verifiers may not know the key yet.
@@ -97,6 +106,7 @@ impl Conflict {
         match self {
             Self::NameTaken => "name_taken",
             Self::QuotaReached => "quota_reached",
+            Self::SecretInUse => "secret_in_use",
             Self::OverlapInProgress => "overlap_in_progress",
             Self::NotPublishedLongEnough => "not_published_long_enough",
             Self::LastAdministrator => "last_administrator",
@@ -133,6 +143,8 @@ impl Problem {
             Self::NotFound(_) => "not_found",
             Self::Invalid(_) | Self::UnsupportedMediaType => "validation_failed",
             Self::Conflict { code, .. } => code.code(),
+            Self::SecretInUse(_) => Conflict::SecretInUse.code(),
+            Self::TooManyRequests(_) => "too_many_requests",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -155,6 +167,12 @@ impl Problem {
             Self::NotFound(what) => format!("there is no such {what}").into(),
             Self::Invalid(mistakes) => mistakes.detail().into(),
             Self::UnsupportedMediaType => "the body has to be JSON, as `application/json`".into(),
+            Self::SecretInUse(evidence) => in_use(evidence).into(),
+            Self::TooManyRequests(wait) => format!(
+                "too much from this address: wait for {} seconds",
+                wait.seconds
+            )
+            .into(),
             Self::Unavailable(_) => "the server cannot answer at the moment; try again".into(),
         }
     }
@@ -181,6 +199,27 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         Self::Unavailable(Box::new(error))
     }
+}
+
+/// What is known of the use of a secret that stays, and what to do.
+fn in_use(evidence: &Evidence) -> String {
+    let used = match (evidence.last_used_at, evidence.last_used_address) {
+        (None, _) => "the secret was never used".to_owned(),
+        (Some(at), None) => format!("the secret was last used at {at}"),
+        (Some(at), Some(address)) => format!("the secret was last used at {at} from {address}"),
+    };
+    let other = match evidence.other_first_used_at {
+        None => "no other one has come into use".to_owned(),
+        Some(at) => format!("the other one first at {at}"),
+    };
+    let doubt = if evidence.complete {
+        ""
+    } else {
+        ", as far as is known now: not every node's usage could be read"
+    };
+    format!(
+        "{used}, and {other}{doubt}. Retire it once its users have moved on, or say `?force=true`"
+    )
 }
 
 /// One mistake in a body: where, what, and how to mend it.

@@ -94,10 +94,11 @@ impl RefusedCall {
         }
     }
 
-    /// A call of the admin API. A person at the server's own machine is refused nothing.
+    /// A call of the admin API. A person at the server's own machine is refused nothing, and others
+    /// call nothing.
     pub fn of_caller(caller: &Caller, action: &'static str, at: Timestamp) -> Option<Self> {
         match *caller.identity() {
-            Identity::Local { .. } => None,
+            Identity::Local { .. } | Identity::Anonymous | Identity::Job { .. } => None,
             Identity::Account {
                 account,
                 organization,

@@ -109,6 +109,15 @@ impl Throttle {
     }
 }
 
+impl Throttle {
+    /// Counts a report of a leaked secret, whatever it will turn out to be of. `Some` when it is one too
+    /// many from this place: it is then not looked at.
+    pub async fn count_report(&self, address: IpAddr, now: Timestamp) -> Option<RetryAfter> {
+        self.after_failure("(a report of a leaked secret)", address, now)
+            .await
+    }
+}
+
 impl RetryAfter {
     fn the_end_of(window: Window, now: Timestamp) -> Self {
         let left = Duration::try_from(window.ends_at.duration_since(now)).unwrap_or_default();

@@ -37,11 +37,12 @@ impl Chain {
 /// Who did it. Only what the server itself knows: nothing here comes from a header or a body.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Actor {
-    /// `service_account`, or `local` for a person at the server's own machine.
+    /// `service_account`, `local` for a person at the server's own machine, `anonymous` for whoever
+    /// reports a leaked secret, or `system` for the server itself.
     pub kind: &'static str,
-    /// Its id; empty for `local`.
+    /// Its id; empty for all but accounts.
     pub id: String,
-    /// Its name at the time.
+    /// Its name at the time; a command or a job has one too.
     pub name: String,
     /// The address that the request came from.
     pub address: Option<String>,

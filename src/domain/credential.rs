@@ -21,6 +21,8 @@ use super::secret::StoredSecret;
 pub enum CredentialKind {
     /// A generated secret, by Basic or in the body (RFC 6749 section 2.3.1).
     ClientSecret,
+    /// A long-lived bearer value: see [`super::api_token`].
+    ApiToken,
 }
 
 impl CredentialKind {
@@ -28,12 +30,15 @@ impl CredentialKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ClientSecret => "client_secret",
+            Self::ApiToken => "api_token",
         }
     }
 
     /// The kind of this name.
     pub fn parse(name: &str) -> Option<Self> {
-        (name == Self::ClientSecret.as_str()).then_some(Self::ClientSecret)
+        [Self::ClientSecret, Self::ApiToken]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
     }
 }
 
@@ -62,7 +67,8 @@ pub struct Credential {
     pub narrowing: Option<Access>,
     /// When it was made.
     pub created_at: Timestamp,
-    /// Its secrets from the oldest to the newest; ended ones stay for a while, to be found.
+    /// Its secrets from the oldest to the newest; ended ones stay for a while, to be found. An API
+    /// token has one: itself.
     pub secrets: Vec<StoredSecret>,
 }
 
@@ -103,7 +109,7 @@ impl Credential {
     }
 
     /// The secrets that may still authenticate.
-    pub fn live_secrets(&self, now: Timestamp) -> impl Iterator<Item = &StoredSecret> {
+    pub fn live_secrets(&self, now: Timestamp) -> impl DoubleEndedIterator<Item = &StoredSecret> {
         self.secrets
             .iter()
             .filter(move |secret| secret.is_live(now))

@@ -107,6 +107,16 @@ macro_rules! ids {
                 Self(bits)
             }
 
+            /// Its 128 bits.
+            pub const fn bits(self) -> u128 {
+                self.0
+            }
+
+            /// When it was made, in unix milliseconds.
+            pub const fn unix_millis(self) -> u64 {
+                Ulid(self.0).timestamp_ms()
+            }
+
             /// Its text form.
             pub fn to_text(self) -> Text {
                 Text::of($prefix, self.0)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::credential::Credential;
+use super::credential::DEFAULT_SECRET_LIFETIME;
 use super::id::SecretId;
 use super::organization::Status;
 use super::secret::StoredSecret;
@@ -91,10 +92,10 @@ impl Credential {
         match lifetime {
             Lifetime::Never => None,
             Lifetime::For(lifetime) => Some(after(now, lifetime)),
-            Lifetime::Usual => {
-                let lifetime = self.secrets.last().and_then(StoredSecret::lifetime)?;
-                Some(after(now, lifetime))
-            }
+            Lifetime::Usual => match self.secrets.last() {
+                None => Some(after(now, DEFAULT_SECRET_LIFETIME)),
+                Some(previous) => Some(after(now, previous.lifetime()?)),
+            },
         }
     }
 }

@@ -228,6 +228,12 @@ impl SecretStatus {
             .collect()
     }
 
+    /// The status of one of `secrets`.
+    pub fn of_one(secrets: &[StoredSecret], id: SecretId, now: Timestamp) -> Option<Self> {
+        let place = secrets.iter().position(|secret| secret.id == id)?;
+        Self::of_each(secrets, now).get(place).copied()
+    }
+
     /// The word in the API.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -7,6 +7,8 @@
 
 mod access;
 mod accounts;
+mod anonymous;
+mod api_tokens;
 mod apis;
 mod call;
 mod credentials;
@@ -14,6 +16,7 @@ mod docs;
 mod fields;
 mod json;
 mod keys;
+mod leaks;
 mod links;
 mod listing;
 mod openapi;
@@ -39,16 +42,18 @@ use openapi::Document;
 use routes::Routes;
 
 /// What adds the routes of each kind of thing, in the order of the document.
-const ROUTES: [fn(Routes) -> Routes; 9] = [
+const ROUTES: [fn(Routes) -> Routes; 11] = [
     organizations::routes,
     accounts::routes,
     access::routes,
     roles::routes,
     credentials::routes,
+    api_tokens::routes,
     apis::routes,
     scopes::routes,
     resources::routes,
     keys::routes,
+    leaks::routes,
 ];
 
 /// The routes under `/admin/v1`.

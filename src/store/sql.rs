@@ -14,8 +14,10 @@
 mod access;
 mod account;
 mod api;
+mod api_token;
 mod audit;
 mod change;
+mod clean_up;
 mod client;
 mod connector;
 mod credential;
@@ -25,6 +27,7 @@ mod files;
 mod gate;
 mod instance;
 mod intern;
+mod leak;
 mod migrations;
 mod organization;
 mod pool;

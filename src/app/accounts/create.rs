@@ -111,6 +111,7 @@ pub async fn create(
             roles: meaning.roles,
             last_used_at: None,
             active_credentials: u32::from(issued.is_some()),
+            active_api_tokens: 0,
             account,
         };
         let changes = changes(&described, issued.as_ref());

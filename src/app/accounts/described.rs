@@ -34,6 +34,8 @@ pub struct DescribedAccount {
     pub last_used_at: Option<Timestamp>,
     /// How many of its credentials may authenticate now.
     pub active_credentials: u32,
+    /// How many of its API tokens are good now.
+    pub active_api_tokens: u32,
 }
 
 pub(super) async fn one(
@@ -54,6 +56,10 @@ pub(super) async fn all(
     let subjects: Vec<_> = ids.iter().map(|id| UsageSubject::Account(*id)).collect();
     let usage = app.usage.read(&subjects).await?;
     let active = count_active_credentials(within, &ids, now).await?;
+    let tokens = app
+        .store
+        .count_active_api_tokens_of(within.id(), &ids, now)
+        .await?;
 
     let mut book = Book::new(within);
     let mut described = Vec::with_capacity(accounts.len());
@@ -69,6 +75,7 @@ pub(super) async fn all(
             roles: app.store.list_roles(within.id(), account.id).await?,
             last_used_at: last_used.map(|stamp| stamp.last_at),
             active_credentials: active.get(&account.id).copied().unwrap_or(0),
+            active_api_tokens: tokens.get(&account.id).copied().unwrap_or(0),
             account,
         });
     }

@@ -151,7 +151,7 @@ pub(in crate::app) async fn add(
         Lifetime::Never => None,
         Lifetime::For(lifetime) => Some(after(change.now, lifetime)),
     };
-    let (stored, secret) = mint(app, change, ends_at);
+    let (stored, secret) = mint(app, change, SecretKind::ClientSecret, ends_at);
     let credential = Credential {
         id: change.new_id(CredentialId::generate),
         organization: account.organization,
@@ -174,12 +174,13 @@ pub(in crate::app) async fn add(
 }
 
 /// A new secret, in the form that is stored and in the form that is shown.
-pub(super) fn mint(
+pub(in crate::app) fn mint(
     app: &App,
     change: &AuditedChange,
+    kind: SecretKind,
     ends_at: Option<jiff::Timestamp>,
 ) -> (StoredSecret, Secret) {
-    let secret = random::secret(SecretKind::ClientSecret);
+    let secret = random::secret(kind);
     let stored = StoredSecret {
         id: change.new_id(SecretId::generate),
         hash: app.pepper.hash(&secret),

@@ -11,6 +11,7 @@ use crate::domain::rotation::Lifetime;
 use crate::domain::rotation::Rotation;
 use crate::domain::rotation::RotationPlan;
 use crate::domain::rotation::RotationRefusal;
+use crate::domain::secret::SecretKind;
 
 use super::super::access::Book;
 use super::super::audited::AuditedChange;
@@ -76,7 +77,12 @@ pub async fn rotate(
         let request = submitted?;
 
         let plan = plan(&within, &credential, &request.rotation, change.now)?;
-        let (stored, secret) = mint(&within.app, &change, plan.expires_at);
+        let (stored, secret) = mint(
+            &within.app,
+            &change,
+            SecretKind::ClientSecret,
+            plan.expires_at,
+        );
         carry_out(&mut change, &credential, &plan).await?;
         change
             .rows()

@@ -86,8 +86,7 @@ impl From<DescribedAccount> for AccountBody {
             updated_at: account.updated_at,
             last_used_at: described.last_used_at,
             active_credentials: described.active_credentials,
-            // There are none yet: API tokens come with a later feature.
-            active_api_tokens: 0,
+            active_api_tokens: described.active_api_tokens,
         }
     }
 }

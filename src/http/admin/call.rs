@@ -173,7 +173,8 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     }
 }
 
-fn origin(parts: &Parts) -> Origin {
+/// Where a request came from.
+pub(super) fn origin(parts: &Parts) -> Origin {
     let address = parts.extensions.get::<ClientAddress>();
     let user_agent = UserAgent::of(&parts.headers);
     Origin {
@@ -187,7 +188,7 @@ fn origin(parts: &Parts) -> Origin {
 /// huge when it is unpacked.
 ///
 /// [RFC 8259 §8.1]: https://www.rfc-editor.org/rfc/rfc8259#section-8.1
-fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let mut fields = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(field), None) = (fields.next(), fields.next()) else {
         return false;
@@ -213,7 +214,8 @@ fn is_utf8(parameter: &str) -> bool {
     name.eq_ignore_ascii_case("charset") && value.eq_ignore_ascii_case("utf-8")
 }
 
-fn unreadable() -> Problem {
+/// A body that did not arrive as it should.
+pub(super) fn unreadable() -> Problem {
     Problem::mistake(Mistake {
         pointer: None,
         code: "invalid",

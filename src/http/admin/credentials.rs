@@ -215,6 +215,23 @@ pub(super) fn routes(routes: Routes) -> Routes {
             )
             .answers::<CredentialBody>(),
         )
+        .delete(
+            &credential("/secrets/{secret}"),
+            retire,
+            action(
+                "secret.delete",
+                AdminScope::CredentialsWrite,
+                "Retire one secret of a credential",
+            )
+            .removes()
+            .flag("force", "Whatever the evidence of its use says")
+            .conflicts(&[Conflict::SecretInUse])
+            .described(
+                "A secret is in use when it was used after the other one first was, when no other \
+                 one was used, or when not all usage can be read. The problem says what is known, in \
+                 `evidence`.",
+            ),
+        )
 }
 
 /// `POST .../credentials` makes a credential.
@@ -299,6 +316,21 @@ pub(super) async fn delete(
         .in_organization(&app, &org, AdminScope::CredentialsWrite)
         .await?;
     credentials::delete(within, account, credential, call.nothing()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `DELETE .../credentials/{credential}/secrets/{secret}[?force=true]` retires one secret.
+pub(super) async fn retire(
+    State(app): State<App>,
+    Path((org, account, credential, secret)): Path<(String, String, String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::CredentialsWrite)
+        .await?;
+    let force = call.object_and_flag("force", |_| Some(()));
+    let force = force.map(|((), force)| force);
+    credentials::retire(within, account, credential, secret, force).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

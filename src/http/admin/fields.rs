@@ -16,7 +16,7 @@ use super::place::Place;
 use super::sketch::SketchedObject;
 
 /// Members that answers show and nobody writes.
-const READ_ONLY: [&str; 19] = [
+const READ_ONLY: [&str; 20] = [
     "active_api_tokens",
     "active_credentials",
     "client_id",
@@ -35,6 +35,7 @@ const READ_ONLY: [&str; 19] = [
     "service_account_count",
     "state",
     "status",
+    "token",
     "updated_at",
 ];
 
@@ -124,6 +125,15 @@ impl<'m> Fields<'m> {
             Nullable::Value(value) => Some(value),
             Nullable::Absent | Nullable::Null => None,
         }
+    }
+
+    /// A member that may be left out, and is something where it is there: not `null`.
+    pub(super) fn given<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Place<'m>) -> Option<T>,
+    ) -> Option<T> {
+        read(self.take(name)?)
     }
 
     /// A member that may be left out, or be `null`, which says something else. One that is wrong

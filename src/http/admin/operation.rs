@@ -58,10 +58,15 @@ impl Action {
 
     /// It answers 200 and a part of a list of these.
     pub(super) fn lists<Body: JsonSchema>(self) -> Operation {
+        self.pages::<ListBody<Body>>()
+    }
+
+    /// It answers 200 and a part of a list, in a form of its own.
+    pub(super) fn pages<Body: JsonSchema>(self) -> Operation {
         let limit = json!({
             "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT,
         });
-        self.answers::<ListBody<Body>>()
+        self.answers::<Body>()
             .parameter("limit", "The most items to answer", limit)
             .parameter(
                 "cursor",
@@ -73,6 +78,11 @@ impl Action {
     /// It answers 201 and the thing that was made.
     pub(super) fn makes<Body: JsonSchema>(self) -> Operation {
         self.succeeds(StatusCode::CREATED, Content::json::<Body>())
+    }
+
+    /// It answers 202 and this, which tells nothing of what follows.
+    pub(super) fn accepts<Body: JsonSchema>(self) -> Operation {
+        self.succeeds(StatusCode::ACCEPTED, Content::json::<Body>())
     }
 
     /// It answers 204 and nothing.

@@ -8,6 +8,7 @@ use std::error::Error;
 
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
+use axum::http::Method;
 use axum::http::StatusCode;
 use axum::http::header;
 use axum::response::IntoResponse;
@@ -17,6 +18,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::app::problem::BearerFault;
+use crate::app::problem::Conflict;
 use crate::app::problem::Mistake;
 use crate::app::problem::Problem;
 use crate::telemetry::request_id::RequestId;
@@ -36,8 +38,8 @@ impl IntoResponse for Problem {
         let content_type = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, content_type);
         challenge(&self, headers);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        if let Some(seconds) = retry_after(&self) {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }
@@ -50,14 +52,26 @@ fn status(problem: &Problem) -> StatusCode {
         Problem::NotFound(_) => StatusCode::NOT_FOUND,
         Problem::Invalid(_) => StatusCode::BAD_REQUEST,
         Problem::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Problem::Conflict { .. } => StatusCode::CONFLICT,
+        Problem::Conflict { .. } | Problem::SecretInUse(_) => StatusCode::CONFLICT,
+        Problem::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
         Problem::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// Seconds after which it makes sense to try again ([RFC 9110 §10.2.3]).
+///
+/// [RFC 9110 §10.2.3]: https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3
+fn retry_after(problem: &Problem) -> Option<u64> {
+    match problem {
+        Problem::TooManyRequests(wait) => Some(wait.seconds),
+        Problem::Unavailable(_) => Some(1),
+        _ => None,
     }
 }
 
 fn document(problem: &Problem, status: StatusCode) -> Value {
     let errors: Vec<_> = problem.mistakes().iter().map(entry).collect();
-    json!({
+    let mut document = json!({
         "type": "about:blank",
         "title": status.canonical_reason().unwrap_or("Error"),
         "status": status.as_u16(),
@@ -65,7 +79,16 @@ fn document(problem: &Problem, status: StatusCode) -> Value {
         "code": problem.code(),
         "request_id": RequestId::current().map(|id| id.to_string()),
         "errors": errors,
-    })
+    });
+    if let Problem::SecretInUse(evidence) = problem {
+        document["evidence"] = json!({
+            "last_used_at": evidence.last_used_at,
+            "last_used_address": evidence.last_used_address,
+            "other_first_used_at": evidence.other_first_used_at,
+            "complete": evidence.complete,
+        });
+    }
+    document
 }
 
 fn entry(mistake: &Mistake) -> Value {
@@ -112,7 +135,7 @@ pub(super) fn schema() -> Value {
 
 /// What every route can answer when it refuses, or cannot know: the status, the name in the
 /// document, and in which case.
-const REFUSALS: [(&str, &str, &str); 9] = [
+const REFUSALS: [(&str, &str, &str); 10] = [
     (
         "400",
         "Invalid",
@@ -141,6 +164,11 @@ const REFUSALS: [(&str, &str, &str); 9] = [
         "The body is not `application/json`",
     ),
     (
+        "429",
+        "TooManyRequests",
+        "`too_many_requests`: too much from one address; try again later",
+    ),
+    (
         "431",
         "TooManyHeaders",
         "The head of the request is too large",
@@ -161,7 +189,7 @@ pub(super) fn responses() -> Value {
         );
         match status {
             "401" | "403" => response["headers"] = field("WWW-Authenticate", "RFC 6750 section 3"),
-            "503" => response["headers"] = field("Retry-After", "Seconds"),
+            "429" | "503" => response["headers"] = field("Retry-After", "Seconds"),
             _ => {}
         }
         (name.to_owned(), response)
@@ -186,6 +214,8 @@ pub(super) fn responses_of(route: &Route) -> Map<String, Value> {
     let can_be = |status: &str| match status {
         "401" | "403" => told.scope.is_some(),
         "404" => route.path.contains('{'),
+        // What is open to everybody and does something.
+        "429" => told.scope.is_none() && route.method == Method::POST,
         _ => true,
     };
     let common = REFUSALS.iter().filter(|(status, ..)| can_be(status));
@@ -202,13 +232,31 @@ pub(super) fn responses_of(route: &Route) -> Map<String, Value> {
             .map(|conflict| conflict.code())
             .collect();
         let description = format!("`{}`: things stand against it", codes.join("`, `"));
-        let schema = json!({
+        let mut schema = json!({
             "allOf": [{"$ref": "#/components/schemas/Problem"}],
             "properties": {"code": {"enum": codes}},
         });
+        if told.conflicts.contains(&Conflict::SecretInUse) {
+            schema["properties"]["evidence"] = evidence();
+        }
         responses.insert("409".to_owned(), refusal(&description, &schema));
     }
     responses
+}
+
+/// The schema of what is known of the use of a secret.
+fn evidence() -> Value {
+    let instant = json!({"type": ["string", "null"], "format": "date-time"});
+    json!({
+        "type": "object",
+        "required": ["last_used_at", "last_used_address", "other_first_used_at", "complete"],
+        "properties": {
+            "last_used_at": instant,
+            "last_used_address": {"type": ["string", "null"]},
+            "other_first_used_at": instant,
+            "complete": {"type": "boolean"},
+        },
+    })
 }
 
 /// A caller who presented nothing is told only how to present a token ([RFC 6750 §3.1]).

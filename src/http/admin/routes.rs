@@ -190,7 +190,7 @@ pub(super) struct Kind {
 }
 
 /// The kinds of things that paths name.
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 9] = [
     Kind {
         parameter: "org",
         noun: "organization",
@@ -208,6 +208,18 @@ const KINDS: [Kind; 7] = [
         noun: "credential",
         target: "credential",
         named_by: "The credential's id or name",
+    },
+    Kind {
+        parameter: "secret",
+        noun: "secret",
+        target: "secret",
+        named_by: "The secret's id",
+    },
+    Kind {
+        parameter: "token",
+        noun: "API token",
+        target: "api_token",
+        named_by: "The API token's id or name",
     },
     Kind {
         parameter: "api",

@@ -63,12 +63,14 @@ CREATE TABLE account_role (
     PRIMARY KEY (account_id, role)
 );
 
+-- An API token is a credential too: its one secret is the token. The name of one that was revoked is
+-- free again.
 CREATE TABLE credential (
     id TEXT NOT NULL PRIMARY KEY,
     organization_id TEXT NOT NULL,
     account_id TEXT NOT NULL,
     client_id TEXT NOT NULL UNIQUE,
-    kind TEXT NOT NULL CHECK (kind IN ('client_secret')),
+    kind TEXT NOT NULL CHECK (kind IN ('client_secret', 'api_token')),
     name TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('active', 'disabled', 'revoked')),
     generation BIGINT NOT NULL CHECK (generation >= 1),
@@ -76,10 +78,12 @@ CREATE TABLE credential (
     is_narrowed SMALLINT NOT NULL CHECK (is_narrowed IN (0, 1)),
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
+    revoked_at BIGINT,
     row_version BIGINT NOT NULL DEFAULT 1,
-    UNIQUE (account_id, name),
     FOREIGN KEY (organization_id, account_id) REFERENCES service_account (organization_id, id)
 );
+CREATE UNIQUE INDEX credential_name ON credential (account_id, kind, name)
+    WHERE kind <> 'api_token' OR status <> 'revoked';
 CREATE INDEX credential_of_organization ON credential (organization_id, id);
 
 -- position is the order in which the secrets of a credential were made: two may have one instant.
@@ -94,6 +98,14 @@ CREATE TABLE secret (
     ends_at BIGINT,
     revoked_at BIGINT,
     UNIQUE (credential_id, position)
+);
+CREATE UNIQUE INDEX secret_hmac ON secret (hmac);
+
+-- Secrets that somebody has reported as leaked, where a person decides what follows.
+CREATE TABLE leak (
+    secret_id TEXT NOT NULL PRIMARY KEY REFERENCES secret (id) ON DELETE CASCADE,
+    reported_at BIGINT NOT NULL,
+    address TEXT
 );
 
 -- An audience is unique on the instance and stays reserved after deletion, which is why a deleted

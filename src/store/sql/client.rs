@@ -22,6 +22,7 @@ use crate::domain::organization::Generation;
 use crate::domain::organization::Status;
 use crate::domain::role::BuiltInRole;
 use crate::domain::role::OSTLER_API;
+use crate::domain::secret::SecretHash;
 use crate::domain::token::Epoch;
 use crate::domain::token::TokenId;
 use crate::store::TokenStanding;
@@ -41,16 +42,23 @@ use super::query::all;
 use super::query::one;
 use super::secret;
 
-/// Whom it is about: `$1` is the client id.
-const CLIENT: &str = "WITH client AS (
-    SELECT credential.id AS of_credential, account_id AS of_account,
-           credential.organization_id AS of_organization
-    FROM credential WHERE client_id = $1
-)";
+/// The facts of the client with the id `$1`.
+static BY_ID: LazyLock<String> = LazyLock::new(|| facts("client_id = $1"));
 
-/// The facts of a client. Grants and APIs read what the account holds; what is left of it after the
-/// credential's narrowing is decided here.
-static FACTS: LazyLock<String> = LazyLock::new(|| {
+/// The facts of the client that has, or had, the secret with the HMAC `$1`.
+static BY_SECRET: LazyLock<String> =
+    LazyLock::new(|| facts("credential.id = (SELECT credential_id FROM secret WHERE hmac = $1)"));
+
+/// The facts of the client that meets a condition. Grants and APIs read what the account holds; what
+/// is left of it after the credential's narrowing is decided here.
+fn facts(whose: &str) -> String {
+    let client = format!(
+        "WITH client AS (
+            SELECT credential.id AS of_credential, account_id AS of_account,
+                   credential.organization_id AS of_organization
+            FROM credential WHERE {whose}
+        )"
+    );
     let own = [
         Fact {
             part: "instance",
@@ -79,7 +87,7 @@ static FACTS: LazyLock<String> = LazyLock::new(|| {
         Fact {
             part: "credential",
             id: "id",
-            texts: &["status", "kind", "allowed_networks"],
+            texts: &["status", "kind", "allowed_networks", "client_id"],
             numbers: &["generation", "is_narrowed"],
             from: "credential JOIN client ON id = of_credential",
             condition: "1 = 1",
@@ -109,8 +117,8 @@ static FACTS: LazyLock<String> = LazyLock::new(|| {
         .into_iter()
         .chain(access::facts(held))
         .chain(api::facts(granted));
-    format!("{CLIENT}\n{}", union(facts))
-});
+    format!("{client}\n{}", union(facts))
+}
 
 #[derive(Default)]
 struct Parts {
@@ -140,6 +148,7 @@ struct AccountFact {
 
 struct CredentialFact {
     id: CredentialId,
+    client_id: ClientId,
     standing: (Status, Generation),
     kind: CredentialKind,
     allowed_networks: Box<[IpNet]>,
@@ -151,13 +160,31 @@ pub(super) async fn find(
     client_id: ClientId,
     interned: &Interned,
 ) -> Answer<Option<Client>> {
-    let query = sqlx::query(sqlx::AssertSqlSafe(FACTS.as_str()));
-    let rows = all(db, query.bind(client_id.to_string())).await?;
+    read_client(db, &BY_ID, client_id.to_string(), interned).await
+}
+
+/// The client that has the secret with this hash, or had it.
+pub(super) async fn find_by_secret(
+    db: &mut Db,
+    hash: &SecretHash,
+    interned: &Interned,
+) -> Answer<Option<Client>> {
+    read_client(db, &BY_SECRET, secret::text_of(hash), interned).await
+}
+
+async fn read_client(
+    db: &mut Db,
+    facts: &'static str,
+    whose: String,
+    interned: &Interned,
+) -> Answer<Option<Client>> {
+    let query = sqlx::query(sqlx::AssertSqlSafe(facts));
+    let rows = all(db, query.bind(whose)).await?;
     let mut parts = Parts::default();
     for row in &rows {
         named("client", parts.take_in(row))?;
     }
-    Ok(parts.client(client_id, interned))
+    Ok(parts.client(interned))
 }
 
 impl Parts {
@@ -180,7 +207,7 @@ impl Parts {
     }
 
     /// The client, if there is all of it.
-    fn client(mut self, client_id: ClientId, interned: &Interned) -> Option<Client> {
+    fn client(mut self, interned: &Interned) -> Option<Client> {
         let (epoch, organization) = (self.epoch?, self.organization.take()?);
         let (account, credential) = (self.account.take()?, self.credential.take()?);
         let (access, apis) = self.access(&organization, &account, &credential);
@@ -188,7 +215,7 @@ impl Parts {
             organization: organization.id,
             account: account.id,
             credential: credential.id,
-            client_id,
+            client_id: credential.client_id,
             kind: credential.kind,
             standing: Standing {
                 epoch,
@@ -254,6 +281,7 @@ fn read_account(row: &Row) -> Answer<AccountFact> {
 fn read_credential(row: &Row) -> Answer<CredentialFact> {
     Ok(CredentialFact {
         id: row.parse("id")?,
+        client_id: row.parse("d")?,
         standing: (row.status("a")?, row.generation("x")?),
         kind: row.word("b", CredentialKind::parse)?,
         allowed_networks: row.json("c")?,

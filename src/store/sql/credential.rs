@@ -34,16 +34,23 @@ use super::secret;
 /// What is missing when a change touches nothing.
 const WHAT: &str = "credential";
 
+/// Credentials with client secrets, or those of another kind.
 macro_rules! select {
     ($rest:literal) => {
+        select!("client_secret", $rest)
+    };
+    ($kind:literal, $rest:literal) => {
         concat!(
             "SELECT id, organization_id, account_id, client_id, kind, name, status, generation,
                     allowed_networks, is_narrowed, created_at
-             FROM credential WHERE organization_id = $1 ",
+             FROM credential WHERE organization_id = $1 AND kind = '",
+            $kind,
+            "' ",
             $rest
         )
     };
 }
+pub(super) use select;
 
 fn read(row: &Row) -> Answer<Credential> {
     let narrowing = row.flag("is_narrowed")?.then_some(Access::NOTHING);
@@ -64,7 +71,7 @@ fn read(row: &Row) -> Answer<Credential> {
 }
 
 /// Reads the credentials, and then what belongs to each.
-async fn complete(db: &mut Db, rows: &[Row]) -> Answer<Vec<Credential>> {
+pub(super) async fn complete(db: &mut Db, rows: &[Row]) -> Answer<Vec<Credential>> {
     let mut credentials: Vec<Credential> = rows.iter().map(read).collect::<Answer<_>>()?;
     let ids: Vec<_> = credentials
         .iter()
@@ -175,7 +182,8 @@ pub(super) async fn set_status(
     at: Timestamp,
 ) -> Answer<()> {
     let query = sqlx::query(
-        "UPDATE credential SET status = $3, updated_at = $4, row_version = row_version + 1
+        "UPDATE credential SET status = $3, updated_at = $4, row_version = row_version + 1,
+             revoked_at = CASE WHEN $3 = 'revoked' THEN $4 ELSE revoked_at END
          WHERE organization_id = $1 AND id = $2",
     );
     let query = query

@@ -40,6 +40,11 @@ pub(super) fn read_hash(text: &str) -> Option<SecretHash> {
     }
 }
 
+/// A hash as the column has it.
+pub(super) fn text_of(hash: &SecretHash) -> String {
+    URL_SAFE_NO_PAD.encode(hash.as_bytes())
+}
+
 /// The secrets of these credentials, each with the id of its credential, from the oldest to the
 /// newest.
 pub(super) async fn of_credentials(
@@ -76,7 +81,7 @@ pub(super) async fn insert(
     let query = query
         .bind(secret.id.to_string())
         .bind(credential.to_string())
-        .bind(URL_SAFE_NO_PAD.encode(secret.hash.as_bytes()))
+        .bind(text_of(&secret.hash))
         .bind(secret.pepper.to_string())
         .bind(secret.hint.as_str())
         .bind(millis(secret.created_at))

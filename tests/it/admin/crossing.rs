@@ -15,7 +15,7 @@ use super::actors::Administrator;
 use super::authority::ROUTES;
 
 /// How to make one of each kind of thing that paths name: the parameter, where it is made, from
-/// what, and the member of the answer that names it.
+/// what, and where the answer names it.
 fn recipes(org: &str) -> Vec<(&'static str, &'static str, Value, &'static str)> {
     let api = json!({
         "name": format!("api-of-{org}"),
@@ -28,27 +28,39 @@ fn recipes(org: &str) -> Vec<(&'static str, &'static str, Value, &'static str)> 
     let accounts = "/organizations/{org}/service-accounts";
     let apis = "/organizations/{org}/apis";
     vec![
-        ("api", apis, api, "id"),
+        ("api", apis, api, "/id"),
         (
             "scope",
             "/organizations/{org}/apis/{api}/scopes",
             json!({"name": format!("scope-of-{org}")}),
-            "name",
+            "/name",
         ),
         (
             "resource",
             "/organizations/{org}/apis/{api}/resources",
             resource,
-            "id",
+            "/id",
         ),
-        ("account", accounts, account, "id"),
+        ("account", accounts, account, "/id"),
         (
             "credential",
             "/organizations/{org}/service-accounts/{account}/credentials",
             json!({"name": format!("credential-of-{org}"), "access": []}),
-            "id",
+            "/id",
         ),
-        ("kid", "/keys", json!({"alg": "ES256"}), "kid"),
+        (
+            "secret",
+            "/organizations/{org}/service-accounts/{account}/credentials",
+            json!({"name": format!("another-of-{org}"), "access": []}),
+            "/secrets/0/id",
+        ),
+        (
+            "token",
+            "/organizations/{org}/service-accounts/{account}/api-tokens",
+            json!({"name": format!("token-of-{org}"), "access": []}),
+            "/id",
+        ),
+        ("kid", "/keys", json!({"alg": "ES256"}), "/kid"),
     ]
 }
 
@@ -60,7 +72,9 @@ async fn things(admin: &Administrator, org: &str) -> Things {
     for (parameter, at, body, member) in recipes(org) {
         let reply = admin.post(&filled(at, &made), body).await;
         assert_eq!(reply.status, 201, "{parameter}: {}", reply.wire());
-        let name = reply.json()[member].as_str().expect("a name").to_owned();
+        let made_of_it = reply.json();
+        let name = made_of_it.pointer(member).and_then(Value::as_str);
+        let name = name.expect("a name").to_owned();
         made.insert(parameter.to_owned(), name);
     }
     made

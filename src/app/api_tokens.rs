@@ -1,0 +1,168 @@
+//! API tokens: made, shown, revoked. What they are is in [`crate::domain::api_token`], what they open
+//! in [`super::clients`] and [`super::introspection`].
+
+mod create;
+mod described;
+
+pub use create::NewApiToken;
+pub use create::create;
+pub use described::DescribedApiToken;
+pub use described::IssuedApiToken;
+
+use crate::domain::account::ServiceAccount;
+use crate::domain::api_token::ApiToken;
+use crate::domain::audit::Changes;
+use crate::domain::audit::Target;
+use crate::domain::credential::CredentialStatus;
+use crate::domain::id::AccountId;
+use crate::domain::id::ApiTokenId;
+use crate::domain::organization::Status;
+use crate::store::StoreError;
+
+use super::audited::AuditedChange;
+use super::authority::InOrganization;
+use super::lookup;
+use super::page::List;
+use super::page::Listing;
+use super::page::PageRequest;
+use super::problem::Problem;
+use super::problem::Submitted;
+use super::to_completion;
+
+/// Some API tokens, and how many of all that the list is about are active.
+#[derive(Debug)]
+pub struct ApiTokens {
+    /// A part of the list.
+    pub listing: Listing<DescribedApiToken>,
+    /// How many are active, on all pages.
+    pub active_count: u32,
+}
+
+/// An API token of an account.
+pub async fn show(
+    within: &InOrganization,
+    account: &str,
+    token: &str,
+) -> Result<DescribedApiToken, Problem> {
+    let account = within.account(account).await?;
+    let found = match lookup::api_token(token) {
+        None => None,
+        Some(token) => {
+            let store = &within.app.store;
+            store
+                .find_api_token(within.id(), account.id, &token)
+                .await?
+        }
+    };
+    let found = found.ok_or(UNKNOWN)?;
+    described::one(within, found).await
+}
+
+/// The API tokens of an account, the oldest first.
+pub async fn list(
+    within: &InOrganization,
+    account: &str,
+    request: Submitted<PageRequest>,
+) -> Result<ApiTokens, Problem> {
+    let account = within.account(account).await?;
+    read_list(within, Some(account.id), request).await
+}
+
+/// The API tokens of all accounts of the organization, the oldest first.
+pub async fn inventory(
+    within: &InOrganization,
+    request: Submitted<PageRequest>,
+) -> Result<ApiTokens, Problem> {
+    read_list(within, None, request).await
+}
+
+async fn read_list(
+    within: &InOrganization,
+    account: Option<AccountId>,
+    request: Submitted<PageRequest>,
+) -> Result<ApiTokens, Problem> {
+    let request = request?;
+    let mut path = vec!["api-tokens".to_owned(), within.id().to_string()];
+    path.extend(account.map(|id| id.to_string()));
+    let list = List {
+        key: &within.app.server_key,
+        path,
+    };
+    let page = list.page::<ApiTokenId>(&request)?;
+    let (store, now) = (&within.app.store, within.app.clock.now());
+    let found = store.list_api_tokens(within.id(), account, page).await?;
+    let listing = list.listing(&request, found, ApiToken::id);
+    Ok(ApiTokens {
+        active_count: store
+            .count_active_api_tokens(within.id(), account, now)
+            .await?,
+        listing: Listing {
+            items: described::all(within, listing.items).await?,
+            next_cursor: listing.next_cursor,
+        },
+    })
+}
+
+/// Takes an API token back for good, with the tokens that it was exchanged for. It stays listed for a
+/// while; one that was taken back already stays as it is.
+pub async fn revoke(
+    within: InOrganization,
+    account: String,
+    token: String,
+    nothing: Submitted<()>,
+) -> Result<(), Problem> {
+    to_completion(async move {
+        let mut change = within.begin().await?;
+        let account = within.account_in(change.rows(), &account).await?;
+        let token = find_in(&within, &mut change, &account, &token).await?;
+        nothing?;
+        if token.credential().status == Status::Revoked {
+            return Ok(());
+        }
+        revoke_in(change, &token, "api_token.revoke").await?;
+        Ok(())
+    })
+    .await
+}
+
+async fn find_in(
+    within: &InOrganization,
+    change: &mut AuditedChange,
+    account: &ServiceAccount,
+    token: &str,
+) -> Result<ApiToken, Problem> {
+    let lookup = lookup::api_token(token).ok_or(UNKNOWN)?;
+    let rows = change.rows();
+    let found = rows
+        .find_api_token(within.id(), account.id, &lookup)
+        .await?;
+    found.ok_or(UNKNOWN)
+}
+
+const UNKNOWN: Problem = Problem::NotFound("API token");
+
+/// Takes an API token back, with what it was exchanged for, and commits.
+pub(super) async fn revoke_in(
+    mut change: AuditedChange,
+    token: &ApiToken,
+    action: &'static str,
+) -> Result<(), StoreError> {
+    let (credential, now) = (token.credential(), change.now);
+    change.kill_tokens_got_by(credential).await?;
+    change
+        .rows()
+        .set_credential_status(credential.organization, credential.id, Status::Revoked, now)
+        .await?;
+    let (before, after) = (token.status_at(now), CredentialStatus::Revoked);
+    let changes = Changes::default().with("status", before.as_str(), after.as_str());
+    change.commit(action, target(token), changes).await
+}
+
+/// The API token as the target of an audit event.
+pub(super) fn target(token: &ApiToken) -> Target {
+    Target {
+        kind: "api_token",
+        id: token.id().to_string(),
+        name: token.credential().name.to_string(),
+    }
+}

@@ -1,0 +1,61 @@
+//! Reports of leaked secrets.
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::domain::credential::CredentialKind;
+use crate::domain::id::AccountId;
+use crate::domain::id::CredentialId;
+use crate::domain::id::OrganizationId;
+use crate::domain::id::SecretId;
+use crate::domain::leak::Leak;
+use crate::domain::secret::SecretHash;
+
+use super::Page;
+use super::StoreError;
+
+/// Whose a secret is, or was.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SecretOwner {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The account.
+    pub account: AccountId,
+    /// The credential.
+    pub credential: CredentialId,
+    /// Of which kind that is.
+    pub kind: CredentialKind,
+    /// The secret.
+    pub secret: SecretId,
+}
+
+/// What is read of leaks.
+#[async_trait]
+pub trait LeakReads {
+    /// Whose the secret with this hash is, or was.
+    async fn find_secret_owner(&self, hash: &SecretHash)
+    -> Result<Option<SecretOwner>, StoreError>;
+
+    /// The secrets of an organization that were reported as leaked and may still be used at `now`.
+    async fn list_leaks(
+        &self,
+        organization: OrganizationId,
+        now: Timestamp,
+        page: Page<SecretId>,
+    ) -> Result<Vec<Leak>, StoreError>;
+}
+
+/// What is written of leaks.
+#[async_trait]
+pub trait LeakWrites {
+    /// Keeps a report for a person to decide about; `false` when there is one of this secret already.
+    async fn add_leak(
+        &mut self,
+        organization: OrganizationId,
+        secret: SecretId,
+        at: Timestamp,
+        address: Option<IpAddr>,
+    ) -> Result<bool, StoreError>;
+}

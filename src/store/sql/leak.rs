@@ -1,0 +1,140 @@
+//! Reports of leaked secrets.
+
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::domain::credential::CredentialKind;
+use crate::domain::id::OrganizationId;
+use crate::domain::id::SecretId;
+use crate::domain::leak::Leak;
+use crate::domain::secret::SecretHash;
+use crate::store::LeakReads;
+use crate::store::LeakWrites;
+use crate::store::Page;
+use crate::store::SecretOwner;
+use crate::store::StoreError;
+
+use super::SqlStore;
+use super::change::SqlChange;
+use super::failure::Answer;
+use super::query::Db;
+use super::query::Row;
+use super::query::all;
+use super::query::execute;
+use super::query::millis;
+use super::query::one;
+use super::query::paged;
+use super::secret;
+
+#[async_trait]
+impl LeakReads for SqlStore {
+    async fn find_secret_owner(
+        &self,
+        hash: &SecretHash,
+    ) -> Result<Option<SecretOwner>, StoreError> {
+        let hash = *hash;
+        self.read(move |db| Box::pin(async move { find_owner(db, &hash).await }))
+            .await
+    }
+
+    async fn list_leaks(
+        &self,
+        organization: OrganizationId,
+        now: Timestamp,
+        page: Page<SecretId>,
+    ) -> Result<Vec<Leak>, StoreError> {
+        self.read(move |db| Box::pin(list(db, organization, now, page)))
+            .await
+    }
+}
+
+#[async_trait]
+impl LeakWrites for SqlChange {
+    async fn add_leak(
+        &mut self,
+        organization: OrganizationId,
+        secret: SecretId,
+        at: Timestamp,
+        address: Option<IpAddr>,
+    ) -> Result<bool, StoreError> {
+        self.0
+            .run(|db| add(db, organization, secret, at, address))
+            .await
+    }
+}
+
+async fn find_owner(db: &mut Db, hash: &SecretHash) -> Answer<Option<SecretOwner>> {
+    let query = sqlx::query(
+        "SELECT credential.organization_id, credential.account_id,
+                credential.id AS credential_id, credential.kind, secret.id AS secret_id
+         FROM secret JOIN credential ON credential.id = secret.credential_id
+         WHERE secret.hmac = $1",
+    );
+    let row = one(db, query.bind(secret::text_of(hash))).await?;
+    row.as_ref().map(read_owner).transpose()
+}
+
+fn read_owner(row: &Row) -> Answer<SecretOwner> {
+    Ok(SecretOwner {
+        organization: row.parse("organization_id")?,
+        account: row.parse("account_id")?,
+        credential: row.parse("credential_id")?,
+        kind: row.word("kind", CredentialKind::parse)?,
+        secret: row.parse("secret_id")?,
+    })
+}
+
+async fn list(
+    db: &mut Db,
+    organization: OrganizationId,
+    now: Timestamp,
+    page: Page<SecretId>,
+) -> Answer<Vec<Leak>> {
+    let query = sqlx::query(
+        "SELECT leak.secret_id, credential.id AS credential_id, credential.kind,
+                credential.account_id, leak.reported_at, leak.address
+         FROM leak JOIN secret ON secret.id = leak.secret_id
+         JOIN credential ON credential.id = secret.credential_id
+         WHERE credential.organization_id = $1 AND leak.secret_id > $2
+           AND credential.status <> 'revoked' AND secret.revoked_at IS NULL
+           AND (secret.ends_at IS NULL OR secret.ends_at > $4)
+         ORDER BY leak.secret_id LIMIT $3",
+    );
+    let query = paged(query.bind(organization.to_string()), page).bind(millis(now));
+    all(db, query).await?.iter().map(read).collect()
+}
+
+fn read(row: &Row) -> Answer<Leak> {
+    Ok(Leak {
+        secret: row.parse("secret_id")?,
+        credential: row.parse("credential_id")?,
+        kind: row.word("kind", CredentialKind::parse)?,
+        account: row.parse("account_id")?,
+        reported_at: row.instant("reported_at")?,
+        address: row.optional_address("address")?,
+    })
+}
+
+async fn add(
+    db: &mut Db,
+    organization: OrganizationId,
+    secret: SecretId,
+    at: Timestamp,
+    address: Option<IpAddr>,
+) -> Answer<bool> {
+    let query = sqlx::query(
+        "INSERT INTO leak (secret_id, reported_at, address)
+         SELECT secret.id, $3, $4
+         FROM secret JOIN credential ON credential.id = secret.credential_id
+         WHERE credential.organization_id = $1 AND secret.id = $2
+         ON CONFLICT (secret_id) DO NOTHING",
+    );
+    let query = query
+        .bind(organization.to_string())
+        .bind(secret.to_string())
+        .bind(millis(at))
+        .bind(address.map(|address| address.to_string()));
+    Ok(execute(db, query).await? == 1)
+}
