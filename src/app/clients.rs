@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::domain::usage::UsageKind;
 use crate::oauth::client_auth;
 use crate::oauth::client_auth::AuthenticatedClient;
+use crate::oauth::client_auth::PresentedApiToken;
 use crate::oauth::client_auth::PresentedCredential;
 use crate::oauth::refusal::ClientAuthFailure;
 use crate::oauth::refusal::Refusal;
@@ -75,6 +76,18 @@ async fn prove(
     Ok(client_auth::authenticate(
         known, presented, hash, address, now,
     ))
+}
+
+/// Whether an API token is good now, and whose it is. Every path that takes one asks this.
+pub async fn prove_api_token(
+    app: &App,
+    token: &PresentedApiToken,
+) -> Result<Result<AuthenticatedClient, ClientAuthFailure>, StoreError> {
+    let hash = app.pepper.hash(token.value());
+    let known = app.directory.client_of_secret(&hash).await?;
+    let hash = (app.pepper.id(), hash);
+    let now = app.clock.now();
+    Ok(client_auth::authenticate_api_token(known, &hash, now))
 }
 
 /// Notes that a client used its credential. In memory: nothing waits for it.

@@ -34,6 +34,7 @@ use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
 use crate::domain::id::ClientId;
 use crate::domain::id::OrganizationId;
+use crate::domain::secret::SecretHash;
 use crate::domain::token::TokenId;
 use crate::store::RevokedToken;
 use crate::store::Store;
@@ -74,6 +75,9 @@ pub struct Directory {
 struct Memory {
     clients: Cache<ClientId, Arc<Client>>,
     apis: Cache<Arc<str>, Arc<Api>>,
+    /// Whose secret has this HMAC: a fact that no change touches. What is left of the client, and
+    /// whether the secret is still one of its own, is asked anew.
+    owners: Cache<[u8; 32], ClientId>,
     revoked: RwLock<HashMap<TokenId, Timestamp>>,
     /// Whose turn it is to change something.
     turn: Arc<Mutex<()>>,
@@ -119,6 +123,29 @@ impl Directory {
         let before = memory.changes();
         let client = self.store.find_client(id).await?.map(Arc::new);
         if let Some(client) = &client {
+            memory.fill(before, || memory.clients.insert(id, Arc::clone(client)));
+        }
+        Ok(client)
+    }
+
+    /// The client that has the secret with this hash, or had it.
+    pub async fn client_of_secret(
+        &self,
+        hash: &SecretHash,
+    ) -> Result<Option<Arc<Client>>, StoreError> {
+        let Some(memory) = &self.memory else {
+            let client = self.store.find_client_of_secret(hash).await?;
+            return Ok(client.map(Arc::new));
+        };
+        if let Some(owner) = memory.owners.get(hash.as_bytes()) {
+            return self.client(owner).await;
+        }
+        let before = memory.changes();
+        let client = self.store.find_client_of_secret(hash).await?;
+        let client = client.map(Arc::new);
+        if let Some(client) = &client {
+            let id = client.client_id;
+            memory.owners.insert(*hash.as_bytes(), id);
             memory.fill(before, || memory.clients.insert(id, Arc::clone(client)));
         }
         Ok(client)
@@ -252,6 +279,7 @@ impl Memory {
         Self {
             clients: Cache::new(MAX_CLIENTS),
             apis: Cache::new(MAX_APIS),
+            owners: Cache::new(MAX_CLIENTS),
             revoked: RwLock::new(revoked),
             turn: Arc::default(),
             changes: RwLock::new(0),

@@ -7,12 +7,15 @@ use crate::domain::role::AdminScope;
 use crate::domain::role::OSTLER_API;
 use crate::domain::usage::UsageKind;
 use crate::oauth::client_auth::AuthenticatedClient;
+use crate::oauth::client_auth::PresentedApiToken;
 use crate::oauth::introspection::Introspector;
+use crate::oauth::introspection::SeenApiToken;
 use crate::oauth::refusal::Refusal;
 use crate::store::StoreError;
 
 use super::App;
 use super::authority::Origin;
+use super::clients;
 use super::refused_calls::Circumstances;
 use super::refused_calls::RefusedCall;
 use super::tokens;
@@ -33,6 +36,13 @@ impl Asker {
         Self {
             account: client.account,
             held: client.access.at(OSTLER_API).cloned().collect(),
+        }
+    }
+
+    fn introspector(&self) -> Introspector<'_> {
+        Introspector {
+            account: self.account,
+            held: &self.held,
         }
     }
 
@@ -65,12 +75,25 @@ impl Asker {
     }
 }
 
-/// What `asker` may know of `token`: the active token, or nothing.
+/// A token that is active, of which the asker may know.
+pub enum Seen {
+    /// An access token: all that it says.
+    AccessToken(ActiveToken),
+    /// An API token: an answer about as much of it as concerns the asker.
+    ApiToken(Vec<u8>),
+}
+
+/// What `asker` may know of `token`: something, or nothing. Of an API token that opens several APIs, it
+/// may want to know of the one that `resource` names.
 pub async fn introspect(
     app: &App,
     asker: &Asker,
     token: &str,
-) -> Result<Option<ActiveToken>, StoreError> {
+    resource: Option<&str>,
+) -> Result<Option<Seen>, StoreError> {
+    if let Some(token) = PresentedApiToken::parse(token) {
+        return introspect_api_token(app, asker, &token, resource).await;
+    }
     let active = match tokens::check(app, token).await? {
         Ok(active) => active,
         Err(reason) => {
@@ -78,10 +101,7 @@ pub async fn introspect(
             return Ok(None);
         }
     };
-    let introspector = Introspector {
-        account: asker.account,
-        held: &asker.held,
-    };
+    let introspector = asker.introspector();
     if !introspector.may_see(active.claims(), active.api()) {
         return Ok(None);
     }
@@ -94,5 +114,35 @@ pub async fn introspect(
         address: None,
         user_agent: None,
     });
-    Ok(Some(active))
+    Ok(Some(Seen::AccessToken(active)))
+}
+
+async fn introspect_api_token(
+    app: &App,
+    asker: &Asker,
+    token: &PresentedApiToken,
+    resource: Option<&str>,
+) -> Result<Option<Seen>, StoreError> {
+    let proof = match clients::prove_api_token(app, token).await? {
+        Ok(proof) => proof,
+        Err(reason) => {
+            tracing::debug!(%reason, "introspection: inactive");
+            return Ok(None);
+        }
+    };
+    let introspector = asker.introspector();
+    let Some(seen) = SeenApiToken::by(&introspector, &proof, &app.ostler, resource) else {
+        return Ok(None);
+    };
+    app.usage.note(&Use {
+        kind: UsageKind::Seen,
+        account: proof.client().account,
+        credential: proof.client().credential,
+        secret: None,
+        at: app.clock.now(),
+        address: None,
+        user_agent: None,
+    });
+    let answer = serde_json::to_vec(&seen.answer());
+    Ok(Some(Seen::ApiToken(answer.expect("texts and numbers"))))
 }

@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 
 use crate::domain::audit::Target;
+use crate::domain::credential::CredentialKind;
+use crate::domain::id::ApiTokenId;
 use crate::domain::token::Claims;
 use crate::domain::usage::UsageKind;
 use crate::jwt::AccessToken;
@@ -96,13 +98,25 @@ pub fn note_denial(
     }
     let call = RefusedCall::of_client(client, "token.issue", app.clock.now());
     app.refused_calls.note(call, || Circumstances {
-        target: Target {
-            kind: "credential",
-            id: client.client().credential.to_string(),
-            name: client.client().client_id.to_string(),
-        },
+        target: target(client),
         origin: origin(),
     });
+}
+
+fn target(client: &AuthenticatedClient) -> Target {
+    let client = client.client();
+    let (kind, id) = match client.kind {
+        CredentialKind::ClientSecret => ("credential", client.credential.to_string()),
+        CredentialKind::ApiToken => {
+            let id = ApiTokenId::of_credential(client.credential);
+            ("api_token", id.to_string())
+        }
+    };
+    Target {
+        kind,
+        id,
+        name: client.client_id.to_string(),
+    }
 }
 
 fn facts<'a>(app: &'a App, client: &'a AuthenticatedClient, now: Timestamp) -> Facts<'a> {

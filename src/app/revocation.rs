@@ -1,4 +1,4 @@
-//! Revocation of a single token by its own account.
+//! Revocation of a single token, or of an API token, by its own account.
 
 use jiff::Timestamp;
 
@@ -8,9 +8,12 @@ use crate::domain::audit::AuditResult;
 use crate::domain::audit::Chain;
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
+use crate::domain::id::ApiTokenId;
 use crate::domain::id::EventId;
+use crate::domain::organization::Status;
 use crate::domain::token::Claims;
 use crate::oauth::client_auth::AuthenticatedClient;
+use crate::oauth::client_auth::PresentedApiToken;
 use crate::oauth::refusal::Refusal;
 use crate::oauth::revocation;
 use crate::store::Lookup;
@@ -18,8 +21,12 @@ use crate::store::RevokedToken;
 use crate::store::StoreError;
 
 use super::App;
+use super::api_tokens;
+use super::audited::AuditedChange;
+use super::authority::Identity;
 use super::authority::Origin;
 use super::change;
+use super::clients;
 use super::init::new_id;
 use super::refused_calls::Circumstances;
 use super::refused_calls::RefusedCall;
@@ -45,11 +52,14 @@ pub async fn revoke(
     token: &str,
     origin: Origin,
 ) -> Result<(), NotRevoked> {
+    if let Some(token) = PresentedApiToken::parse(token) {
+        return revoke_api_token(app, client, &token, origin).await;
+    }
     let Ok(token) = tokens::check_revocable(app, token).await? else {
         // There is nothing to take back (RFC 7009 section 2.2).
         return Ok(());
     };
-    if let Err(refusal) = revocation::check_owner(client.client().account, token.claims()) {
+    if let Err(refusal) = revocation::check_owner(client.client().account, token.claims().account) {
         let call = RefusedCall::of_client(client, "token.revoke", app.clock.now());
         app.refused_calls.note(call, || Circumstances {
             target: target(token.claims()),
@@ -59,6 +69,53 @@ pub async fn revoke(
     }
     let app = app.clone();
     to_completion(async move { revoke_durably(&app, token.claims(), origin).await }).await?;
+    Ok(())
+}
+
+async fn revoke_api_token(
+    app: &App,
+    client: &AuthenticatedClient,
+    token: &PresentedApiToken,
+    origin: Origin,
+) -> Result<(), NotRevoked> {
+    let Ok(proof) = clients::prove_api_token(app, token).await? else {
+        // There is nothing to take back. (What stands against a token of the client's own account for a
+        // while only, would have stood against the client too.)
+        return Ok(());
+    };
+    let token = proof.client();
+    let id = ApiTokenId::of_credential(token.credential);
+    if let Err(refusal) = revocation::check_owner(client.client().account, token.account) {
+        let call = RefusedCall::of_client(client, "api_token.revoke", app.clock.now());
+        app.refused_calls.note(call, || Circumstances {
+            target: Target {
+                kind: "api_token",
+                id: id.to_string(),
+                name: token.client_id.to_string(),
+            },
+            origin,
+        });
+        return Err(refusal.into());
+    }
+    let (app, organization, account) = (app.clone(), token.organization, token.account);
+    let by = Identity::Account {
+        account,
+        organization,
+    };
+    to_completion(async move {
+        let mut change = AuditedChange::begin(&app, &by, &origin, Some(organization)).await?;
+        let lookup = Lookup::Id(id);
+        let rows = change.rows();
+        let found = rows.find_api_token(organization, account, &lookup).await?;
+        match found {
+            Some(token) if token.credential().status != Status::Revoked => {
+                api_tokens::revoke_in(change, &token, "api_token.revoke").await
+            }
+            // Somebody has taken it back meanwhile.
+            _ => Ok(()),
+        }
+    })
+    .await?;
     Ok(())
 }
 

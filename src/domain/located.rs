@@ -26,21 +26,52 @@ impl LocatedDetails<'_> {
     }
 }
 
-impl Serialize for LocatedDetails<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Written<'a> {
-            r#type: &'a str,
-            locations: [&'a str; 1],
-            #[serde(serialize_with = "identifiers")]
-            identifiers: &'a Identifiers,
-        }
-        serializer.collect_seq(self.details.iter().map(|detail| Written {
+impl<'a> LocatedDetails<'a> {
+    fn written(self) -> impl Iterator<Item = Written<'a>> {
+        self.details.iter().map(move |detail| Written {
             r#type: detail.resource_type.as_str(),
             locations: [self.audience],
             identifiers: &detail.identifiers,
-        }))
+        })
     }
+}
+
+impl Serialize for LocatedDetails<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.written())
+    }
+}
+
+/// The resources that an API token is limited to, at each of several APIs.
+#[derive(Clone, Debug)]
+pub struct Located<'a>(Vec<LocatedDetails<'a>>);
+
+impl Located<'_> {
+    /// Whether no API declares a resource type; then the member is left out.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(LocatedDetails::is_empty)
+    }
+}
+
+impl<'a> FromIterator<LocatedDetails<'a>> for Located<'a> {
+    fn from_iter<I: IntoIterator<Item = LocatedDetails<'a>>>(places: I) -> Self {
+        Self(places.into_iter().collect())
+    }
+}
+
+impl Serialize for Located<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().flat_map(|place| place.written()))
+    }
+}
+
+/// An object of the list.
+#[derive(Serialize)]
+struct Written<'a> {
+    r#type: &'a str,
+    locations: [&'a str; 1],
+    #[serde(serialize_with = "identifiers")]
+    identifiers: &'a Identifiers,
 }
 
 /// `"*"` for all, a list otherwise.

@@ -2,13 +2,18 @@
 //!
 //! A client proves itself with its id and a secret, by Basic or in the body ([RFC 6749 §2.3.1]).
 //! Whatever the method, the result is the same [`AuthenticatedClient`], and nothing else in the
-//! server can make one.
+//! server can make one. An API token, which is exchanged or introspected, proves itself alike.
 //!
 //! An id and a secret are read strictly: ours are made of `[A-Za-z0-9._~-]`, so those that encode
 //! them and those that do not mean the same. What is not of their form, or has a wrong checksum, is
 //! refused before any look-up. For all else the work is the same whether the client exists or not.
 //!
 //! [RFC 6749 §2.3.1]: https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1
+
+mod api_token;
+
+pub use api_token::PresentedApiToken;
+pub use api_token::authenticate_api_token;
 
 use std::fmt;
 use std::net::IpAddr;
@@ -31,6 +36,7 @@ use super::refusal::ClientAuthFailure;
 use super::refusal::Refusal;
 use crate::domain::client::Client;
 use crate::domain::client::ClientSecret;
+use crate::domain::credential::CredentialKind;
 use crate::domain::id::ClientId;
 use crate::domain::id::SecretId;
 use crate::domain::secret::PepperId;
@@ -171,8 +177,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Proof that a client authenticated, and with which of its secrets. Only [`authenticate`] makes
-/// one.
+/// Proof that a client authenticated, and with which of its secrets. Only [`authenticate`] and
+/// [`authenticate_api_token`] make one, and both by [`admit`].
 #[derive(Clone, Debug)]
 pub struct AuthenticatedClient {
     client: Arc<Client>,
@@ -194,30 +200,44 @@ pub fn authenticate(
 ) -> Result<AuthenticatedClient, ClientAuthFailure> {
     let client_id = presented.client_id()?;
     let secret = presented.secret.as_ref();
-    let (pepper, hash) = hash(secret.ok_or(ClientAuthFailure::Malformed)?);
+    let hash = hash(secret.ok_or(ClientAuthFailure::Malformed)?);
 
     let known = known.filter(|client| client.client_id == client_id);
-    let secrets = known
-        .as_ref()
-        .map_or(&NOBODYS[..], |client| &client.secrets);
+    let known = known.filter(|client| client.kind == CredentialKind::ClientSecret);
+    let used = find_used(known.as_deref(), &hash);
+    let client = known.ok_or(ClientAuthFailure::UnknownClient)?;
+    let used = used.ok_or(ClientAuthFailure::WrongSecret)?;
+    let proved = admit(client, used, now)?;
+    if !proved.client.allows(from) {
+        return Err(ClientAuthFailure::ForeignNetwork);
+    }
+    Ok(proved)
+}
+
+/// The place of the secret with this hash. Every secret is compared, and for nobody as many.
+fn find_used(known: Option<&Client>, (pepper, hash): &(PepperId, SecretHash)) -> Option<usize> {
+    let secrets = known.map_or(&NOBODYS[..], |client| &client.secrets);
     let mut used = None;
     for (position, secret) in secrets.iter().enumerate() {
-        if secret.hash.matches(&hash) && secret.pepper == pepper {
+        if secret.hash.matches(hash) && secret.pepper == *pepper {
             used = Some(position);
         }
     }
+    used
+}
 
-    let client = known.ok_or(ClientAuthFailure::UnknownClient)?;
-    let used = used.ok_or(ClientAuthFailure::WrongSecret)?;
+/// The proof, when the secret at the place `used` is still good and what it belongs to is alive.
+fn admit(
+    client: Arc<Client>,
+    used: usize,
+    now: Timestamp,
+) -> Result<AuthenticatedClient, ClientAuthFailure> {
     let secret = client.secrets[used];
     if !secret.is_live(now) {
         return Err(ClientAuthFailure::ExpiredSecret);
     }
     let alive = client.standing.check(now);
     alive.map_err(ClientAuthFailure::Dead)?;
-    if !client.allows(from) {
-        return Err(ClientAuthFailure::ForeignNetwork);
-    }
     let in_overlap = client.secrets[used + 1..]
         .iter()
         .any(|newer| newer.is_live(now));

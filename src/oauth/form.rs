@@ -71,6 +71,16 @@ parameters! {
     ClientAssertion = "client_assertion";
     /// RFC 7521 section 4.2.
     ClientAssertionType = "client_assertion_type";
+    /// RFC 8693 section 2.1.
+    SubjectToken = "subject_token";
+    /// RFC 8693 section 2.1.
+    SubjectTokenType = "subject_token_type";
+    /// RFC 8693 section 2.1.
+    ActorToken = "actor_token";
+    /// RFC 8693 section 2.1.
+    ActorTokenType = "actor_token_type";
+    /// RFC 8693 section 2.1.
+    RequestedTokenType = "requested_token_type";
     /// RFC 7662 section 2.1, RFC 7009 section 2.1.
     Token = "token";
     /// RFC 7662 section 2.1, RFC 7009 section 2.1.
@@ -91,7 +101,11 @@ impl Parameter {
     fn is_secret(self) -> bool {
         matches!(
             self,
-            Self::ClientSecret | Self::ClientAssertion | Self::Token
+            Self::ClientSecret
+                | Self::ClientAssertion
+                | Self::SubjectToken
+                | Self::ActorToken
+                | Self::Token
         )
     }
 }

@@ -5,6 +5,7 @@
 //! type, the syntax of the other parameters, the API, the scopes, the resources, the lifetime.
 
 mod client_credentials;
+pub mod token_exchange;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use super::token_request::TokenRequest;
 use crate::domain::access::Restrictions;
 use crate::domain::api::Api;
 use crate::domain::client::Client;
+use crate::domain::credential::CredentialKind;
 use crate::domain::region::NoSharedResources;
 use crate::domain::region::shared_resources;
 use crate::domain::scope::ScopeSet;
@@ -66,11 +68,16 @@ pub struct TokenGrant {
     lifetime_secs: i64,
 }
 
-/// Decides what an authenticated client is granted ([RFC 6749 §4.4]).
+/// Decides what an authenticated client is granted ([RFC 6749 §4.4]), or the holder of an API token
+/// ([RFC 8693 §2]). The proof tells which: an API token can only be exchanged.
 ///
 /// [RFC 6749 §4.4]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4
+/// [RFC 8693 §2]: https://www.rfc-editor.org/rfc/rfc8693#section-2
 pub fn decide(form: &Form<'_>, facts: &Facts<'_>) -> Result<TokenGrant, Refusal> {
-    client_credentials::decide(form, facts)
+    match facts.client.client().kind {
+        CredentialKind::ClientSecret => client_credentials::decide(form, facts),
+        CredentialKind::ApiToken => token_exchange::decide(form, facts),
+    }
 }
 
 impl TokenGrant {

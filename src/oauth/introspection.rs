@@ -6,6 +6,10 @@
 //! [RFC 7662]: https://www.rfc-editor.org/rfc/rfc7662
 //! [RFC 7662 §2.2]: https://www.rfc-editor.org/rfc/rfc7662#section-2.2
 
+mod api_token;
+
+pub use api_token::SeenApiToken;
+
 use serde::Serialize;
 
 use crate::domain::access::Grant;
@@ -36,13 +40,20 @@ impl Introspector<'_> {
     /// Whether it may know of an active token with these `claims`, for `api`: it is of the same
     /// account, or it holds `introspect` for that API, or `introspect` on every organization.
     pub fn may_see(&self, claims: &Claims, api: &Api) -> bool {
-        self.account == claims.account || self.held.iter().any(|grant| lets_see(grant, claims, api))
+        self.may_see_at((claims.account, claims.organization), api)
+    }
+
+    /// Whether it may know what a token of this account, of this organization, opens at `api`.
+    fn may_see_at(&self, owner: (AccountId, OrganizationId), api: &Api) -> bool {
+        let (account, organization) = owner;
+        let mut held = self.held.iter();
+        self.account == account || held.any(|grant| lets_see(grant, organization, api))
     }
 }
 
 /// Whether one grant alone lets its holder see the token. Two grants never add up: *introspect at
 /// one API in every organization* beside *at every API in one organization* is neither.
-fn lets_see(grant: &Grant, claims: &Claims, api: &Api) -> bool {
+fn lets_see(grant: &Grant, organization: OrganizationId, api: &Api) -> bool {
     if grant.api != OSTLER_API || !grant.scopes.has(AdminScope::Introspect.as_str()) {
         return false;
     }
@@ -53,7 +64,7 @@ fn lets_see(grant: &Grant, claims: &Claims, api: &Api) -> bool {
     match of_type(ORGANIZATION_TYPE) {
         Some(Identifiers::All) => true,
         Some(organizations) => {
-            organizations.contains_text(&claims.organization.to_string())
+            organizations.contains_text(&organization.to_string())
                 && of_type(API_TYPE).is_some_and(|apis| api_is_in(apis, api))
         }
         None => false,

@@ -14,6 +14,8 @@ use crate::domain::role::AdminScope;
 use crate::domain::role::ORGANIZATION_TYPE;
 use crate::domain::signing_key::Algorithm;
 
+use super::grant::token_exchange;
+
 /// Where the endpoints are, below the issuer.
 pub mod paths {
     /// RFC 6749 section 3.2.
@@ -53,7 +55,7 @@ struct Metadata<'a> {
     scopes_supported: [&'static str; AdminScope::ALL.len()],
     // Required and not empty (RFC 8414 section 3.2), and we have none.
     response_types_supported: [&'static str; 1],
-    grant_types_supported: [&'static str; 1],
+    grant_types_supported: [&'static str; 2],
     token_endpoint_auth_methods_supported: [&'static str; 2],
     service_documentation: String,
     revocation_endpoint: String,
@@ -75,7 +77,7 @@ pub fn document(issuer: &Issuer) -> Vec<u8> {
         jwks_uri: issuer.endpoint(paths::JWKS),
         scopes_supported: AdminScope::ALL.map(AdminScope::as_str),
         response_types_supported: ["none"],
-        grant_types_supported: ["client_credentials"],
+        grant_types_supported: ["client_credentials", token_exchange::GRANT_TYPE],
         token_endpoint_auth_methods_supported: CLIENT_AUTH,
         service_documentation: issuer.endpoint(paths::GUIDE),
         revocation_endpoint: issuer.endpoint(paths::REVOKE),

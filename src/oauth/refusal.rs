@@ -27,8 +27,16 @@ pub enum Refusal {
     #[error("{0}")]
     UnauthorizedClient(Description),
     /// There is no such grant here.
-    #[error("the grant_type is not supported: this server offers client_credentials")]
+    #[error(
+        "the grant_type is not supported: this server offers client_credentials and token-exchange"
+    )]
     UnsupportedGrantType,
+    /// The subject token of an exchange is no good ([RFC 8693 §2.2.2]). Every cause has the same
+    /// answer, byte for byte.
+    ///
+    /// [RFC 8693 §2.2.2]: https://www.rfc-editor.org/rfc/rfc8693#section-2.2.2
+    #[error("the subject_token is not an API token that is good now")]
+    InvalidSubjectToken(#[source] ClientAuthFailure),
     /// A scope is malformed or not granted, or the scopes share no resources.
     #[error("{0}")]
     InvalidScope(Description),
@@ -134,16 +142,17 @@ impl fmt::Display for Challenge {
 
 impl Refusal {
     /// The registered code: `error` in the answer ([RFC 6749 §5.2], [RFC 6749 §4.1.2.1],
-    /// [RFC 6750 §3.1], [RFC 8707 §2], [RFC 9396 §5]).
+    /// [RFC 6750 §3.1], [RFC 8693 §2.2.2], [RFC 8707 §2], [RFC 9396 §5]).
     ///
     /// [RFC 6749 §5.2]: https://www.rfc-editor.org/rfc/rfc6749#section-5.2
     /// [RFC 6749 §4.1.2.1]: https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1
     /// [RFC 6750 §3.1]: https://www.rfc-editor.org/rfc/rfc6750#section-3.1
+    /// [RFC 8693 §2.2.2]: https://www.rfc-editor.org/rfc/rfc8693#section-2.2.2
     /// [RFC 8707 §2]: https://www.rfc-editor.org/rfc/rfc8707#section-2
     /// [RFC 9396 §5]: https://www.rfc-editor.org/rfc/rfc9396#section-5
     pub fn code(&self) -> &'static str {
         match self {
-            Self::InvalidRequest(_) => "invalid_request",
+            Self::InvalidRequest(_) | Self::InvalidSubjectToken(_) => "invalid_request",
             Self::InvalidClient(_) => "invalid_client",
             Self::InvalidGrant(_) => "invalid_grant",
             Self::UnauthorizedClient(_) => "unauthorized_client",

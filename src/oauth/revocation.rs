@@ -7,17 +7,16 @@
 //! [RFC 7009 §2.2]: https://www.rfc-editor.org/rfc/rfc7009#section-2.2
 
 use crate::domain::id::AccountId;
-use crate::domain::token::Claims;
 
 use super::refusal::Description;
 use super::refusal::Refusal;
 
-/// Whether `caller` may revoke the live token that says `claims`. A live token of somebody else is
+/// Whether `caller` may revoke a live token of the account `owner`. A live token of somebody else is
 /// refused and stays active ([RFC 7009 §2.1]).
 ///
 /// [RFC 7009 §2.1]: https://www.rfc-editor.org/rfc/rfc7009#section-2.1
-pub fn check_owner(caller: AccountId, claims: &Claims) -> Result<(), Refusal> {
-    if claims.account == caller {
+pub fn check_owner(caller: AccountId, owner: AccountId) -> Result<(), Refusal> {
+    if owner == caller {
         return Ok(());
     }
     Err(Refusal::UnauthorizedClient(Description::new(

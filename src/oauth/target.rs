@@ -60,7 +60,7 @@ impl<'a> Target<'a> {
     }
 
     /// Every API of the client's own organization, and `ostler`, at which anything is granted.
-    fn all(client: &'a Client, ostler: &'a Arc<Api>) -> Vec<Self> {
+    pub fn all(client: &'a Client, ostler: &'a Arc<Api>) -> Vec<Self> {
         let own = |api: &&Arc<Api>| api.organization == Some(client.organization);
         client
             .apis
@@ -104,14 +104,7 @@ impl<'a> Target<'a> {
     /// scope of `ostler` that another implies may be asked for, and is not added.
     pub fn scopes(&self, requested: Option<ScopeSet>) -> Result<ScopeSet, Refusal> {
         let Some(requested) = requested else {
-            return Ok(match &self.grants[..] {
-                [only] => only.scopes.clone(),
-                grants => grants
-                    .iter()
-                    .flat_map(|grant| &grant.scopes)
-                    .cloned()
-                    .collect(),
-            });
+            return Ok(self.everything());
         };
         match requested.iter().find(|scope| !self.opens(scope)) {
             Some(scope) => Err(Refusal::invalid_scope(format!(
@@ -120,6 +113,18 @@ impl<'a> Target<'a> {
                 self.api.audience
             ))),
             None => Ok(requested),
+        }
+    }
+
+    /// Every scope that is granted here.
+    pub fn everything(&self) -> ScopeSet {
+        match &self.grants[..] {
+            [only] => only.scopes.clone(),
+            grants => grants
+                .iter()
+                .flat_map(|grant| &grant.scopes)
+                .cloned()
+                .collect(),
         }
     }
 

@@ -13,7 +13,7 @@ use super::check_refusal;
 const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
 /// The parameters, with the longest value of each (contract section 2).
-const PARAMETERS: [(Parameter, usize); 12] = [
+const PARAMETERS: [(Parameter, usize); 17] = [
     (Parameter::GrantType, 4_000),
     (Parameter::Scope, 4_000),
     (Parameter::Resource, 4_000),
@@ -24,6 +24,11 @@ const PARAMETERS: [(Parameter, usize); 12] = [
     (Parameter::ClientSecret, 4_000),
     (Parameter::ClientAssertion, 4_000),
     (Parameter::ClientAssertionType, 4_000),
+    (Parameter::SubjectToken, 4_000),
+    (Parameter::SubjectTokenType, 4_000),
+    (Parameter::ActorToken, 4_000),
+    (Parameter::ActorTokenType, 4_000),
+    (Parameter::RequestedTokenType, 4_000),
     (Parameter::Token, 8 * 1024),
     (Parameter::TokenTypeHint, 4_000),
 ];

@@ -8,6 +8,7 @@ use axum::response::Response;
 use crate::app::App;
 use crate::app::introspection;
 use crate::app::introspection::Asker;
+use crate::app::introspection::Seen;
 use crate::domain::token::Claims;
 use crate::http::error::Error;
 use crate::oauth::authorization::Authorization;
@@ -33,9 +34,13 @@ pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Respo
     };
     let token = form.required(Parameter::Token)?;
 
-    let seen = introspection::introspect(&app, &asker, token).await?;
+    let resource = form.value(Parameter::Resource);
+    let seen = introspection::introspect(&app, &asker, token, resource).await?;
     match seen {
-        Some(token) => Ok((UNCACHED, IS_JSON, token.described(answer)).into_response()),
+        Some(Seen::AccessToken(token)) => {
+            Ok((UNCACHED, IS_JSON, token.described(answer)).into_response())
+        }
+        Some(Seen::ApiToken(answer)) => Ok((UNCACHED, IS_JSON, answer).into_response()),
         None => Ok((UNCACHED, IS_JSON, INACTIVE).into_response()),
     }
 }

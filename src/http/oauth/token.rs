@@ -1,4 +1,5 @@
-//! `POST /oauth/token`: an authenticated client gets an access token (RFC 6749 section 4.4).
+//! `POST /oauth/token`: an authenticated client gets an access token (RFC 6749 section 4.4), and so does
+//! the holder of an API token (RFC 8693 section 2).
 
 use axum::extract::State;
 use axum::http::HeaderName;
@@ -7,11 +8,13 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 
 use crate::app::App;
+use crate::app::exchange;
 use crate::app::issuance;
 use crate::app::issuance::Issued;
 use crate::domain::json::Object;
 use crate::domain::located::LocatedDetails;
 use crate::http::error::Error;
+use crate::oauth::grant::token_exchange;
 
 use super::IS_JSON;
 use super::UNCACHED;
@@ -26,7 +29,13 @@ const SECRET_EXPIRES_AT: HeaderName = HeaderName::from_static("ostler-secret-exp
 /// Answers with a token.
 pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
     let form = request.form()?;
-    let client = request.client(&app, &form).await?;
+    let (client, issued_token_type) = if token_exchange::is_asked_for(&form) {
+        let (authorization, from) = (request.authorization()?, request.from());
+        let holder = exchange::authenticate(&app, authorization, &form, from).await?;
+        (holder.client, Some(holder.issued_token_type))
+    } else {
+        (request.client(&app, &form).await?, None)
+    };
     let issued = issuance::issue(&app, &client, &form, request.from()).await;
     let issued = issued.inspect_err(|reason| {
         issuance::note_denial(&app, &client, reason, || request.origin());
@@ -34,17 +43,20 @@ pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Respo
 
     let end = issued.secret_ends_at.map(|end| end.to_string());
     let end = AppendHeaders(end.map(|end| (SECRET_EXPIRES_AT, end)));
-    let answer = answer(&issued).map_err(|error| Error::Failed(error.into()))?;
+    let answer = answer(&issued, issued_token_type).map_err(|error| Error::Failed(error.into()))?;
     Ok((end, UNCACHED, IS_JSON, answer).into_response())
 }
 
-/// RFC 6749 section 5.1, RFC 9396 section 7.
-fn answer(issued: &Issued) -> serde_json::Result<Vec<u8>> {
+/// RFC 6749 section 5.1, RFC 9396 section 7; of an exchange RFC 8693 section 2.2.1.
+fn answer(issued: &Issued, issued_token_type: Option<&str>) -> serde_json::Result<Vec<u8>> {
     let (token, claims) = (issued.token.as_str(), &issued.claims);
     let mut json = Vec::with_capacity(token.len() + USUAL_REST_LEN);
     let mut object = Object::begin(&mut json);
+    object.text("access_token", token);
+    if let Some(issued_token_type) = issued_token_type {
+        object.text("issued_token_type", issued_token_type);
+    }
     object
-        .text("access_token", token)
         .text("token_type", "Bearer")
         .number("expires_in", claims.expires_at - claims.issued_at)
         .value("scope", &claims.scopes)?

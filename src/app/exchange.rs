@@ -1,0 +1,125 @@
+//! Token exchange: the holder of an API token is let in by the token itself.
+//!
+//! No client has to authenticate besides. One that does all the same (libraries do) has to succeed, and
+//! has to be of the token's own account; a `client_id` alone proves nothing, and has to be the token's.
+
+use crate::domain::id::ClientId;
+use crate::domain::usage::UsageKind;
+use crate::oauth::authorization::Authorization;
+use crate::oauth::client_auth::AuthenticatedClient;
+use crate::oauth::client_auth::PresentedApiToken;
+use crate::oauth::client_auth::PresentedCredential;
+use crate::oauth::form::Form;
+use crate::oauth::form::Parameter;
+use crate::oauth::grant::token_exchange::ExchangeRequest;
+use crate::oauth::refusal::ClientAuthFailure;
+use crate::oauth::refusal::Description;
+use crate::oauth::refusal::Refusal;
+
+use super::App;
+use super::clients;
+use super::clients::From;
+use super::clients::NotLetIn;
+
+/// Under which name failures are counted: nobody has said who they are.
+const FAILURE_NAME: &str = "subject_token";
+
+/// Somebody who was let in to exchange an API token.
+pub struct Holder {
+    /// The proof that the token is good.
+    pub client: AuthenticatedClient,
+    /// How the answer calls what is issued.
+    pub issued_token_type: &'static str,
+}
+
+/// Lets the holder of the API token in `form` in. A right token is never refused by the throttle.
+pub async fn authenticate(
+    app: &App,
+    authorization: Authorization<'_>,
+    form: &Form<'_>,
+    from: From<'_>,
+) -> Result<Holder, NotLetIn> {
+    let request = ExchangeRequest::parse(form)?;
+    let besides = Besides::prove(app, authorization, form, from).await?;
+    let client = prove(app, request.subject_token, from).await?;
+    besides.check(&client)?;
+    Ok(Holder {
+        client,
+        issued_token_type: request.issued_token_type,
+    })
+}
+
+async fn prove(
+    app: &App,
+    subject_token: &str,
+    from: From<'_>,
+) -> Result<AuthenticatedClient, NotLetIn> {
+    let proved = match PresentedApiToken::parse(subject_token) {
+        Some(token) => clients::prove_api_token(app, &token).await?,
+        None => Err(ClientAuthFailure::Malformed),
+    };
+    let now = app.clock.now();
+    let failure = match proved {
+        Ok(client) => {
+            clients::note(app, &client, UsageKind::Authenticated, from, now);
+            return Ok(client);
+        }
+        Err(failure) => failure,
+    };
+    let throttle = &app.throttle;
+    match throttle
+        .after_failure(FAILURE_NAME, from.address, now)
+        .await
+    {
+        Some(wait) => Err(NotLetIn::Throttled(wait)),
+        None => Err(Refusal::InvalidSubjectToken(failure).into()),
+    }
+}
+
+/// Who the request says that it comes from, besides what the token proves.
+enum Besides {
+    Nobody,
+    /// A `client_id` and no secret.
+    Named(Option<ClientId>),
+    Proved(AuthenticatedClient),
+}
+
+impl Besides {
+    async fn prove(
+        app: &App,
+        authorization: Authorization<'_>,
+        form: &Form<'_>,
+        from: From<'_>,
+    ) -> Result<Self, NotLetIn> {
+        let credentials = [
+            Parameter::ClientSecret,
+            Parameter::ClientAssertion,
+            Parameter::ClientAssertionType,
+        ];
+        let has = |parameter: &Parameter| form.value(*parameter).is_some();
+        if !matches!(authorization, Authorization::Absent) || credentials.iter().any(has) {
+            let presented = PresentedCredential::of_request(authorization, form)?;
+            let client = clients::authenticate(app, &presented, from).await?;
+            return Ok(Self::Proved(client));
+        }
+        Ok(match form.value(Parameter::ClientId) {
+            None => Self::Nobody,
+            Some(id) => Self::Named(id.parse().ok()),
+        })
+    }
+
+    fn check(&self, token: &AuthenticatedClient) -> Result<(), Refusal> {
+        let token = token.client();
+        match self {
+            Self::Named(id) if *id != Some(token.client_id) => {
+                Err(ClientAuthFailure::DifferentClients.into())
+            }
+            Self::Proved(client) if client.client().account != token.account => {
+                Err(Refusal::UnauthorizedClient(Description::new(
+                    "the subject_token was issued to another account than the one that authenticated",
+                )))
+            }
+            _ => Ok(()),
+        }
+    }
+}
