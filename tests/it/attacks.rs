@@ -20,7 +20,7 @@ mod parameters;
 mod process;
 mod requests;
 mod revocation;
-mod secrets;
+pub mod secrets;
 mod signatures;
 mod sizes;
 mod stage;

@@ -1,5 +1,6 @@
 //! The introspection endpoint (RFC 7662), as resource servers and clients see it.
 
+mod api_tokens;
 mod callers;
 mod ended;
 mod forged;

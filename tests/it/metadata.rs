@@ -23,7 +23,7 @@ async fn the_whole_document_is_the_same_under_both_names() {
      max-age=300
     content-security-policy: default-src 'none'; frame-ancestors 'none'
     content-type: application/json
-    etag: "uNdrjM2vX-xKeTdA80mN1A"
+    etag: "wIksq-wlpdwT58XWG8nung"
     referrer-policy: no-referrer
     x-content-type-options: nosniff
 
@@ -45,7 +45,8 @@ async fn the_whole_document_is_the_same_under_both_names() {
     "system:read",
     "introspect"],
     "response_types_supported":["none"],
-    "grant_types_supported":["client_credentials"],
+    "grant_types_supported":["client_credentials",
+    "urn:ietf:params:oauth:grant-type:token-exchange"],
     "token_endpoint_auth_methods_supported":["client_secret_basic",
     "client_secret_post"],
     "service_documentation":"http://127.0.0.1:8080/",

@@ -5,6 +5,7 @@
 
 mod access_token;
 mod client_auth;
+mod exchange;
 mod lifetime;
 mod parameters;
 mod request;

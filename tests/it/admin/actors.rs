@@ -171,14 +171,15 @@ pub fn shown_body(reply: &Reply) -> String {
 
 /// Ids, secrets and what is random in an e-mail become `...`.
 fn steady(text: &str) -> String {
-    const IDS: [&str; 8] = [
-        "org_", "sa_", "cred_", "sac_", "sec_", "api_", "res_", "req_",
+    const IDS: [&str; 9] = [
+        "org_", "sa_", "cred_", "sac_", "sec_", "tok_", "api_", "res_", "req_",
     ];
     let mut steady = text.to_owned();
     for prefix in IDS {
         steady = mask(&steady, prefix, 26);
     }
     steady = mask(&steady, "ostler_cs_", 49);
+    steady = mask(&steady, "ostler_at_", 49);
     steady = mask(&steady, "\"hint\": \"", 4);
     mask_before(&steady, "@default.serviceaccount", 6)
 }

@@ -128,6 +128,13 @@ pub fn changes_of_an_account() -> Vec<Step> {
             Some(second),
             "credential.create",
         ),
+        (
+            "POST",
+            at("/api-tokens"),
+            Some(json!({"name": "tool"})),
+            "api_token.create",
+        ),
+        ("DELETE", at("/api-tokens/tool"), None, "api_token.revoke"),
         ("POST", first("/rotate"), None, "credential.rotate"),
         ("POST", first("/revoke"), None, "credential.revoke"),
         ("DELETE", first(""), None, "credential.delete"),

@@ -16,21 +16,32 @@ use crate::harness::TestClient;
 use crate::harness::TestServer;
 use crate::harness::server::ISSUER;
 
-/// How a client authenticates.
+/// How a client authenticates, or the holder of an API token.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Method {
     Basic,
     Body,
+    /// It is the subject token of an exchange; no client authenticates.
+    SubjectToken,
 }
 
 impl Method {
-    const ALL: [Self; 2] = [Self::Basic, Self::Body];
+    const ALL: [Self; 3] = [Self::Basic, Self::Body, Self::SubjectToken];
 
-    /// As the metadata says it.
-    fn name(self) -> &'static str {
+    /// As the metadata says it, where it is a method of client authentication.
+    fn name(self) -> Option<&'static str> {
         match self {
-            Self::Basic => "client_secret_basic",
-            Self::Body => "client_secret_post",
+            Self::Basic => Some("client_secret_basic"),
+            Self::Body => Some("client_secret_post"),
+            Self::SubjectToken => None,
+        }
+    }
+
+    /// The grant that it is for.
+    fn grant(self) -> &'static str {
+        match self {
+            Self::Basic | Self::Body => "client_credentials",
+            Self::SubjectToken => "urn:ietf:params:oauth:grant-type:token-exchange",
         }
     }
 }
@@ -38,19 +49,15 @@ impl Method {
 /// Where tokens are given out.
 const ENDPOINTS: [&str; 2] = ["/oauth/token", "/rest/oauth2/latest/token"];
 
-/// Each grant, with what may be asked of it: the API of each signature, this very server, less of
-/// everything.
-const GRANTS: [(&str, &[&str]); 1] = [(
-    "client_credentials",
-    &[
-        "resource=https%3A%2F%2Fdeploy.example.com",
-        "resource=https%3A%2F%2Frs256.example.com",
-        "audience=https%3A%2F%2Feddsa.example.com",
-        "resource=http%3A%2F%2F127.0.0.1%3A8080",
-        "scope=deploy%3Aread&expires_in=600&authorization_details=\
-         [{\"type\":\"project\",\"identifiers\":[\"APOLLO\"]}]",
-    ],
-)];
+/// What may be asked of each grant: the API of each signature, this very server, less of everything.
+const REQUESTS: [&str; 5] = [
+    "resource=https%3A%2F%2Fdeploy.example.com",
+    "resource=https%3A%2F%2Frs256.example.com",
+    "audience=https%3A%2F%2Feddsa.example.com",
+    "resource=http%3A%2F%2F127.0.0.1%3A8080",
+    "scope=deploy%3Aread&expires_in=600&authorization_details=\
+     [{\"type\":\"project\",\"identifiers\":[\"APOLLO\"]}]",
+];
 
 /// One way to a token.
 #[derive(Clone, Debug)]
@@ -64,20 +71,18 @@ fn ways() -> Vec<Way> {
     let mut ways = Vec::new();
     for endpoint in ENDPOINTS {
         for method in Method::ALL {
-            for (grant, requests) in GRANTS {
-                ways.extend(requests.iter().map(|request| Way {
-                    endpoint,
-                    method,
-                    form: format!("grant_type={grant}&{request}"),
-                }));
-            }
+            ways.extend(REQUESTS.map(|request| Way {
+                endpoint,
+                method,
+                form: format!("grant_type={}&{request}", method.grant()),
+            }));
         }
     }
     ways
 }
 
 impl Way {
-    async fn ask(&self, client: &TestClient) -> Reply {
+    async fn ask(&self, (client, api_token): &(TestClient, String)) -> Reply {
         let Self {
             endpoint,
             method,
@@ -90,12 +95,27 @@ impl Way {
                 let form = format!("{form}&client_id={id}&client_secret={secret}");
                 client.request("POST", endpoint).form(&form).send().await
             }
+            Method::SubjectToken => {
+                let kind = "urn:ietf:params:oauth:token-type:access_token";
+                let form = format!("{form}&subject_token={api_token}&subject_token_type={kind}");
+                client.request("POST", endpoint).form(&form).send().await
+            }
+        }
+    }
+
+    /// How it is refused to whom nothing is given any more.
+    fn refusal(&self) -> (u16, &'static str) {
+        match self.method {
+            Method::Basic | Method::Body => (401, "invalid_client"),
+            // RFC 8693 §2.2.2.
+            Method::SubjectToken => (400, "invalid_request"),
         }
     }
 }
 
-/// A server that offers everything, and a client that may have a token of every kind.
-async fn stage() -> (TestServer, TestClient) {
+/// A server that offers everything, and a client that may have a token of every kind, with an API
+/// token.
+async fn stage() -> (TestServer, (TestClient, String)) {
     let server = TestServer::with()
         .set("server.atlassian_path", "true")
         .start()
@@ -119,7 +139,9 @@ async fn stage() -> (TestServer, TestClient) {
         {"api": "ostler", "scopes": ["accounts:write", "introspect"], "resources": everything},
     ]);
     let client = server.client_with("ci-deployer", access).await;
-    (server, client)
+    let made = server.api_token(&client, "tool", json!({})).await;
+    let token = made["token"].as_str().expect("a token").to_owned();
+    (server, (client, token))
 }
 
 /// What introspection, the admin API and the shell make of the tokens: whether they are good.
@@ -145,11 +167,12 @@ async fn are_good(server: &TestServer, tokens: &[String]) -> bool {
 // Security cases 60 and 62.
 #[tokio::test]
 async fn no_way_to_a_token_leads_past_a_disabled_account() {
-    let (server, client) = stage().await;
-    let shell = Person::as_client(&server, &client);
+    let (server, holder) = stage().await;
+    let client = &holder.0;
+    let shell = Person::as_client(&server, client);
     let mut tokens = Vec::new();
     for way in ways() {
-        tokens.push(way.ask(&client).await.access_token());
+        tokens.push(way.ask(&holder).await.access_token());
     }
     let by_shell = "token get --resource https://deploy.example.com";
     tokens.push(shell.run(by_shell).await.data().trim().to_owned());
@@ -160,11 +183,12 @@ async fn no_way_to_a_token_leads_past_a_disabled_account() {
     assert!(!are_good(&server, &tokens).await);
     let mut answers = BTreeSet::new();
     for way in ways() {
-        let reply = way.ask(&client).await;
-        assert_eq!(reply.status, 401, "{way:?}: {}", reply.wire());
+        let reply = way.ask(&holder).await;
+        let told = (reply.status, &*reply.error());
+        assert_eq!(told, way.refusal(), "{way:?}: {}", reply.wire());
         answers.insert(reply.text().to_owned());
     }
-    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert_eq!(answers.len(), 2, "{answers:?}");
     assert_eq!(shell.run(by_shell).await.code, Some(4));
 
     // Security case 65: every way leads to a good token again, and no old one is good.
@@ -172,7 +196,7 @@ async fn no_way_to_a_token_leads_past_a_disabled_account() {
     assert!(!are_good(&server, &tokens).await);
     let mut tokens = Vec::new();
     for way in ways() {
-        tokens.push(way.ask(&client).await.access_token());
+        tokens.push(way.ask(&holder).await.access_token());
     }
     assert!(are_good(&server, &tokens).await);
 }
@@ -187,12 +211,12 @@ async fn the_table_has_every_grant_and_method_that_is_offered() {
         let list = metadata[member].as_array().expect("a list").iter();
         list.map(|name| name.as_str().unwrap().to_owned()).collect()
     };
-    let grants = GRANTS.map(|(name, _)| name.to_owned());
+    let grants = Method::ALL.map(|method| method.grant().to_owned());
     assert_eq!(offered("grant_types_supported"), BTreeSet::from(grants));
-    let methods = Method::ALL.map(|method| method.name().to_owned());
+    let methods = Method::ALL.into_iter().filter_map(Method::name);
     assert_eq!(
         offered("token_endpoint_auth_methods_supported"),
-        BTreeSet::from(methods)
+        methods.map(str::to_owned).collect()
     );
 }
 

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use serde_json::json;
 
+use super::Reply;
 use super::TestClient;
 use super::TestServer;
 
@@ -59,6 +60,23 @@ impl TestServer {
         self.client_of(&json!({"id": client.account, "credential": credential}))
     }
 
+    /// An API token of the client's account, with these further members; its value is the member
+    /// `token`.
+    pub async fn api_token(&self, client: &TestClient, name: &str, members: Value) -> Value {
+        let mut body = json!({"name": name});
+        if let (Value::Object(body), Value::Object(members)) = (&mut body, members) {
+            body.extend(members);
+        }
+        let path = format!("{}/api-tokens", client.account_path());
+        self.create(&path, body).await
+    }
+
+    /// Exchanges an API token, with these further parameters.
+    pub async fn exchange(&self, token: &str, parameters: &str) -> Reply {
+        let request = self.request("POST", "/oauth/token");
+        request.form(&exchange_of(token, parameters)).send().await
+    }
+
     /// A resource server: a client that may introspect at these APIs (ids, or all) of the
     /// organization `default`.
     pub async fn introspector(&self, name: &str, apis: Value) -> TestClient {
@@ -66,6 +84,15 @@ impl TestServer {
         let access = may_introspect(&json!([organization]), &apis);
         self.client_with(name, json!([access])).await
     }
+}
+
+/// The form that exchanges an API token, with these further parameters.
+pub fn exchange_of(token: &str, parameters: &str) -> String {
+    let separator = if parameters.is_empty() { "" } else { "&" };
+    format!(
+        "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&subject_token={token}\
+         &subject_token_type=urn:ietf:params:oauth:token-type:access_token{separator}{parameters}"
+    )
 }
 
 /// A grant of `introspect` on these organizations and APIs.

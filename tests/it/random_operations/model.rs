@@ -28,6 +28,8 @@ const USUAL_LIFETIME_SECS: i64 = 90 * 86_400;
 pub struct Model {
     accounts: Vec<Account>,
     credentials: Vec<Credential>,
+    /// Those of the credentials that are API tokens.
+    api_tokens: Vec<usize>,
     tokens: Vec<Token>,
     /// Successful changes: each has one audit event.
     pub changes: usize,
@@ -48,6 +50,8 @@ struct Credential {
     account: usize,
     deleted: bool,
     revoked: bool,
+    /// It is an API token: its one secret is the token.
+    is_api_token: bool,
     generation: u32,
     narrowing: Option<Access>,
     secrets: Vec<Secret>,
@@ -107,7 +111,14 @@ impl Model {
                 narrowing,
                 lifetime_secs,
             } => self.create_credential(*account, narrowing.clone(), *lifetime_secs, now),
+            Act::CreateApiToken {
+                account,
+                narrowing,
+                lifetime_secs,
+            } => self.create_api_token(*account, narrowing.clone(), *lifetime_secs, now),
             Act::Issue(by, ask) => self.issue(*by, ask, now),
+            Act::Exchange(token, ask) => self.exchange(*token, ask, now),
+            Act::RevokeApiToken(token) => self.revoke_api_token(*token),
             Act::RevokeToken(by, token) => {
                 let by = by.unwrap_or(self.owner_of(*token));
                 self.revoke_token(by, *token, now)
@@ -195,6 +206,7 @@ impl Model {
             account,
             deleted: false,
             revoked: false,
+            is_api_token: false,
             generation: 0,
             narrowing,
             secrets: vec![Secret::new(
@@ -203,6 +215,58 @@ impl Model {
             )],
         });
         self.done()
+    }
+
+    fn create_api_token(
+        &mut self,
+        account: usize,
+        narrowing: Option<Access>,
+        lifetime_secs: i64,
+        now: Timestamp,
+    ) -> Answer {
+        let answer = self.create_credential(account, narrowing, Some(lifetime_secs), now);
+        if answer == Answer::Done {
+            let last = self.credentials.len() - 1;
+            self.credentials[last].is_api_token = true;
+            self.api_tokens.push(last);
+        }
+        answer
+    }
+
+    fn revoke_api_token(&mut self, token: usize) -> Answer {
+        let credential = &mut self.credentials[self.api_tokens[token]];
+        if self.accounts[credential.account].deleted {
+            return not_found();
+        }
+        if std::mem::replace(&mut credential.revoked, true) {
+            return Answer::Done;
+        }
+        self.done()
+    }
+
+    fn exchange(&mut self, token: usize, ask: &Ask, now: Timestamp) -> Answer {
+        let credential = self.api_tokens[token];
+        let no_good = refused(400, "invalid_request");
+        match self.end_if_alive(credential, 0, now) {
+            Some(end) => self.issue_to(credential, end, ask, now, no_good),
+            None => no_good,
+        }
+    }
+
+    /// What an API token opens now, if it is good.
+    pub fn opened_by(&self, token: usize, now: Timestamp) -> Option<BTreeSet<Atom>> {
+        let credential = self.api_tokens[token];
+        self.end_if_alive(credential, 0, now)?;
+        Some(self.held_by(credential))
+    }
+
+    fn held_by(&self, credential: usize) -> BTreeSet<Atom> {
+        let credential = &self.credentials[credential];
+        let held = self.accounts[credential.account].access();
+        match &credential.narrowing {
+            Some(narrowing) => held.intersection(&atoms(narrowing)).copied().collect(),
+            None => held,
+        }
     }
 
     fn set_disabled(&mut self, account: usize, disabled: bool) -> Answer {
@@ -242,7 +306,7 @@ impl Model {
     fn rotate(&mut self, credential: usize, how: Rotation, now: Timestamp) -> Answer {
         let account = self.credentials[credential].account;
         let credential = &mut self.credentials[credential];
-        if self.accounts[account].deleted || credential.deleted {
+        if self.accounts[account].deleted || credential.deleted || credential.is_api_token {
             return not_found();
         }
         if credential.revoked {
@@ -270,7 +334,7 @@ impl Model {
     fn end_credential(&mut self, credential: usize, delete: bool) -> Answer {
         let account = self.credentials[credential].account;
         let credential = &mut self.credentials[credential];
-        if self.accounts[account].deleted || credential.deleted {
+        if self.accounts[account].deleted || credential.deleted || credential.is_api_token {
             return not_found();
         }
         if delete {
@@ -293,10 +357,21 @@ impl Model {
     /// The end of the secret that a caller uses, if it is let in.
     fn authenticate(&self, by: Caller, now: Timestamp) -> Option<Timestamp> {
         let credential = &self.credentials[by.credential];
-        let mut known = credential.secrets.iter().filter(|secret| secret.known);
-        let newest = known.next_back()?;
-        let secret = known.next_back().filter(|_| by.older_secret);
-        let ends_at = secret.unwrap_or(newest).ends_at;
+        if credential.is_api_token {
+            return None;
+        }
+        let secrets = (0..).zip(&credential.secrets);
+        let known = secrets.filter(|(_, secret)| secret.known);
+        let known: Vec<usize> = known.map(|(place, _)| place).collect();
+        let (newest, older) = known.split_last()?;
+        let older = older.last().filter(|_| by.older_secret);
+        self.end_if_alive(by.credential, *older.unwrap_or(newest), now)
+    }
+
+    /// The end of a secret of a credential, if it is good and all that it belongs to is alive.
+    fn end_if_alive(&self, credential: usize, secret: usize, now: Timestamp) -> Option<Timestamp> {
+        let credential = &self.credentials[credential];
+        let ends_at = credential.secrets[secret].ends_at;
         let account = &self.accounts[credential.account];
         (now < ends_at && account.is_alive(now) && credential.is_alive()).then_some(ends_at)
     }
@@ -317,16 +392,25 @@ impl Model {
     }
 
     fn issue(&mut self, by: Caller, ask: &Ask, now: Timestamp) -> Answer {
-        let Some(secret_ends_at) = self.authenticate(by, now) else {
-            return refused(401, "invalid_client");
-        };
-        let client = &self.credentials[by.credential];
-        let account = &self.accounts[client.account];
-        let mut held = account.access();
-        if let Some(narrowing) = &client.narrowing {
-            held = held.intersection(&atoms(narrowing)).copied().collect();
+        let no_good = refused(401, "invalid_client");
+        match self.authenticate(by, now) {
+            Some(end) => self.issue_to(by.credential, end, ask, now, no_good),
+            None => no_good,
         }
-        let mut issued = match decide(&held, ask) {
+    }
+
+    /// Gives a credential what is asked for; `too_late` is the answer before its secret's last second.
+    fn issue_to(
+        &mut self,
+        credential: usize,
+        secret_ends_at: Timestamp,
+        ask: &Ask,
+        now: Timestamp,
+        too_late: Answer,
+    ) -> Answer {
+        let client = &self.credentials[credential];
+        let account = &self.accounts[client.account];
+        let mut issued = match decide(&self.held_by(credential), ask) {
             Ok(issued) => issued,
             Err(code) => return refused(400, code),
         };
@@ -334,10 +418,10 @@ impl Model {
         let left = ends.iter().flatten().map(|end| end - now.as_second());
         issued.lifetime_secs = left.fold(issued.lifetime_secs, i64::min);
         if issued.lifetime_secs < 1 {
-            return refused(401, "invalid_client");
+            return too_late;
         }
         self.tokens.push(Token {
-            credential: by.credential,
+            credential,
             generations: (account.generation, client.generation),
             revoked: false,
             expires_at: now.as_second() + issued.lifetime_secs,

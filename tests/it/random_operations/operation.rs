@@ -65,7 +65,16 @@ pub enum Act {
         narrowing: Option<Access>,
         lifetime_secs: Option<i64>,
     },
+    /// `lifetime_secs` is at least a day.
+    CreateApiToken {
+        account: Pick,
+        narrowing: Option<Access>,
+        lifetime_secs: i64,
+    },
     Issue(Caller, Ask),
+    /// An API token becomes an access token.
+    Exchange(Pick, Ask),
+    RevokeApiToken(Pick),
     /// By its own credential, or by another.
     RevokeToken(Option<Caller>, Pick),
     Disable(Pick),
@@ -102,18 +111,35 @@ pub struct Rotation {
     pub revoke_tokens: bool,
 }
 
+/// How many there are by now. API tokens are credentials too, of which each has a number.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    pub accounts: usize,
+    pub credentials: usize,
+    pub api_tokens: usize,
+    pub tokens: usize,
+}
+
 impl Act {
     /// The same, done to something that exists, of so many; `None` where there is nothing.
-    pub fn among(mut self, accounts: usize, credentials: usize, tokens: usize) -> Option<Self> {
+    pub fn among(mut self, known: Known) -> Option<Self> {
+        let Known {
+            accounts,
+            credentials,
+            api_tokens,
+            tokens,
+        } = known;
         let (pick, of) = match &mut self {
             Self::CreateAccount { .. } => return Some(self),
             Self::CreateCredential { account, .. }
+            | Self::CreateApiToken { account, .. }
             | Self::Disable(account)
             | Self::Enable(account)
             | Self::DeleteAccount(account)
             | Self::PutAccess(account, _)
             | Self::PutRole(account, _) => (account, accounts),
             Self::Issue(by, _) => (&mut by.credential, credentials),
+            Self::Exchange(token, _) | Self::RevokeApiToken(token) => (token, api_tokens),
             Self::RevokeToken(by, token) => {
                 if let Some(by) = by {
                     by.credential = by.credential.checked_rem(credentials)?;
@@ -143,9 +169,10 @@ pub fn operations() -> impl Strategy<Value = Vec<Operation>> {
             again,
         });
     let operation = prop_oneof![
-        14 => (caller(), ask()).prop_map(|(by, ask)| Operation::Plain(Act::Issue(by, ask))),
+        12 => (caller(), ask()).prop_map(|(by, ask)| Operation::Plain(Act::Issue(by, ask))),
+        4 => (pick(), ask()).prop_map(|(token, ask)| Operation::Plain(Act::Exchange(token, ask))),
         8 => change().prop_map(Operation::Plain),
-        3 => making().prop_map(Operation::Plain),
+        4 => making().prop_map(Operation::Plain),
         4 => failing,
         3 => passing.prop_map(Operation::Advance),
         1 => Just(Operation::Restart),
@@ -170,6 +197,7 @@ fn change() -> impl Strategy<Value = Act> {
         8 => (pick(), access()).prop_map(|(account, access)| Act::PutAccess(account, access)),
         4 => (pick(), role()).prop_map(|(account, role)| Act::PutRole(account, role)),
         8 => (pick(), rotation).prop_map(|(credential, how)| Act::Rotate(credential, how)),
+        2 => pick().prop_map(Act::RevokeApiToken),
         1 => pick().prop_map(Act::RevokeCredential),
         1 => pick().prop_map(Act::DeleteCredential),
     ]
@@ -178,7 +206,14 @@ fn change() -> impl Strategy<Value = Act> {
 fn making() -> impl Strategy<Value = Act> {
     let account = (access(), role(), lifetime_secs());
     let credential = (pick(), option::of(access()), lifetime_secs());
+    let lifetime = select(vec![86_400, 50 * 86_400]);
+    let api_token = (pick(), option::of(access()), lifetime);
     prop_oneof![
+        api_token.prop_map(|(account, narrowing, lifetime_secs)| Act::CreateApiToken {
+            account,
+            narrowing,
+            lifetime_secs
+        }),
         account.prop_map(|(access, role, lifetime_secs)| Act::CreateAccount {
             access,
             role,

@@ -42,7 +42,24 @@ impl Sequence<'_> {
                 self.create_credential(*account, narrowing, *lifetime_secs, bearer)
                     .await
             }
-            Act::Issue(by, ask) => self.issue(*by, ask).await,
+            Act::CreateApiToken {
+                account,
+                narrowing,
+                lifetime_secs,
+            } => {
+                let narrowing = narrowing.as_ref();
+                self.create_api_token(*account, narrowing, *lifetime_secs, bearer)
+                    .await
+            }
+            Act::Issue(by, ask) => {
+                let reply = self.client(*by).ask(&parameters(ask)).await;
+                self.take(&reply)
+            }
+            Act::Exchange(token, ask) => {
+                let token = self.api_token(*token).to_owned();
+                let reply = self.stage.server().exchange(&token, &parameters(ask)).await;
+                self.take(&reply)
+            }
             Act::RevokeToken(by, token) => {
                 let by = by.unwrap_or(self.owner_of(*token));
                 answer_of(&self.client(by).revoke(&self.tokens[*token]).await)
@@ -93,6 +110,12 @@ impl Sequence<'_> {
                     "revoke_tokens": how.revoke_tokens,
                 });
                 ("POST", credential(number) + "/rotate", body)
+            }
+            Act::RevokeApiToken(number) => {
+                let client = &self.credentials[self.api_tokens[*number]].0;
+                let id = client.credential.replace("cred_", "tok_");
+                let path = format!("{ACCOUNTS}/{}/api-tokens/{id}", client.account);
+                ("DELETE", path, nothing)
             }
             Act::RevokeCredential(number) => ("POST", credential(number) + "/revoke", nothing),
             Act::DeleteCredential(number) => ("DELETE", credential(number), nothing),
@@ -150,6 +173,39 @@ impl Sequence<'_> {
         answer_of(&reply)
     }
 
+    /// An API token counts as a credential, whose secret it is: as one it must be of no use.
+    async fn create_api_token(
+        &mut self,
+        account: usize,
+        narrowing: Option<&Access>,
+        lifetime_secs: i64,
+        bearer: &str,
+    ) -> Answer {
+        let body = json!({
+            "name": format!("token-{}", self.api_tokens.len()),
+            "access": narrowing.map(|access| to_json(access)),
+            "expires_in_seconds": lifetime_secs,
+        });
+        let account = self.accounts[account].clone();
+        let path = format!("{ACCOUNTS}/{account}/api-tokens");
+        let reply = self.stage.admin(bearer, "POST", &path, &body).await;
+        if reply.status == 201 {
+            let made = reply.json();
+            self.api_tokens.push(self.credentials.len());
+            let credential = json!({
+                "id": text(&made["id"]).replace("tok_", "cred_"),
+                "client_id": made["client_id"],
+                "client_secret": made["token"],
+            });
+            self.learn(&json!({"id": account, "credential": credential}));
+        }
+        answer_of(&reply)
+    }
+
+    pub(super) fn api_token(&self, number: usize) -> &str {
+        &self.credentials[self.api_tokens[number]].0.secret
+    }
+
     fn learn(&mut self, made: &Value) {
         let client = self.stage.server().client_of(made);
         let secrets = vec![client.secret.clone()];
@@ -164,10 +220,10 @@ impl Sequence<'_> {
         client.with_secret(older.unwrap_or(newest))
     }
 
-    async fn issue(&mut self, by: Caller, ask: &Ask) -> Answer {
-        let reply = self.client(by).ask(&parameters(ask)).await;
+    /// Takes the token of an answer.
+    fn take(&mut self, reply: &Reply) -> Answer {
         if reply.status != 200 {
-            return answer_of(&reply);
+            return answer_of(reply);
         }
         self.tokens.push(reply.access_token());
         Answer::Issued(issued(&reply.json()))

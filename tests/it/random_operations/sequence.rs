@@ -23,6 +23,7 @@ use super::model::Model;
 use super::operation::Act;
 use super::operation::Ask;
 use super::operation::Caller;
+use super::operation::Known;
 use super::operation::Operation;
 use super::stage::Stage;
 
@@ -40,6 +41,8 @@ pub struct Sequence<'s> {
     pub(super) accounts: Vec<String>,
     /// Each credential, with the secrets whose answers arrived.
     pub(super) credentials: Vec<(TestClient, Vec<String>)>,
+    /// Those of the credentials that are API tokens.
+    pub(super) api_tokens: Vec<usize>,
     pub(super) tokens: Vec<String>,
     /// P1: which of the tokens were seen inactive.
     ended: BTreeSet<usize>,
@@ -54,6 +57,7 @@ impl<'s> Sequence<'s> {
             worlds: vec![Model::default()],
             accounts: Vec::new(),
             credentials: Vec::new(),
+            api_tokens: Vec::new(),
             tokens: Vec::new(),
             ended: BTreeSet::new(),
             log: Vec::new(),
@@ -122,8 +126,12 @@ impl<'s> Sequence<'s> {
     }
 
     fn among_mine(&self, act: &Act) -> Option<Act> {
-        let (accounts, credentials) = (self.accounts.len(), self.credentials.len());
-        act.clone().among(accounts, credentials, self.tokens.len())
+        act.clone().among(Known {
+            accounts: self.accounts.len(),
+            credentials: self.credentials.len(),
+            api_tokens: self.api_tokens.len(),
+            tokens: self.tokens.len(),
+        })
     }
 
     async fn act(&mut self, act: &Act) -> Result<(), Wrong> {
@@ -207,7 +215,38 @@ impl<'s> Sequence<'s> {
                 self.observe_client(by).await?;
             }
         }
+        for number in 0..self.api_tokens.len() {
+            self.observe_api_token(number).await?;
+        }
         Ok(())
+    }
+
+    /// P2 and P4 of an API token: it is active while it opens something, and opens what its account may
+    /// do *now*. (It stops with its account, and starts with it again, as a secret does.)
+    async fn observe_api_token(&mut self, number: usize) -> Result<(), Wrong> {
+        let now = self.now();
+        let token = self.api_token(number).to_owned();
+        let api = Api::Deploy;
+        let form = format!("token={token}&resource={}", api.audience());
+        let admin = &self.stage.server().admin;
+        let reply = admin.post("/oauth/introspect", &form).await;
+        if reply.status != 200 {
+            return Err(format!(
+                "introspection of API token {number}: {}",
+                reply.wire()
+            ));
+        }
+        let answer = reply.json();
+        let said = (answer["active"] == true).then(|| atoms_said(api, &answer));
+        let is_so = |world: &Model| {
+            let opened = world.opened_by(number, now);
+            let opened = opened.filter(|held| held.iter().any(|atom| atom.api == api));
+            match (&said, opened) {
+                (Some(said), Some(held)) => said.is_subset(&held),
+                (said, opened) => said.is_none() && opened.is_none(),
+            }
+        };
+        self.keep(is_so, || format!("API token {number} must not be {answer}"))
     }
 
     async fn observe_token(&mut self, number: usize, published: &Verifier) -> Result<(), Wrong> {

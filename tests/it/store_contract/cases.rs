@@ -3,11 +3,14 @@
 pub mod access;
 pub mod account;
 pub mod api;
+pub mod api_token;
 pub mod audit;
 pub mod change;
+pub mod clean_up;
 pub mod client;
 pub mod credential;
 pub mod instance;
+pub mod leak;
 pub mod open;
 pub mod organization;
 pub mod token;

@@ -43,7 +43,7 @@ async fn without_a_grant_type_a_request_is_invalid() {
 // RFC 6749 §5.2, §4.4.2, §A.10; RFC 9700 §2.4: no passwords. protocol 18, protocol 26
 // Security case 32; that an empty one is omitted is the contract, section 2, *Parsing*.
 #[tokio::test]
-async fn no_grant_is_offered_but_client_credentials() {
+async fn no_grant_is_offered_but_client_credentials_and_token_exchange() {
     let server = TestServer::start().await;
     for form in [
         "grant_type=password&username=a&password=b",
@@ -58,7 +58,8 @@ async fn no_grant_is_offered_but_client_credentials() {
         "grant_type=client-credentials",
         "grant_type=client_credentials%0A",
         "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=x",
-        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange&subject_token=x",
+        "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3AToken-Exchange&subject_token=x",
+        "grant_type=token-exchange&subject_token=x",
         "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code&device_code=x",
         // The grant type is looked at before what belongs to it.
         "grant_type=foo&scope=%22&resource=x&expires_in=x",
@@ -68,7 +69,8 @@ async fn no_grant_is_offered_but_client_credentials() {
     }
     let metadata = server.get("/.well-known/oauth-authorization-server").await;
     let offered = &metadata.json()["grant_types_supported"];
-    assert_eq!(*offered, json!(["client_credentials"]));
+    let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+    assert_eq!(*offered, json!(["client_credentials", exchange]));
     let reply = server.admin.post(TOKEN, "grant_type=password").await;
     assert_snapshot!(reply.wire(), @r#"
     400 Bad Request
@@ -79,7 +81,7 @@ async fn no_grant_is_offered_but_client_credentials() {
     referrer-policy: no-referrer
     x-content-type-options: nosniff
 
-    {"error":"unsupported_grant_type","error_description":"the grant_type is not supported: this server offers client_credentials"}
+    {"error":"unsupported_grant_type","error_description":"the grant_type is not supported: this server offers client_credentials and token-exchange"}
     "#);
 }
 

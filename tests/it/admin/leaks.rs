@@ -1,0 +1,228 @@
+//! `/leaks`: whoever holds a secret may report it, and is told nothing.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::attacks::secrets::with_checksum;
+use crate::harness::Reply;
+use crate::harness::TestClient;
+use crate::harness::TestServer;
+
+use super::actors::Administrator;
+use super::actors::at;
+use super::actors::mistakes;
+use super::actors::refusal;
+use super::actors::shown;
+
+const LEAKS: &str = "/admin/v1/leaks";
+const FIRST: &str = "/organizations/default/service-accounts/nightly/credentials/first";
+
+async fn report(server: &TestServer, secret: &str) -> Reply {
+    let body = json!({"secret": secret});
+    let request = server
+        .request("POST", LEAKS)
+        .header("User-Agent", "scanner/1");
+    request.json(&body).send().await
+}
+
+async fn works(client: &TestClient) -> bool {
+    client.ask("").await.status == 200
+}
+
+// Contract section 3, *leak report*.
+#[tokio::test]
+async fn a_live_secret_is_revoked_with_its_tokens_at_once() {
+    let server = TestServer::start().await;
+    let old = server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let rotated = admin.act(&format!("{FIRST}/rotate")).await.json();
+    let new = old.with_secret(rotated["client_secret"].as_str().unwrap());
+    let (by_old, by_new) = (old.token("").await, new.token("").await);
+
+    let reply = report(&server, &old.secret).await;
+    assert_snapshot!(shown(&reply), @r#"
+    202 Accepted
+    cache-control: no-store
+    content-security-policy: default-src 'none'; frame-ancestors 'none'
+    content-type: application/json
+    referrer-policy: no-referrer
+    x-content-type-options: nosniff
+
+    {}
+    "#);
+
+    assert!(!works(&old).await);
+    assert!(works(&new).await);
+    // Tokens do not say with which secret of the credential they were got.
+    assert!(!new.sees_active(&by_old).await);
+    assert!(!new.sees_active(&by_new).await);
+    let secrets = admin.get(FIRST).await.json()["secrets"].clone();
+    assert_eq!(
+        (&secrets[0]["status"], &secrets[1]["status"]),
+        (&json!("revoked"), &json!("active"))
+    );
+    let events = server.audited("secret.report_leak").await;
+    let id = secrets[0]["id"].as_str().unwrap();
+    assert_eq!(events, [format!("anonymous  -> secret {id} success")]);
+    let address = "SELECT actor_address || ' ' || actor_user_agent AS place FROM audit_event
+                   WHERE action = 'secret.report_leak'";
+    assert_eq!(server.rows(address).await, ["127.0.0.1 scanner/1"]);
+}
+
+#[tokio::test]
+async fn an_api_token_is_revoked_with_what_it_was_exchanged_for() {
+    let server = TestServer::start().await;
+    let client = server.client("nightly", "deploy:read").await;
+    let made = server.api_token(&client, "tool", json!({})).await;
+    let token = made["token"].as_str().unwrap();
+    let jwt = server.exchange(token, "").await.access_token();
+    let by_secret = client.token("").await;
+
+    assert_eq!(report(&server, token).await.status, 202);
+
+    assert!(!client.sees_active(token).await);
+    assert!(!client.sees_active(&jwt).await);
+    assert!(client.sees_active(&by_secret).await);
+    assert_eq!(server.audited("api_token.report_leak").await.len(), 1);
+}
+
+// The reporter learns nothing, and only a live secret has an effect.
+#[tokio::test]
+async fn every_report_has_the_same_answer() {
+    let server = TestServer::start().await;
+    let client = server.client("nightly", "deploy:read").await;
+    let first = report(&server, &client.secret).await;
+    let changes = server.rows("SELECT action FROM audit_event").await.len();
+    let unknown = with_checksum(&format!("ostler_cs_{}", "x".repeat(43)));
+    for secret in [
+        client.secret.as_str(),
+        &unknown,
+        &client.secret[..58],
+        "hunter2",
+        "",
+        &client.secret.replace("_cs_", "_at_"),
+    ] {
+        let reply = report(&server, secret).await;
+        assert_eq!(shown(&reply), shown(&first), "{secret}");
+    }
+    assert_eq!(
+        server.rows("SELECT action FROM audit_event").await.len(),
+        changes
+    );
+}
+
+// Security case 147: a mistake in the body, and never a word of the secret.
+#[tokio::test]
+async fn a_body_that_is_no_report_is_refused() {
+    let server = TestServer::start().await;
+    let secret = &server.admin.secret;
+    for (body, wrong) in [
+        (json!({}), at("/secret", "required")),
+        (json!({"secret": [secret]}), at("/secret", "wrong_type")),
+        (
+            json!({"secret": secret, "where": "x"}),
+            at("/where", "unknown_field"),
+        ),
+        (json!({"secret": null}), at("/secret", "wrong_type")),
+    ] {
+        let reply = server.request("POST", LEAKS).json(&body).send().await;
+        assert_eq!(mistakes(&reply), [wrong], "{body}");
+        assert!(!reply.text().contains("ostler_cs_"), "{body}");
+    }
+    let broken = server
+        .request("POST", LEAKS)
+        .header("Content-Type", "application/json");
+    let reply = broken
+        .body(format!("{{\"secret\": \"{secret}"))
+        .send()
+        .await;
+    assert_eq!(refusal(&reply), (400, "validation_failed".into()));
+    assert!(!reply.text().contains("ostler_cs_"));
+    assert!(works(&server.admin).await || server.admin.ask("").await.status == 400);
+}
+
+// Security case 17 in spirit: a known secret is no way around the limit, or it would tell.
+#[tokio::test]
+async fn reports_are_throttled_whatever_they_are_of() {
+    let in_memory = TestServer::with().redis("");
+    let limited = in_memory.set("limits.failed_auth_per_minute", "3");
+    let server = limited.start().await;
+    let client = server.client("nightly", "deploy:read").await;
+    for _ in 0..3 {
+        assert_eq!(report(&server, "x").await.status, 202);
+    }
+    for secret in ["x", client.secret.as_str()] {
+        let reply = report(&server, secret).await;
+        assert_eq!(refusal(&reply), (429, "too_many_requests".into()));
+        assert_eq!(reply.header("retry-after"), Some("60"));
+    }
+    assert!(works(&client).await);
+    server.advance(Duration::from_mins(1));
+    assert_eq!(report(&server, &client.secret).await.status, 202);
+    assert!(!works(&client).await);
+}
+
+/// An organization in which a person decides, with an account.
+async fn cautious(server: &TestServer) -> TestClient {
+    let policy = json!({"name": "cautious", "policy": {"leak_report": "finding"}});
+    server.create("/organizations", policy).await;
+    let account = json!({"name": "nightly", "credential": {"name": "first"}});
+    let path = "/organizations/cautious/service-accounts";
+    server.client_of(&server.create(path, account).await)
+}
+
+async fn leaks(server: &TestServer) -> Vec<ostler::domain::leak::Leak> {
+    use ostler::store::Lookup;
+    use ostler::store::Page;
+    let store = &server.app.store;
+    let name = Lookup::Name("cautious".to_owned());
+    let organization = store.find_organization(&name).await.unwrap().unwrap().id;
+    let page = Page {
+        limit: 201,
+        after: None,
+    };
+    store
+        .list_leaks(organization, server.now(), page)
+        .await
+        .unwrap()
+}
+
+// Contract section 3: `policy.leak_report: "finding"`.
+#[tokio::test]
+async fn where_a_person_decides_the_report_waits_for_one() {
+    let server = TestServer::start().await;
+    let client = cautious(&server).await;
+    let token: Value = server
+        .create(
+            &format!(
+                "/organizations/cautious/service-accounts/{}/api-tokens",
+                client.account
+            ),
+            json!({"name": "tool"}),
+        )
+        .await;
+    let token = token["token"].as_str().unwrap();
+    server.advance(Duration::from_secs(10));
+    for secret in [client.secret.as_str(), token, &client.secret] {
+        assert_eq!(report(&server, secret).await.status, 202);
+    }
+    assert!(client.introspect(token).await.json()["active"] == true);
+
+    let found = leaks(&server).await;
+    assert_eq!(found.len(), 2);
+    for leak in &found {
+        assert_eq!(leak.account.to_string(), client.account);
+        assert_eq!(leak.reported_at, server.now());
+        assert_eq!(leak.address, Some("127.0.0.1".parse().unwrap()));
+    }
+    assert_eq!(server.audited("secret.report_leak").await.len(), 1);
+    assert_eq!(server.audited("api_token.report_leak").await.len(), 1);
+
+    // What has ended waits for nobody.
+    let path = "/organizations/cautious/service-accounts/nightly/credentials/first/revoke";
+    server.act(path, json!({})).await;
+    assert_eq!(leaks(&server).await.len(), 1);
+}
