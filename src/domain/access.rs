@@ -96,7 +96,8 @@ impl Access {
         apis
     }
 
-    /// What is left of it under a credential's narrowing: whatever both grant, pair by pair.
+    /// What is left of it under a credential's narrowing: whatever that names and is held, pair by
+    /// pair. *Write* narrowed to *read* at `ostler` is *read*, which it implies.
     #[must_use]
     pub fn narrowed_by(&self, narrowing: &Self) -> Self {
         self.0
@@ -124,9 +125,10 @@ impl Grant {
     }
 
     fn shared_with(&self, limit: &Self) -> Self {
+        let left = limit.scopes.iter().filter(|scope| self.opens(scope));
         Self {
             api: self.api,
-            scopes: self.scopes.intersection(&limit.scopes),
+            scopes: left.cloned().collect(),
             resources: self.resources.intersection(&limit.resources),
         }
     }

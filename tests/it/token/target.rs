@@ -12,6 +12,7 @@ use super::ACCOUNTS;
 use super::api_with;
 use super::assert_refused;
 use super::claims;
+use super::client_made_of;
 use super::description;
 use super::grant_at;
 use super::plain_api;
@@ -337,4 +338,25 @@ async fn what_a_credential_is_narrowed_to_is_all_there_is() {
     let everything = narrowed_to("everything", json!(null)).await;
     let reply = everything.ask("resource=urn:example:code").await;
     assert_eq!(claims(&reply)["scope"], "push read");
+}
+
+/// Contract section 3: `x:write` implies `x:read`, so one that may write can be narrowed to reading.
+#[tokio::test]
+async fn a_credential_is_narrowed_to_what_its_account_holds_by_implication() {
+    let server = TestServer::start().await;
+    let everything = json!({"organization": "*", "api": "*"});
+    let at_ostler = |scope: &str| json!([grant_at("ostler", scope, &everything)]);
+    for (name, narrowed_to) in [
+        ("reading-writer", "accounts:read"),
+        ("plain-writer", "accounts:write"),
+    ] {
+        let access = json!({"access": at_ostler("accounts:write")});
+        let credential = json!({"access": at_ostler(narrowed_to)});
+        let client = client_made_of(&server, name, access, credential).await;
+        assert_eq!(claims(&client.ask("").await)["scope"], narrowed_to);
+    }
+    let access = json!({"access": at_ostler("accounts:read")});
+    let credential = json!({"access": at_ostler("accounts:write")});
+    let client = client_made_of(&server, "no-writer", access, credential).await;
+    assert_refused(&client.ask("").await, 400, "invalid_target", "not held");
 }
