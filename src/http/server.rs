@@ -3,8 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -140,7 +142,7 @@ fn limits(app: &App) -> Limits {
     }
 }
 
-/// What `/readyz` asks. Migrations and keys are in order once the server has started at all.
+/// What `/readyz` asks.
 fn readiness(app: &App, shutdown: &Shutdown) -> Readiness {
     let mut checks = vec![
         check(app, "database", database),
@@ -179,3 +181,28 @@ async fn signing_key(app: App) -> Health {
         Health::Failed(format!("no active key for {algorithm}"))
     }
 }
+        check(app, "migrations", async |_| MIGRATED),
+        check(app, "clock", clock),
+/// A server whose schema is of another version has not started. It is told all the same, so that
+/// whoever looks for it finds it.
+const MIGRATED: Health = Health::Ok;
+
+/// A clock that is before the making of a signing key is wrong, and so would be every token.
+async fn clock(app: App) -> Health {
+    let latest = app.clock.now().saturating_add(CLOCKS_DIFFER);
+    let latest = latest.unwrap_or(Timestamp::MAX);
+    // What the database does not tell in time is its own trouble.
+    let keys = tokio::time::timeout(CLOCK_PATIENCE, app.store.list_signing_keys());
+    match keys.await {
+        Ok(Ok(keys)) if keys.iter().any(|key| key.created_at > latest) => {
+            Health::Failed("the clock is before the making of a signing key".to_owned())
+        }
+        _ => Health::Ok,
+    }
+}
+
+const CLOCK_PATIENCE: Duration = Duration::from_millis(500);
+
+/// By how much the clocks of two nodes may differ.
+const CLOCKS_DIFFER: Duration = Duration::from_mins(1);
+

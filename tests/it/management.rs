@@ -1,5 +1,7 @@
 //! The management listener of a whole server (contract section 6).
 
+use std::time::Duration;
+
 use insta::assert_snapshot;
 
 use crate::harness::TestServer;
@@ -36,7 +38,20 @@ async fn a_server_that_is_well_says_so() {
         "{verbose}"
     );
     let names: Vec<_> = checks.iter().filter_map(|c| c["name"].as_str()).collect();
-    assert!(names.starts_with(&["database", "signing_key"]), "{names:?}");
+    let always = ["database", "migrations", "signing_key", "clock"];
+    assert!(names.starts_with(&always), "{names:?}");
+}
+
+#[tokio::test]
+async fn a_server_whose_clock_is_before_its_own_keys_is_not_ready() {
+    let server = TestServer::start().await;
+    server.may_fail();
+    let hour = Duration::from_hours(1);
+    server.clock.set(server.now().saturating_sub(hour).unwrap());
+    let reply = server.manage("/readyz").await;
+    assert_eq!((reply.status, reply.text()), (503, "not ready: clock\n"));
+    server.advance(hour);
+    assert_eq!(server.manage("/readyz").await.status, 200);
 }
 
 // The number of label values must not grow with clients or tokens.
