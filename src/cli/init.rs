@@ -56,6 +56,10 @@ impl Init {
             let handed_over = sink.hand_over(&issuer, first, "", &VIEW);
             handed_over.map_err(|failure| io::Error::other(failure.sentence().to_owned()))
         };
-        local::block_on(async { run::init(config, hand_over).await.map_err(local::failure) })
+        local::block_on(async {
+            run::init(config, hand_over)
+                .await
+                .map_err(local::failure_of_init)
+        })
     }
 }

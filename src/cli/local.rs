@@ -67,6 +67,16 @@ pub fn failure(error: RunError) -> Failure {
     Failure::new(exit, in_full(&error))
 }
 
+/// What a failed `init` means: a store in use is one that somebody has initialised before.
+pub fn failure_of_init(error: RunError) -> Failure {
+    match &error {
+        RunError::Start(StartError::Open(reason)) if reason.is_locked() => {
+            Failure::new(Exit::Conflict, in_full(&error))
+        }
+        _ => failure(error),
+    }
+}
+
 /// The error with its causes; those that it tells itself are not repeated.
 fn in_full(error: &dyn Error) -> String {
     let mut text = error.to_string();

@@ -116,6 +116,13 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Whether another process has the store.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Files(FileError::Locked(_)))
+    }
+}
+
 impl From<Failure> for OpenError {
     fn from(failure: Failure) -> Self {
         Self::Database(Box::new(failure))

@@ -39,9 +39,11 @@ async fn a_server_is_made_served_used_and_stopped() {
     let account = admin.run("account get administrator -o json").await.json();
     assert_eq!(account["status"], "active");
 
-    // A second one on the same data does not start.
+    // A second one on the same data does not start, and there is nothing left to initialise.
     let second = operator.run("serve --listen 127.0.0.1:1").await;
     assert_eq!(second.code, Some(1), "{second}");
+    let again = operator.run("init -o json").await;
+    assert_eq!(again.code, Some(5), "{again}");
 
     rustix::process::kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
