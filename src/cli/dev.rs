@@ -105,16 +105,18 @@ fn welcome(demo: &Demo) -> String {
     let client = format!("{}:{}", demo.bot.client_id, demo.bot.secret.expose_secret());
     let token = format!(
         "curl -sS -u '{client}' -d grant_type=client_credentials {}",
-        demo.token_endpoint
+        shell_word(&demo.token_endpoint)
     );
     let extract = r#"sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p'"#;
     let introspection = format!(
         "curl -sS -u '{client}' -d token=\"$({token} | {extract})\" {}",
-        demo.introspection_endpoint
+        shell_word(&demo.introspection_endpoint)
     );
     format!(
         "Ostler is at {issuer}\n\
          \n\
+    // With a slash in it, so that it is taken for a file.
+    let profile = Path::new(".").join(&demo.data_dir).join(PROFILE);
          Get a token, as the account demo-bot, for the API demo ({audience}):\n\
          \n\
          {token}\n\
@@ -125,22 +127,28 @@ fn welcome(demo: &Demo) -> String {
          \n\
          Administer it:\n\
          \n\
-         ostler account list --profile {profile}\n\
+         {program} account list --profile {profile}\n\
          \n\
          Ctrl-C stops it; its data stays in {data}.\n",
         issuer = demo.issuer,
         audience = demo.audience,
-        profile = shell_word(&Path::new(".").join(&demo.data_dir).join(PROFILE)),
+        program = shell_word(&program()),
+        profile = shell_word(&profile.display().to_string()),
         data = demo.data_dir.display(),
     )
 }
 
-/// A path as one word of a shell, with a slash in it.
-fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+/// This program as it was called: nothing says that a shell finds it by its name alone.
+fn program() -> String {
+    let called = std::env::args_os().next();
+    called.map_or_else(|| "ostler".to_owned(), |path| path.display().to_string())
+}
+
+/// A text as one word of a shell: the brackets of an IPv6 address are a pattern there.
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:".contains(c);
     if text.chars().all(is_plain) {
-        text
+        text.to_owned()
     } else {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
@@ -166,13 +174,15 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_one_word() {
-        for (path, word) in [
+    fn a_path_or_an_address_is_one_word() {
+        for (text, word) in [
+            ("http://127.0.0.1:80/x", "http://127.0.0.1:80/x"),
+            ("http://[::1]:80/x", "'http://[::1]:80/x'"),
             ("./.ostler-dev/p", "./.ostler-dev/p"),
             ("/a b/c", "'/a b/c'"),
             ("./it's", r"'./it'\''s'"),
         ] {
-            assert_eq!(shell_word(Path::new(path)), word);
+            assert_eq!(shell_word(text), word);
         }
     }
 
