@@ -64,6 +64,10 @@ pub fn check(sources: &Sources) -> Result<(Config, Vec<Warning>), Problems> {
         reader.default_to("server.issuer", "https://<server.listen>");
     }
     let config = assemble::config(&mut reader);
+    if let Some(maximum) = rules::maximum_below_usual_lifetime(&reader) {
+        // Who lowers only the maximum means all tokens.
+        reader.default_to("tokens.lifetime_seconds", &maximum.to_string());
+    }
     if !reader.is_partial() {
         rules::check(&mut reader);
     }

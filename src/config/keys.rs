@@ -166,7 +166,7 @@ pub const KEYS: &[Key] = &[
         path: "tokens.lifetime_seconds",
         kind: Kind::Number { min: 1, max: WEEK },
         default: Some("900"),
-        doc: "The lifetime of an access token where nothing else is asked or set.",
+        doc: "The lifetime of an access token where nothing else is asked or set; the maximum where that is shorter.",
     },
     Key {
         path: "tokens.max_lifetime_seconds",

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::keys;
 use super::problem::Complaint;
 use super::reader::Reader;
 use super::value;
@@ -55,6 +56,14 @@ fn listeners_differ(reader: &mut Reader) {
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let anywhere = one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() != 0 && one.port() == other.port() && (one.ip() == other.ip() || anywhere)
+}
+
+/// `tokens.max_lifetime_seconds`, where it is less than the usual lifetime.
+pub(super) fn maximum_below_usual_lifetime(reader: &Reader) -> Option<u64> {
+    let usual = keys::find("tokens.lifetime_seconds")?.default?;
+    let usual: u64 = usual.parse().ok()?;
+    let maximum = reader.peek("tokens.max_lifetime_seconds", value::number);
+    maximum.filter(|maximum| *maximum < usual)
 }
 
 fn lifetime_within_maximum(reader: &mut Reader) {

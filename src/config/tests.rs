@@ -270,6 +270,17 @@ fn with_tls_the_default_issuer_is_https() {
 }
 
 #[test]
+fn the_usual_lifetime_is_within_a_maximum_that_was_lowered() {
+    for (maximum, lifetime) in [("600", 600), ("900", 900), ("7200", 900)] {
+        let config = good(&variables(&[(
+            "OSTLER_TOKENS__MAX_LIFETIME_SECONDS",
+            maximum,
+        )]));
+        assert_eq!(config.tokens.lifetime, Duration::from_secs(lifetime));
+    }
+}
+
+#[test]
 fn keys_that_contradict_each_other_are_refused() {
     for (given, mistake) in [
         (
@@ -285,7 +296,10 @@ fn keys_that_contradict_each_other_are_refused() {
             "tokens.lifetime_seconds: 3601 is more than tokens.max_lifetime_seconds, 3600",
         ),
         (
-            &[("OSTLER_TOKENS__MAX_LIFETIME_SECONDS", "600")],
+            &[
+                ("OSTLER_TOKENS__LIFETIME_SECONDS", "900"),
+                ("OSTLER_TOKENS__MAX_LIFETIME_SECONDS", "600"),
+            ],
             "tokens.lifetime_seconds: 900 is more than tokens.max_lifetime_seconds, 600",
         ),
         (
