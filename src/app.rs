@@ -17,7 +17,7 @@
 //! - [`throttle`]: how many guesses are too many
 //! - [`usage`]: what was used, on its way from the request to the store; [`refused_calls`] likewise
 //! - [`init`]: the first organization, administrator and keys
-//! - [`open`]: from a configuration to an [`App`]
+//! - [`open`]: from a configuration to an [`App`]; [`current`] is the configuration in force
 
 pub mod access;
 pub mod accounts;
@@ -30,6 +30,7 @@ pub mod change;
 pub mod clean_up;
 pub mod clients;
 pub mod credentials;
+pub mod current;
 pub mod directory;
 pub mod exchange;
 pub mod init;
@@ -59,7 +60,6 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use crate::clock::Clock;
-use crate::config::Config;
 use crate::domain::api::Api;
 use crate::jwt::KeyRing;
 use crate::keys::KeysDir;
@@ -69,6 +69,7 @@ use crate::live::LiveState;
 use crate::store::Store;
 use crate::telemetry::registry::Registry;
 
+use current::CurrentConfig;
 use directory::Directory;
 use refused_calls::RefusedCalls;
 use throttle::Throttle;
@@ -81,7 +82,7 @@ pub struct App(Arc<Parts>);
 /// The parts of an [`App`].
 pub struct Parts {
     /// What is configured.
-    pub config: Config,
+    pub config: CurrentConfig,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// Durable facts.

@@ -17,6 +17,7 @@ mod file;
 mod keys;
 mod problem;
 mod reader;
+mod renewal;
 mod rules;
 mod sections;
 mod sources;
@@ -63,11 +64,11 @@ pub fn check(sources: &Sources) -> Result<(Config, Vec<Warning>), Problems> {
         // Plain http cannot be right for a listener that speaks TLS.
         reader.default_to("server.issuer", "https://<server.listen>");
     }
-    let config = assemble::config(&mut reader);
     if let Some(maximum) = rules::maximum_below_usual_lifetime(&reader) {
         // Who lowers only the maximum means all tokens.
         reader.default_to("tokens.lifetime_seconds", &maximum.to_string());
     }
+    let config = assemble::config(&mut reader);
     if !reader.is_partial() {
         rules::check(&mut reader);
     }

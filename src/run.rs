@@ -3,8 +3,10 @@
 //! - [`serve`]: the server
 //! - [`init`]: `ostler init`
 //! - [`dev`]: both, with a demo
+//! - [`renewal`]: a running server reads its configuration again
 
 pub mod dev;
+pub mod renewal;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +26,8 @@ use crate::domain::secret::Secret;
 use crate::http::server::ListenError;
 use crate::http::server::Listeners;
 use crate::shutdown::Shutdown;
+
+use renewal::Renewals;
 
 /// Why the server ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -48,14 +52,27 @@ pub enum RunError {
 }
 
 /// Serves until `shutdown`.
-pub async fn serve(config: Config, shutdown: &Shutdown) -> Result<(), RunError> {
+pub async fn serve(
+    config: Config,
+    renewals: Renewals,
+    shutdown: &Shutdown,
+) -> Result<(), RunError> {
     let app = Ground::open(config, Arc::new(SystemClock))
         .await?
         .build()
         .await?;
     let listeners = Listeners::bind(&app.config, Arc::clone(&app.clock)).await?;
-    serve_on(listeners, &app, shutdown).await;
+    serve_renewed(listeners, &app, renewals, shutdown).await;
     Ok(())
+}
+
+/// Serves `app` until `shutdown`, and reads its configuration again whenever that is asked for.
+async fn serve_renewed(listeners: Listeners, app: &App, renewals: Renewals, shutdown: &Shutdown) {
+    let tls = listeners.tls();
+    tokio::select! {
+        () = serve_on(listeners, app, shutdown) => {}
+        () = renewals.run(app, tls) => {}
+    }
 }
 
 /// Serves `app` on open listeners until `shutdown`.

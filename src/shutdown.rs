@@ -88,6 +88,21 @@ impl Shutdown {
         });
         Ok(())
     }
+
+    /// Triggers on SIGHUP as well: for what belongs to a terminal, which has gone then.
+    ///
+    /// Fails and must be called like [`listen_for_signals`](Self::listen_for_signals).
+    pub fn listen_for_hangup(&self) -> io::Result<()> {
+        let mut hangup = signal(SignalKind::hangup())?;
+        let shutdown = self.clone();
+        tokio::spawn(async move {
+            if hangup.recv().await.is_some() {
+                tracing::info!(signal = "SIGHUP", "asked to stop");
+                shutdown.trigger();
+            }
+        });
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ use crate::telemetry::registry::Registry;
 
 use super::App;
 use super::Parts;
+use super::current::CurrentConfig;
 use super::directory::Directory;
 use super::init::FirstAdministrator;
 use super::init::InitError;
@@ -204,7 +205,7 @@ impl Ground {
             pepper,
             server_key,
             store: self.store,
-            config: self.config,
+            config: CurrentConfig::new(self.config),
         })))
     }
 

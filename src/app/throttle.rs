@@ -11,6 +11,8 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -40,7 +42,8 @@ const MAX_FOLDED_BYTES: usize = 64;
 /// Counts failures, and says when there were too many.
 pub struct Throttle {
     live: Arc<dyn LiveState>,
-    limit: Option<u32>,
+    /// 0 = none.
+    limit: AtomicU32,
     /// Counts while the live state does not answer.
     local: FailureCounts,
     throttled: Counter,
@@ -75,10 +78,16 @@ impl Throttle {
         );
         Self {
             live,
-            limit: failed_auth_per_minute,
+            limit: AtomicU32::new(failed_auth_per_minute.unwrap_or(0)),
             local: FailureCounts::new(LOCAL_COUNTERS, dropped),
             throttled,
         }
+    }
+
+    /// Allows another number of failures from now on.
+    pub fn renew(&self, failed_auth_per_minute: Option<u32>) {
+        let limit = failed_auth_per_minute.unwrap_or(0);
+        self.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Counts the failure that just happened at `now`. `Some` when it is one too many: it is then
@@ -89,7 +98,7 @@ impl Throttle {
         address: IpAddr,
         now: Timestamp,
     ) -> Option<RetryAfter> {
-        let limit = self.limit?;
+        let limit = Some(self.limit.load(Ordering::Relaxed)).filter(|limit| *limit > 0)?;
         let counter = FailureCounter {
             client_id: fold(presented_client_id),
             address: place(address),

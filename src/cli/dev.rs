@@ -1,6 +1,7 @@
 //! `ostler dev`: a server to try, with a demo, in one command.
 
 use std::io;
+use std::io::IsTerminal;
 use std::path::Path;
 
 use clap::Args;
@@ -18,6 +19,7 @@ use crate::config::DatabaseEngine;
 use crate::config::Sources;
 use crate::run;
 use crate::run::dev::Demo;
+use crate::run::renewal::Renewals;
 use crate::shutdown::Shutdown;
 
 /// Where the demo's data is, unless another place is said.
@@ -39,17 +41,23 @@ pub struct Dev {
 impl Dev {
     /// Serves a demo until it is told to stop.
     pub fn run(&self, environment: &Environment) -> Result<(), Failure> {
-        let (config, _log) = local::prepare(environment, &self.settings, with_defaults)?;
+        let sources = with_defaults(self.settings.sources(environment));
+        let (config, _log) = local::prepare(&sources)?;
         check(&config)?;
         local::block_on(async {
+            let renewals = local::renewals_on_signals(sources)?;
             let shutdown = local::shutdown_on_signals()?;
-            serve(config, &shutdown).await
+            if io::stdin().is_terminal() {
+                // Nobody keeps a demo whose window is closed.
+                shutdown.listen_for_hangup().map_err(local::no_signals)?;
+            }
+            serve(config, renewals, &shutdown).await
         })
     }
 }
 
-async fn serve(config: Config, shutdown: &Shutdown) -> Result<(), Failure> {
-    let announced = run::dev::dev(config, shutdown, announce).await;
+async fn serve(config: Config, renewals: Renewals, shutdown: &Shutdown) -> Result<(), Failure> {
+    let announced = run::dev::dev(config, renewals, shutdown, announce).await;
     announced.map_err(local::failure)
 }
 
@@ -107,6 +115,8 @@ fn welcome(demo: &Demo) -> String {
         "curl -sS -u '{client}' -d grant_type=client_credentials {}",
         shell_word(&demo.token_endpoint)
     );
+    // With a slash in it, so that it is taken for a file.
+    let profile = Path::new(".").join(&demo.data_dir).join(PROFILE);
     let extract = r#"sed -n 's/.*"access_token":"\([^"]*\)".*/\1/p'"#;
     let introspection = format!(
         "curl -sS -u '{client}' -d token=\"$({token} | {extract})\" {}",
@@ -115,8 +125,6 @@ fn welcome(demo: &Demo) -> String {
     format!(
         "Ostler is at {issuer}\n\
          \n\
-    // With a slash in it, so that it is taken for a file.
-    let profile = Path::new(".").join(&demo.data_dir).join(PROFILE);
          Get a token, as the account demo-bot, for the API demo ({audience}):\n\
          \n\
          {token}\n\

@@ -45,7 +45,7 @@ impl Init {
         // Unlike elsewhere the secret is what was asked for, so a pipe gets it too.
         output.format = output.format.or(Some(Format::Table));
         let sink = self.secret.sink(output)?;
-        let (config, _log) = local::prepare(environment, &self.settings, |sources| sources)?;
+        let (config, _log) = local::prepare(&self.settings.sources(environment))?;
         let issuer = config.server.issuer.to_string();
         let hand_over = |client_id: &ClientId, secret: &Secret| {
             let first = Document::from(json!({

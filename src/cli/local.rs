@@ -3,30 +3,23 @@
 use std::error::Error;
 use std::future::Future;
 
-use super::environment::Environment;
 use super::failure::Exit;
 use super::failure::Failure;
-use super::settings::SettingsArgs;
 use crate::app::init::InitError;
 use crate::app::open::StartError;
 use crate::config;
 use crate::config::Config;
 use crate::config::Sources;
 use crate::run::RunError;
+use crate::run::renewal::Renewals;
 use crate::shutdown::Shutdown;
 use crate::telemetry::log;
 use crate::telemetry::log::Log;
 
-/// The configuration that flags and environment make, and the log, which goes on until it is
-/// dropped.
-pub fn prepare(
-    environment: &Environment,
-    settings: &SettingsArgs,
-    defaults: impl FnOnce(Sources) -> Sources,
-) -> Result<(Config, Log), Failure> {
-    let sources = defaults(settings.sources(environment));
+/// The configuration that these sources make, and the log, which goes on until it is dropped.
+pub fn prepare(sources: &Sources) -> Result<(Config, Log), Failure> {
     let (config, warnings) =
-        config::check(&sources).map_err(|problems| Failure::failed(problems.to_string()))?;
+        config::check(sources).map_err(|problems| Failure::failed(problems.to_string()))?;
     let log = log::begin().map_err(|error| Failure::failed(in_full(&error)))?;
     for warning in warnings {
         tracing::warn!("{warning}");
@@ -47,12 +40,19 @@ pub fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), F
 /// The wish to stop, by SIGTERM or SIGINT.
 pub fn shutdown_on_signals() -> Result<Shutdown, Failure> {
     let shutdown = Shutdown::new();
-    match shutdown.listen_for_signals() {
-        Ok(()) => Ok(shutdown),
-        Err(error) => Err(Failure::failed(format!(
-            "cannot listen for signals: {error}"
-        ))),
-    }
+    shutdown.listen_for_signals().map_err(no_signals)?;
+    Ok(shutdown)
+}
+
+/// The wish to read `sources` again, by SIGHUP.
+pub fn renewals_on_signals(sources: Sources) -> Result<Renewals, Failure> {
+    Renewals::on_hangup(sources).map_err(no_signals)
+}
+
+/// The process may not install a signal handler.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+pub fn no_signals(error: std::io::Error) -> Failure {
+    Failure::failed(format!("cannot listen for signals: {error}"))
 }
 
 /// What a failed run means to a script.

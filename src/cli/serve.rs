@@ -10,7 +10,8 @@ use crate::run;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
-It stops on SIGTERM or SIGINT, finishing what is in flight; a second one stops it at once.")]
+It stops on SIGTERM or SIGINT, finishing what is in flight; a second one stops it at once. On SIGHUP
+it reads its configuration and the files of TLS again; what it cannot use leaves all as it was.")]
 pub struct Serve {
     #[command(flatten)]
     settings: SettingsArgs,
@@ -19,10 +20,13 @@ pub struct Serve {
 impl Serve {
     /// Serves until it is told to stop.
     pub fn run(&self, environment: &Environment) -> Result<(), Failure> {
-        let (config, _log) = local::prepare(environment, &self.settings, |sources| sources)?;
+        let sources = self.settings.sources(environment);
+        let (config, _log) = local::prepare(&sources)?;
         local::block_on(async {
+            let renewals = local::renewals_on_signals(sources)?;
             let shutdown = local::shutdown_on_signals()?;
-            run::serve(config, &shutdown).await.map_err(local::failure)
+            let served = run::serve(config, renewals, &shutdown).await;
+            served.map_err(local::failure)
         })
     }
 }

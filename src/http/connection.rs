@@ -68,7 +68,7 @@ impl Connection {
     }
 
     fn split(self) -> (Socket, Served) {
-        let socket = Socket::new(self.stream, self.edge.limits());
+        let socket = Socket::new(self.stream, &self.edge.limits());
         let served = Served {
             peer: self.peer,
             edge: self.edge,
@@ -85,7 +85,7 @@ struct Served {
 }
 
 impl Served {
-    fn limits(&self) -> &Limits {
+    fn limits(&self) -> Arc<Limits> {
         self.edge.limits()
     }
 

@@ -18,6 +18,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::body::Bytes;
@@ -59,8 +60,8 @@ pub(crate) struct AsItIs;
 /// A router, and what surrounds every request to it.
 pub struct Edge {
     router: Router,
-    limits: Limits,
-    proxies: TrustedProxies,
+    limits: ArcSwap<Limits>,
+    proxies: ArcSwap<TrustedProxies>,
     https: bool,
     ids: RequestIds,
     metrics: HttpMetrics,
@@ -86,8 +87,8 @@ impl Edge {
     pub fn new(router: Router, settings: EdgeSettings) -> Self {
         Self {
             router,
-            limits: settings.limits,
-            proxies: settings.proxies,
+            limits: ArcSwap::from_pointee(settings.limits),
+            proxies: ArcSwap::from_pointee(settings.proxies),
             https: settings.https,
             ids: RequestIds::new(settings.clock),
             metrics: settings.metrics,
@@ -95,8 +96,15 @@ impl Edge {
     }
 
     /// The bounds of requests and connections.
-    pub fn limits(&self) -> &Limits {
-        &self.limits
+    pub fn limits(&self) -> Arc<Limits> {
+        self.limits.load_full()
+    }
+
+    /// Puts other bounds and other trusted proxies in place of the present ones: for requests and
+    /// connections from now on.
+    pub fn renew(&self, limits: Limits, proxies: TrustedProxies) {
+        self.limits.store(Arc::new(limits));
+        self.proxies.store(Arc::new(proxies));
     }
 
     pub(crate) fn metrics(&self) -> &HttpMetrics {
@@ -153,10 +161,11 @@ impl Edge {
             return Some(Refused::no_path());
         }
         // HTTP/1.1 connections refuse this while they parse; HTTP/2 bounds only the size.
-        if headers.len() > self.limits.headers {
-            return Some(Refused::too_many_headers(self.limits.headers));
+        let limits = self.limits.load();
+        if headers.len() > limits.headers {
+            return Some(Refused::too_many_headers(limits.headers));
         }
-        let limit = self.limits.body_bytes_for(request.uri().path());
+        let limit = limits.body_bytes_for(request.uri().path());
         let announced = request.body().size_hint().lower();
         (announced > limit as u64).then(|| Refused::body(BodyFault::TooLarge, limit))
     }
@@ -171,15 +180,18 @@ impl Edge {
     where
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
     {
-        let address = self
-            .proxies
-            .client_address(peer.address.ip(), request.headers());
+        let proxies = self.proxies.load();
+        let address = proxies.client_address(peer.address.ip(), request.headers());
+        drop(proxies);
         request.extensions_mut().insert(address);
 
-        let limit = self.limits.body_bytes_for(request.uri().path());
-        let (request, fate) = self.bound_body(request, limit, started);
+        let limits = self.limits.load();
+        let limit = limits.body_bytes_for(request.uri().path());
+        let (body_deadline, deadline) = (started + limits.body_read, started + limits.request);
+        drop(limits);
+        let (request, fate) = bound_body(request, limit, body_deadline);
         let answer = catch_panic(|| self.router.clone().call(request));
-        let answered = tokio::time::timeout_at(started + self.limits.request, answer).await;
+        let answered = tokio::time::timeout_at(deadline, answer).await;
 
         if let Some(fault) = fate.as_ref().and_then(BodyFate::fault) {
             return Err(Refused::body(fault, limit));
@@ -198,24 +210,6 @@ impl Edge {
                 Err(Refused::deadline())
             }
         }
-    }
-
-    fn bound_body<B>(
-        &self,
-        request: Request<B>,
-        limit: usize,
-        started: Instant,
-    ) -> (Request<Body>, Option<BodyFate>)
-    where
-        B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
-    {
-        if request.body().is_end_stream() {
-            return (request.map(|_| Body::empty()), None);
-        }
-        let deadline = started + self.limits.body_read;
-        let request = request.map(|body| BoundedBody::new(body, limit, deadline));
-        let fate = request.body().fate();
-        (request.map(Body::new), Some(fate))
     }
 
     fn add_headers(&self, headers: &mut HeaderMap, id: RequestId) {
@@ -240,6 +234,22 @@ impl Edge {
             default(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
         }
     }
+}
+
+fn bound_body<B>(
+    request: Request<B>,
+    limit: usize,
+    deadline: Instant,
+) -> (Request<Body>, Option<BodyFate>)
+where
+    B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
+{
+    if request.body().is_end_stream() {
+        return (request.map(|_| Body::empty()), None);
+    }
+    let request = request.map(|body| BoundedBody::new(body, limit, deadline));
+    let fate = request.body().fate();
+    (request.map(Body::new), Some(fate))
 }
 
 /// Gives an error that is only a status, or only a library's line of text, a body in our form.

@@ -7,12 +7,11 @@
 use rustix::process::Resource;
 use rustix::process::getrlimit;
 use rustix::process::setrlimit;
-use tokio::sync::Semaphore;
 
 /// How many of `wanted` connections there are open files for.
 pub(super) fn places(wanted: usize) -> usize {
     let limit = raise();
-    let places = wanted.min(share(limit)).min(Semaphore::MAX_PERMITS);
+    let places = wanted.min(share(limit));
     if places < wanted {
         tracing::warn!(
             connections = places,

@@ -11,8 +11,6 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 use tokio::task::JoinSet;
 
@@ -80,10 +78,8 @@ async fn accept_until(
     edge: &Arc<Edge>,
     connections: &mut JoinSet<()>,
 ) {
-    let door = Door {
-        places: Arc::new(Semaphore::new(open_files::places(
-            edge.limits().connections,
-        ))),
+    let mut door = Door {
+        places: Places::of(edge.limits().connections),
         tls,
         edge: Arc::clone(edge),
         shutdown: shutdown.clone(),
@@ -114,15 +110,16 @@ async fn accept_until(
 
 /// Lets connections in, up to the limit.
 struct Door {
-    places: Arc<Semaphore>,
+    places: Places,
     tls: Option<Arc<Tls>>,
     edge: Arc<Edge>,
     shutdown: Shutdown,
 }
 
 impl Door {
-    fn admit(&self, stream: TcpStream, address: SocketAddr, connections: &mut JoinSet<()>) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+    fn admit(&mut self, stream: TcpStream, address: SocketAddr, connections: &mut JoinSet<()>) {
+        self.places.follow(self.edge.limits().connections);
+        let Some(place) = self.places.take() else {
             return self.refuse(&stream);
         };
         let connection = Connection {
@@ -134,7 +131,7 @@ impl Door {
         };
         let open = self.edge.metrics().connection();
         connections.spawn(async move {
-            let _held: (OwnedSemaphorePermit, _) = (place, open);
+            let _held = (place, open);
             connection.run().await;
         });
     }
@@ -146,6 +143,39 @@ impl Door {
             // peer sees a closed connection, which says the same.
             let _ = stream.try_write(TOO_MANY_CONNECTIONS);
         }
+    }
+}
+
+/// How many connections there may be, which may change, and how many there are.
+struct Places {
+    wanted: usize,
+    limit: usize,
+    /// What every connection holds a copy of.
+    taken: Arc<()>,
+}
+
+impl Places {
+    /// Room for `wanted` connections, or for fewer where there are not the open files for them.
+    fn of(wanted: usize) -> Self {
+        Self {
+            wanted,
+            limit: open_files::places(wanted),
+            taken: Arc::default(),
+        }
+    }
+
+    /// Room for another number; those that are in may stay.
+    fn follow(&mut self, wanted: usize) {
+        if wanted != self.wanted {
+            self.wanted = wanted;
+            self.limit = open_files::places(wanted);
+        }
+    }
+
+    /// A place, if there is one, until the result is dropped. Only one loop takes places.
+    fn take(&self) -> Option<Arc<()>> {
+        let taken = Arc::strong_count(&self.taken) - 1;
+        (taken < self.limit).then(|| Arc::clone(&self.taken))
     }
 }
 

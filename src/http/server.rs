@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
@@ -53,11 +54,10 @@ impl Listeners {
     /// Opens what the configuration says.
     pub async fn bind(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, ListenError> {
         let tls = match &config.server.tls {
-            Some(files) => Some(Arc::new(Tls::load(
-                files.cert_file.clone(),
-                files.key_file.clone(),
-                clock,
-            )?)),
+            Some(files) => {
+                let tls = Tls::load(&files.cert_file, &files.key_file, clock)?;
+                Some(Arc::new(tls))
+            }
             None => None,
         };
         Ok(Self {
@@ -91,20 +91,28 @@ impl Listeners {
         self.management.local_addr()
     }
 
+    /// The certificate that is served, if one is.
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.clone()
+    }
+
     /// Serves `app` until `shutdown`, then finishes what is in flight.
     pub async fn serve(self, app: &App, shutdown: &Shutdown) {
         let registry = app.registry.clone();
         let metrics = HttpMetrics::new(&registry);
-        let limits = limits(app);
-        let edge = |router: Router| {
+        let changes = app.config.changes();
+        let mut edges = Vec::new();
+        let mut edge = |router: Router| {
             let settings = EdgeSettings {
-                limits: limits.clone(),
-                proxies: TrustedProxies::new(app.config.server.trusted_proxies.clone()),
+                limits: limits(app),
+                proxies: proxies(app),
                 https: app.config.server.issuer.is_https(),
                 clock: Arc::clone(&app.clock),
                 metrics: metrics.clone(),
             };
-            Arc::new(Edge::new(router, settings))
+            let edge = Arc::new(Edge::new(router, settings));
+            edges.push(Arc::clone(&edge));
+            edge
         };
 
         let mut serving = JoinSet::new();
@@ -126,10 +134,29 @@ impl Listeners {
         serving.spawn(serve(self.management, None, edge(health), shutdown.clone()));
 
         let upkeep = registry.upkeep(shutdown);
+        let serving = async { while serving.join_next().await.is_some() {} };
         tokio::join!(upkeep, async {
-            while serving.join_next().await.is_some() {}
+            tokio::select! {
+                () = serving => {}
+                () = follow(changes, app, &edges) => {}
+            }
         });
     }
+}
+
+/// Lets the listeners follow the configuration, whenever it was read again.
+async fn follow(mut changes: watch::Receiver<()>, app: &App, edges: &[Arc<Edge>]) {
+    while changes.changed().await.is_ok() {
+        for edge in edges {
+            edge.renew(limits(app), proxies(app));
+        }
+    }
+    // Nobody can change it any more.
+    std::future::pending::<()>().await;
+}
+
+fn proxies(app: &App) -> TrustedProxies {
+    TrustedProxies::new(app.config.server.trusted_proxies.clone())
 }
 
 fn limits(app: &App) -> Limits {
@@ -146,7 +173,9 @@ fn limits(app: &App) -> Limits {
 fn readiness(app: &App, shutdown: &Shutdown) -> Readiness {
     let mut checks = vec![
         check(app, "database", database),
+        check(app, "migrations", async |_| MIGRATED),
         check(app, "signing_key", signing_key),
+        check(app, "clock", clock),
     ];
     if app.config.redis.url.is_some() {
         checks.push(check(app, "redis", redis));
@@ -167,22 +196,6 @@ async fn database(app: App) -> Health {
     answer.map_or_else(|error| Health::Failed(error.to_string()), |()| Health::Ok)
 }
 
-/// Without Redis every answer is still right; the database gives it.
-async fn redis(app: App) -> Health {
-    let answer = app.live.ping().await;
-    answer.map_or_else(|error| Health::Degraded(error.to_string()), |()| Health::Ok)
-}
-
-async fn signing_key(app: App) -> Health {
-    let algorithm = app.ostler.token.signing_alg;
-    if app.key_ring.can_sign(algorithm) {
-        Health::Ok
-    } else {
-        Health::Failed(format!("no active key for {algorithm}"))
-    }
-}
-        check(app, "migrations", async |_| MIGRATED),
-        check(app, "clock", clock),
 /// A server whose schema is of another version has not started. It is told all the same, so that
 /// whoever looks for it finds it.
 const MIGRATED: Health = Health::Ok;
@@ -206,3 +219,17 @@ const CLOCK_PATIENCE: Duration = Duration::from_millis(500);
 /// By how much the clocks of two nodes may differ.
 const CLOCKS_DIFFER: Duration = Duration::from_mins(1);
 
+/// Without Redis every answer is still right; the database gives it.
+async fn redis(app: App) -> Health {
+    let answer = app.live.ping().await;
+    answer.map_or_else(|error| Health::Degraded(error.to_string()), |()| Health::Ok)
+}
+
+async fn signing_key(app: App) -> Health {
+    let algorithm = app.ostler.token.signing_alg;
+    if app.key_ring.can_sign(algorithm) {
+        Health::Ok
+    } else {
+        Health::Failed(format!("no active key for {algorithm}"))
+    }
+}

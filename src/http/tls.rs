@@ -65,31 +65,21 @@ pub enum TlsError {
 
 /// A certificate with its key, ready to accept connections; it can be loaded again while in use.
 pub struct Tls {
-    certificate: PathBuf,
-    key: PathBuf,
     clock: Arc<dyn Clock>,
     config: ArcSwap<ServerConfig>,
 }
 
 impl Tls {
     /// Loads a certificate chain (leaf first) and its private key from PEM files.
-    pub fn load(
-        certificate: PathBuf,
-        key: PathBuf,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, TlsError> {
-        let config = ArcSwap::from_pointee(load(&certificate, &key, clock.now())?);
-        Ok(Self {
-            certificate,
-            key,
-            clock,
-            config,
-        })
+    pub fn load(certificate: &Path, key: &Path, clock: Arc<dyn Clock>) -> Result<Self, TlsError> {
+        let config = ArcSwap::from_pointee(load(certificate, key, clock.now())?);
+        Ok(Self { clock, config })
     }
 
-    /// Loads the same files again for connections from now on; on an error nothing changes.
-    pub fn reload(&self) -> Result<(), TlsError> {
-        let config = load(&self.certificate, &self.key, self.clock.now())?;
+    /// Loads these files, the same ones again or others, for connections from now on; on an error
+    /// nothing changes.
+    pub fn reload(&self, certificate: &Path, key: &Path) -> Result<(), TlsError> {
+        let config = load(certificate, key, self.clock.now())?;
         self.config.store(Arc::new(config));
         Ok(())
     }

@@ -19,7 +19,8 @@ use crate::http::server::Listeners;
 use crate::shutdown::Shutdown;
 
 use super::RunError;
-use super::serve_on;
+use super::renewal::Renewals;
+use super::serve_renewed;
 
 pub use secrets_file::DevSecrets;
 pub use secrets_file::HeldCredential;
@@ -45,6 +46,7 @@ pub struct Demo {
 /// Serves the demo until `shutdown`; `announce` tells somebody about it as soon as it answers.
 pub async fn dev(
     config: Config,
+    renewals: Renewals,
     shutdown: &Shutdown,
     announce: impl FnOnce(&Demo) -> io::Result<()>,
 ) -> Result<(), RunError> {
@@ -71,7 +73,7 @@ pub async fn dev(
         path: "standard output".to_owned(),
         source,
     })?;
-    serve_on(listeners, &app, shutdown).await;
+    serve_renewed(listeners, &app, renewals, shutdown).await;
     Ok(())
 }
 

@@ -4,6 +4,7 @@ mod accounts;
 mod credentials;
 mod dev;
 mod exit_codes;
+mod hangup;
 mod identity;
 mod output;
 mod secrets;

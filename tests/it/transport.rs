@@ -7,4 +7,4 @@ mod limits;
 mod log;
 mod management;
 mod shutdown;
-mod tls;
+pub mod tls;

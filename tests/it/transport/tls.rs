@@ -60,7 +60,7 @@ impl Files {
         files
     }
 
-    fn renew(&mut self, last_year: i32) {
+    pub fn renew(&mut self, last_year: i32) {
         let mut params = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
         params.not_after = date_time_ymd(last_year, 1, 1);
         let key = KeyPair::generate().unwrap();
@@ -70,16 +70,16 @@ impl Files {
         self.root = certificate.der().clone();
     }
 
-    fn certificate(&self) -> PathBuf {
+    pub fn certificate(&self) -> PathBuf {
         self.dir.path().join("tls.crt")
     }
 
-    fn key(&self) -> PathBuf {
+    pub fn key(&self) -> PathBuf {
         self.dir.path().join("tls.key")
     }
 
     fn load(&self) -> Result<Tls, TlsError> {
-        Tls::load(self.certificate(), self.key(), Arc::new(SystemClock))
+        Tls::load(&self.certificate(), &self.key(), Arc::new(SystemClock))
     }
 
     pub async fn server(&self, limits: Limits) -> Server {
@@ -282,15 +282,18 @@ async fn a_renewed_certificate_is_served_after_a_reload_and_a_bad_one_changes_no
         let chain = stream.get_ref().1.peer_certificates().unwrap();
         io::Result::Ok(chain[0].clone().into_owned())
     };
-    let reload = || server.tls.as_ref().unwrap().reload();
+    let reload = |files: &Files| {
+        let tls = server.tls.as_ref().unwrap();
+        tls.reload(&files.certificate(), &files.key())
+    };
     assert_eq!(presented(&files).await.unwrap(), old);
 
     fs::write(files.certificate(), "nothing of use").unwrap();
-    assert!(matches!(reload(), Err(TlsError::NotPem { .. })));
+    assert!(matches!(reload(&files), Err(TlsError::NotPem { .. })));
     assert_eq!(presented(&files).await.unwrap(), old);
 
     files.renew(2098);
-    reload().unwrap();
+    reload(&files).unwrap();
     assert_eq!(presented(&files).await.unwrap(), files.root);
 }
 
@@ -317,7 +320,8 @@ async fn certificates_are_renewed_under_load() {
     }
     while let Some(status) = clients.join_next().await {
         assert_eq!(status.unwrap(), 200);
-        server.tls.as_ref().unwrap().reload().unwrap();
+        let tls = server.tls.as_ref().unwrap();
+        tls.reload(&files.certificate(), &files.key()).unwrap();
     }
 }
 
@@ -346,7 +350,7 @@ async fn files_that_cannot_serve_are_refused_by_name() {
     files.renew(2001);
     assert!(refusal(&files).contains("tls.crt is valid from 1975-01-01T00:00:00Z to 2001-01-01"));
     let past = Arc::new(ManualClock::at("2000-12-31T23:59:59Z".parse().unwrap()));
-    Tls::load(files.certificate(), files.key(), past).unwrap();
+    Tls::load(&files.certificate(), &files.key(), past).unwrap();
 }
 
 #[tokio::test]
