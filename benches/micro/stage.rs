@@ -146,6 +146,7 @@ fn config(directory: &TempDir) -> Config {
 
 fn edge(app: &App) -> Edge {
     let settings = EdgeSettings {
+        base: String::new(),
         limits: Limits::default(),
         proxies: TrustedProxies::new(Vec::new()),
         https: false,

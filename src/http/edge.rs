@@ -60,6 +60,7 @@ pub(crate) struct AsItIs;
 /// A router, and what surrounds every request to it.
 pub struct Edge {
     router: Router,
+    base: Box<str>,
     limits: ArcSwap<Limits>,
     proxies: ArcSwap<TrustedProxies>,
     https: bool,
@@ -69,6 +70,8 @@ pub struct Edge {
 
 /// What an [`Edge`] needs besides its router.
 pub struct EdgeSettings {
+    /// The issuer's path, below which the router answers too; usually empty.
+    pub base: String,
     /// The bounds of requests and connections.
     pub limits: Limits,
     /// Whose `X-Forwarded-For` counts.
@@ -87,6 +90,7 @@ impl Edge {
     pub fn new(router: Router, settings: EdgeSettings) -> Self {
         Self {
             router,
+            base: settings.base.into(),
             limits: ArcSwap::from_pointee(settings.limits),
             proxies: ArcSwap::from_pointee(settings.proxies),
             https: settings.https,
@@ -107,6 +111,12 @@ impl Edge {
         self.proxies.store(Arc::new(proxies));
     }
 
+    /// A path without that of the issuer.
+    fn below_base<'p>(&self, path: &'p str) -> &'p str {
+        let below = path.strip_prefix(&*self.base);
+        below.filter(|rest| rest.starts_with('/')).unwrap_or(path)
+    }
+
     pub(crate) fn metrics(&self) -> &HttpMetrics {
         &self.metrics
     }
@@ -125,7 +135,7 @@ impl Edge {
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
     {
         let started = Instant::now();
-        let path = request.uri().path();
+        let path = self.below_base(request.uri().path());
         let form = Form::of(path);
         let in_flight = self.metrics.begin(path, started);
         let version = request.version();
@@ -165,7 +175,7 @@ impl Edge {
         if headers.len() > limits.headers {
             return Some(Refused::too_many_headers(limits.headers));
         }
-        let limit = limits.body_bytes_for(request.uri().path());
+        let limit = limits.body_bytes_for(self.below_base(request.uri().path()));
         let announced = request.body().size_hint().lower();
         (announced > limit as u64).then(|| Refused::body(BodyFault::TooLarge, limit))
     }
@@ -186,7 +196,7 @@ impl Edge {
         request.extensions_mut().insert(address);
 
         let limits = self.limits.load();
-        let limit = limits.body_bytes_for(request.uri().path());
+        let limit = limits.body_bytes_for(self.below_base(request.uri().path()));
         let (body_deadline, deadline) = (started + limits.body_read, started + limits.request);
         drop(limits);
         let (request, fate) = bound_body(request, limit, body_deadline);

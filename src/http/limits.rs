@@ -64,7 +64,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The largest body that a request to `path` may have, in bytes.
+    /// The largest body that a request to `path`, which begins below the issuer's, may have, in bytes.
     pub(crate) fn body_bytes_for(&self, path: &str) -> usize {
         if path.starts_with("/admin/") {
             self.admin_body_bytes

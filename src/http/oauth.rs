@@ -12,6 +12,7 @@ use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::header;
+use axum::routing::MethodRouter;
 use axum::routing::get;
 use axum::routing::post;
 
@@ -39,7 +40,10 @@ pub fn router(app: &App) -> Router {
     let issuer = &app.config.server.issuer;
     let mut router = endpoints(app);
     if !issuer.path().is_empty() {
-        router = router.nest(issuer.path(), endpoints(app));
+        // As the metadata says it, with a slash: what is nested has `/` without one.
+        let guide = format!("{}{}", issuer.path(), paths::GUIDE);
+        let nested = router.nest(issuer.path(), endpoints(app));
+        router = nested.route(&guide, guide_of(app));
     }
     let document = Document::of(issuer);
     for path in document_paths(issuer) {
@@ -51,16 +55,20 @@ pub fn router(app: &App) -> Router {
 }
 
 fn endpoints(app: &App) -> Router {
-    let issuer = app.config.server.issuer.clone();
     let mut router = Router::new()
         .route(paths::TOKEN, post(token::post))
         .route(paths::INTROSPECT, post(introspect::post))
         .route(paths::REVOKE, post(revoke::post))
         .route(paths::JWKS, get(jwks::get))
         .route(paths::AUTHORIZE, get(metadata::authorize))
-        .route(paths::GUIDE, get(async move || metadata::guide(&issuer)));
+        .route(paths::GUIDE, guide_of(app));
     if app.config.server.atlassian_path {
         router = router.route(paths::ATLASSIAN_TOKEN, post(token::post));
     }
     router.with_state(app.clone())
+}
+
+fn guide_of<S: Clone + Send + Sync + 'static>(app: &App) -> MethodRouter<S> {
+    let issuer = app.config.server.issuer.clone();
+    get(async move || metadata::guide(&issuer))
 }

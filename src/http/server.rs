@@ -104,6 +104,7 @@ impl Listeners {
         let mut edges = Vec::new();
         let mut edge = |router: Router| {
             let settings = EdgeSettings {
+                base: app.config.server.issuer.path().to_owned(),
                 limits: limits(app),
                 proxies: proxies(app),
                 https: app.config.server.issuer.is_https(),
@@ -117,9 +118,9 @@ impl Listeners {
 
         let mut serving = JoinSet::new();
         let main = match self.admin {
-            None => oauth::router(app).merge(admin::router(app)),
+            None => oauth::router(app).merge(admin_router(app)),
             Some(listener) => {
-                let router = admin::router(app);
+                let router = admin_router(app);
                 serving.spawn(serve(
                     listener,
                     self.tls.clone(),
@@ -153,6 +154,15 @@ async fn follow(mut changes: watch::Receiver<()>, app: &App, edges: &[Arc<Edge>]
     }
     // Nobody can change it any more.
     std::future::pending::<()>().await;
+}
+
+/// The admin API, below the issuer's path and also without it, like the OAuth endpoints.
+fn admin_router(app: &App) -> Router {
+    let router = admin::router(app);
+    match app.config.server.issuer.path() {
+        "" => router,
+        path => Router::new().nest(path, router.clone()).merge(router),
+    }
 }
 
 fn proxies(app: &App) -> TrustedProxies {

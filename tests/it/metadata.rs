@@ -144,7 +144,14 @@ async fn an_unknown_well_known_path_is_a_plain_404() {
 // RFC 8414 §2: protocol 131: every URL is of the issuer's origin and answers.
 #[tokio::test]
 async fn every_url_in_the_document_is_there() {
-    let server = TestServer::start().await;
+    for below in ["", "/p"] {
+        let issuer = format!("{ISSUER}{below}");
+        let server = TestServer::with().issuer(&issuer).start().await;
+        every_url_is_there(&server).await;
+    }
+}
+
+async fn every_url_is_there(server: &TestServer) {
     let document = server.get(OAUTH).await.json();
     for (member, value) in document.as_object().unwrap() {
         let Some(url) = value.as_str().filter(|text| text.starts_with("http")) else {

@@ -74,3 +74,30 @@ async fn an_account_that_reaches_further_does_not_tell_which_apis_there_are() {
     assert_eq!(answers[0], answers[1]);
     assert_eq!(answers[0], (400, json!("unknown_resource")));
 }
+
+/// Contract section 1: the shell takes the issuer for its server, whatever its path.
+#[tokio::test]
+async fn below_the_issuers_path_the_admin_api_is_the_same() {
+    let issuer = format!("{ISSUER}/auth");
+    let server = TestServer::with().issuer(&issuer).start().await;
+    let token = server.admin.token("").await;
+    for path in ["/admin/v1/organizations", "/auth/admin/v1/organizations"] {
+        let anonymous = server.get(path).await;
+        assert_eq!(anonymous.status, 401, "{path}");
+        let kind = anonymous.header("content-type");
+        assert_eq!(kind, Some("application/problem+json"), "{path}");
+        let listed = server.request("GET", path).bearer(&token).send().await;
+        assert_eq!(listed.status, 200, "{path}: {}", listed.wire());
+
+        // The bound of its bodies is that of the admin API, not that of a form.
+        let long = json!({"name": "x".repeat(100_000)});
+        let refused = server.request("POST", path).bearer(&token).json(&long);
+        assert_eq!(refused.send().await.status, 400, "{path}");
+        let unknown = server
+            .request("GET", &format!("{path}/org_x/y"))
+            .send()
+            .await;
+        let kind = unknown.header("content-type");
+        assert_eq!(kind, Some("application/problem+json"), "{path}");
+    }
+}

@@ -64,6 +64,7 @@ impl Server {
         let edge = Edge::new(
             router(&gate),
             EdgeSettings {
+                base: String::new(),
                 limits,
                 proxies: TrustedProxies::new(proxies),
                 https: tls.is_some(),

@@ -33,6 +33,7 @@ async fn server(checks: Vec<Check>) -> (Server, Shutdown) {
     let edge = Edge::new(
         router(readiness, registry.clone()),
         EdgeSettings {
+            base: String::new(),
             limits: Limits::default(),
             proxies: TrustedProxies::default(),
             https: false,
