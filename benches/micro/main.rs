@@ -27,6 +27,7 @@ use ostler::jwt::RemoteKeys;
 use ostler::oauth::authorization::Authorization;
 use ostler::oauth::client_auth::PresentedCredential;
 use ostler::oauth::grant;
+use tokio::runtime::Handle;
 
 use stage::Stage;
 use stage::TOKEN_BODY;
@@ -44,6 +45,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     read(&mut criterion, &stage);
     decide(&mut criterion, &stage);
+    refuse(&mut criterion, &stage);
     write(&mut criterion, &stage);
     come_back(&mut criterion, &stage);
     whole(&mut criterion, &stage);
@@ -87,6 +89,19 @@ fn decide(criterion: &mut Criterion, stage: &Stage) {
     criterion.bench_function("token/6 decide", |b| {
         b.iter(|| grant::decide(black_box(&form), &facts).unwrap());
     });
+}
+
+/// Whom it is not: neither the time nor anything else may tell why (security case 2).
+fn refuse(criterion: &mut Criterion, stage: &Stage) {
+    let runtime = Handle::current();
+    for (why, presented) in stage.strangers() {
+        criterion.bench_function(&format!("refuse/{why}"), |b| {
+            b.iter(|| {
+                let asked = clients::authenticate(&stage.app, &presented, stage::from());
+                runtime.block_on(asked).unwrap_err()
+            });
+        });
+    }
 }
 
 /// What the token says, and the proof of it.

@@ -23,6 +23,7 @@ use ostler::config::Config;
 use ostler::config::Sources;
 use ostler::domain::id::ClientId;
 use ostler::domain::secret::Secret;
+use ostler::domain::secret::SecretKind;
 use ostler::domain::signing_key::Algorithm;
 use ostler::domain::token::Claims;
 use ostler::domain::token::TokenTyp;
@@ -72,11 +73,9 @@ impl Stage {
         ground.finish_init(first).await.expect("a finished store");
         let app = ground.build().await.expect("a server");
 
-        let user_pass = format!("{client_id}:{}", secret.expose());
-        let basic = format!("Basic {}", BASE64_STANDARD.encode(user_pass));
+        let basic = basic(client_id, &secret);
         let form = read_form(TOKEN_BODY);
-        let header = Authorization::parse([basic.as_bytes()]).expect("a credential");
-        let presented = PresentedCredential::of_request(header, &form).expect("a credential");
+        let presented = present(&basic);
         let client = clients::authenticate(&app, &presented, from())
             .await
             .expect("the client");
@@ -110,6 +109,16 @@ impl Stage {
         facts(&self.app, &self.client)
     }
 
+    /// Two who are not let in, and why.
+    pub fn strangers(&self) -> [(&'static str, PresentedCredential); 2] {
+        let guess = ostler::random::secret(SecretKind::ClientSecret);
+        let nobody = ClientId::from_bits(1);
+        [
+            ("a wrong secret", present(&basic(self.client_id, &guess))),
+            ("an unknown client", present(&basic(nobody, &guess))),
+        ]
+    }
+
     pub fn post(&self, path: &str, body: &str) -> Request<Body> {
         Request::post(path)
             .header(header::HOST, "localhost")
@@ -119,6 +128,16 @@ impl Stage {
             .body(Body::from(body.to_owned()))
             .expect("a request")
     }
+}
+
+fn basic(client_id: ClientId, secret: &Secret) -> String {
+    let user_pass = format!("{client_id}:{}", secret.expose());
+    format!("Basic {}", BASE64_STANDARD.encode(user_pass))
+}
+
+fn present(basic: &str) -> PresentedCredential {
+    let header = Authorization::parse([basic.as_bytes()]).expect("a credential");
+    PresentedCredential::of_request(header, &read_form(TOKEN_BODY)).expect("a credential")
 }
 
 /// A request for a public document.

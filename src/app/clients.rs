@@ -72,10 +72,13 @@ async fn prove(
         Ok(client_id) => app.directory.client(client_id).await?,
         Err(failure) => return Ok(Err(failure)),
     };
+    let is_known = known.is_some();
     let hash = |secret: &_| (app.pepper.id(), app.pepper.hash(secret));
-    Ok(client_auth::authenticate(
-        known, presented, hash, address, now,
-    ))
+    let proved = client_auth::authenticate(known, presented, hash, address, now);
+    if proved.is_err() && is_known {
+        app.directory.ask_about_nobody().await?;
+    }
+    Ok(proved)
 }
 
 /// Whether an API token is good now, and whose it is. Every path that takes one asks this.

@@ -151,6 +151,15 @@ impl Directory {
         Ok(client)
     }
 
+    /// Asks the store about a client that does not exist, where those that do may be answered from
+    /// memory: who is refused as one of them may not be told sooner.
+    pub async fn ask_about_nobody(&self) -> Result<(), StoreError> {
+        if self.memory.is_some() {
+            self.store.find_client(ClientId::from_bits(0)).await?;
+        }
+        Ok(())
+    }
+
     /// The API whose tokens have this `aud`.
     pub async fn api(&self, audience: &str) -> Result<Option<Arc<Api>>, StoreError> {
         let Some(memory) = &self.memory else {

@@ -137,6 +137,24 @@ async fn whatever_is_wrong_with_a_client_is_told_in_the_same_bytes() {
     ");
 }
 
+// Security case 2: nor does it come sooner. A client that is remembered needs no look-up, and one that
+// does not exist does, so a guess about the one asks the store as much as a guess about the other.
+#[tokio::test]
+async fn a_guess_about_a_client_that_is_remembered_asks_the_store_too() {
+    let server = unlimited().await;
+    if !server.is_embedded() {
+        return;
+    }
+    let known = client(&server, "known-bot", json!({}), json!({})).await;
+    let guess = known.with_secret(&server.admin.secret);
+    assert_eq!(guess.post(ENDPOINTS[0], FORM).await.status, 401);
+
+    server.may_fail();
+    let hide = "ALTER TABLE secret RENAME TO hidden_secret".to_owned();
+    server.run_sql(hide).await;
+    assert_eq!(guess.post(ENDPOINTS[0], FORM).await.status, 503);
+}
+
 /// The reason that the log gives for a refusal.
 fn reason_of(reply: &Reply) -> String {
     let lines = log::lines_of(reply);
