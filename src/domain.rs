@@ -12,6 +12,8 @@ pub mod audit;
 pub mod client;
 pub mod credential;
 pub mod difference;
+pub mod group;
+pub mod holdings;
 pub mod id;
 pub mod issuer;
 pub mod json;

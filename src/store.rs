@@ -15,19 +15,29 @@
 //!
 //! [`SqlStore`] is the store over SQLite and PostgreSQL.
 
+mod api;
 mod api_token;
 mod clean_up;
+mod group;
 mod leak;
+mod role;
 mod sql;
 
+pub use api::ApiChanges;
+pub use api::ApiPart;
 pub use api_token::ApiTokenReads;
 pub use api_token::ApiTokenRows;
 pub use clean_up::CleanUpReads;
 pub use clean_up::CleanUpWrites;
 pub use clean_up::CleanedUp;
+pub use group::GroupChanges;
+pub use group::GroupReads;
 pub use leak::LeakReads;
 pub use leak::LeakWrites;
 pub use leak::SecretOwner;
+pub use role::NamedHolder;
+pub use role::RoleChanges;
+pub use role::RoleReads;
 pub use sql::DataDirLock;
 pub use sql::FileError;
 pub use sql::OpenError;
@@ -53,6 +63,7 @@ use crate::domain::id::ClientId;
 use crate::domain::id::CredentialId;
 use crate::domain::id::OrganizationId;
 use crate::domain::id::ResourceId;
+use crate::domain::id::RoleId;
 use crate::domain::id::SecretId;
 use crate::domain::liveness::Standing;
 use crate::domain::organization::Generation;
@@ -61,8 +72,6 @@ use crate::domain::organization::Status;
 use crate::domain::resource::Resource;
 use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
-use crate::domain::role::BuiltInRole;
-use crate::domain::scope::Scope;
 use crate::domain::secret::PepperId;
 use crate::domain::secret::StoredSecret;
 use crate::domain::signing_key::SigningKeyRecord;
@@ -176,11 +185,13 @@ pub struct TokenStanding {
 pub enum Holder {
     /// An account's own grants.
     Account(AccountId),
+    /// What a role grants.
+    Role(RoleId),
     /// What a credential is narrowed to.
     Credential(CredentialId),
 }
 
-/// An account with its own grants at one API.
+/// An account with its grants at one API, its own and those of its roles and its groups' roles.
 #[derive(Clone, Debug)]
 pub struct ApiHolder {
     /// The account.
@@ -191,13 +202,16 @@ pub struct ApiHolder {
     pub status: Status,
     /// The account's end; `None` = never.
     pub expires_at: Option<Timestamp>,
-    /// Its own grants at the API, and no others.
+    /// Its stored grants at the API, and no others: those of the roles that are built in are none, and
+    /// never reach beyond one organization.
     pub access: Access,
 }
 
 /// The durable store.
 #[async_trait]
-pub trait Store: ApiTokenReads + CleanUpReads + LeakReads + Send + Sync + 'static {
+pub trait Store:
+    ApiTokenReads + CleanUpReads + GroupReads + LeakReads + RoleReads + Send + Sync + 'static
+{
     // --- Whether it answers
 
     /// Whether the store answered the last time it was asked. While it is `false`, every method
@@ -291,14 +305,7 @@ pub trait Store: ApiTokenReads + CleanUpReads + LeakReads + Send + Sync + 'stati
         page: Page<AccountId>,
     ) -> Result<Vec<ServiceAccount>, StoreError>;
 
-    /// The built-in roles of an account.
-    async fn list_roles(
-        &self,
-        organization: OrganizationId,
-        account: AccountId,
-    ) -> Result<Vec<BuiltInRole>, StoreError>;
-
-    /// The grants of an account or a credential; `None` for a credential that is not narrowed.
+    /// The grants of an account, a role or a credential; `None` for a credential that is not narrowed.
     async fn find_access(
         &self,
         organization: OrganizationId,
@@ -378,7 +385,9 @@ pub enum ResourceLookup {
 /// A write to something that the organization does not have is an error: look it up first, here,
 /// under the lock.
 #[async_trait]
-pub trait Change: ApiTokenRows + CleanUpWrites + LeakWrites + Send {
+pub trait Change:
+    ApiChanges + ApiTokenRows + CleanUpWrites + GroupChanges + LeakWrites + RoleChanges + Send
+{
     // --- Reads, under the lock
 
     /// Locks the instance's row as well, for a change inside an organization whose rule is about
@@ -404,14 +413,7 @@ pub trait Change: ApiTokenRows + CleanUpWrites + LeakWrites + Send {
         account: &Lookup<AccountId>,
     ) -> Result<Option<ServiceAccount>, StoreError>;
 
-    /// The built-in roles of an account.
-    async fn list_roles(
-        &mut self,
-        organization: OrganizationId,
-        account: AccountId,
-    ) -> Result<Vec<BuiltInRole>, StoreError>;
-
-    /// The grants of an account or a credential; `None` for a credential that is not narrowed.
+    /// The grants of an account, a role or a credential; `None` for a credential that is not narrowed.
     async fn find_access(
         &mut self,
         organization: OrganizationId,
@@ -449,8 +451,8 @@ pub trait Change: ApiTokenRows + CleanUpWrites + LeakWrites + Send {
         keys: &[ResourceKey],
     ) -> Result<Vec<ResourceKey>, StoreError>;
 
-    /// Every account (on the instance) that has any own grant at this API: to see who would be left
-    /// without, and whose generation a change of the API raises.
+    /// Every account (on the instance) that has any stored grant at this API, by whichever way: to see
+    /// who would be left without.
     async fn list_holders(&mut self, api: ApiId) -> Result<Vec<ApiHolder>, StoreError>;
 
     /// Every signing key that was ever recorded, the oldest first.
@@ -483,8 +485,8 @@ pub trait Change: ApiTokenRows + CleanUpWrites + LeakWrites + Send {
         account: AccountId,
     ) -> Result<Generation, StoreError>;
 
-    /// Deletes an account: purges its credentials, secrets, access and roles, and leaves a tombstone
-    /// that audit and usage can still name.
+    /// Deletes an account: purges its credentials, secrets, access, roles and memberships, and leaves a
+    /// tombstone that audit and usage can still name.
     async fn remove_account(
         &mut self,
         organization: OrganizationId,
@@ -492,16 +494,8 @@ pub trait Change: ApiTokenRows + CleanUpWrites + LeakWrites + Send {
         at: Timestamp,
     ) -> Result<(), StoreError>;
 
-    /// Sets the roles of an account.
-    async fn replace_roles(
-        &mut self,
-        organization: OrganizationId,
-        account: AccountId,
-        roles: &[BuiltInRole],
-    ) -> Result<(), StoreError>;
-
-    /// Sets the grants of an account, or what a credential is narrowed to (`None` = not narrowed;
-    /// an account's access is never `None`).
+    /// Sets the grants of an account or a role, or what a credential is narrowed to (`None` = not
+    /// narrowed; the access of the others is never `None`).
     async fn replace_access(
         &mut self,
         organization: OrganizationId,
@@ -570,14 +564,6 @@ pub trait Change: ApiTokenRows + CleanUpWrites + LeakWrites + Send {
         api: ApiId,
         scope: &DescribedScope,
     ) -> Result<(), WriteError>;
-
-    /// Deletes a scope of an API, and takes it out of every grant.
-    async fn remove_scope(
-        &mut self,
-        organization: OrganizationId,
-        api: ApiId,
-        scope: &Scope,
-    ) -> Result<(), StoreError>;
 
     /// A new resource.
     async fn add_resource(

@@ -83,6 +83,11 @@ impl Access {
         &self.0
     }
 
+    /// The grants, when the rest is not needed any more.
+    pub fn into_grants(self) -> Vec<Grant> {
+        self.0
+    }
+
     /// The grants at one API.
     pub fn at(&self, api: ApiId) -> impl Iterator<Item = &Grant> {
         self.0.iter().filter(move |grant| grant.api == api)

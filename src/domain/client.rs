@@ -45,7 +45,7 @@ pub struct Client {
     pub organization_max_token_lifetime: Option<Duration>,
     /// The longest lifetime of its tokens that the account allows.
     pub account_max_token_lifetime: Option<Duration>,
-    /// What it may do: its account's grants and roles, narrowed by the credential.
+    /// What it may do: its account's grants, roles and groups' roles, narrowed by the credential.
     pub access: Arc<Access>,
     /// The APIs that `access` names, in the order of their ids; `ostler` is not among them (it is
     /// built in).

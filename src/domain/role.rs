@@ -1,4 +1,5 @@
-//! Roles built in code, and the scopes of the built-in API `ostler`.
+//! Roles: named bundles of access, of which three are built in code; and the scopes of the built-in
+//! API `ostler`.
 //!
 //! `ostler` is the API of this very server: its audience is the issuer, the instance owns it and
 //! nobody changes it, so a service account can administer. Its resource types are `organization`
@@ -12,6 +13,7 @@ use super::api::Audience;
 use super::api::TokenSettings;
 use super::id::ApiId;
 use super::id::OrganizationId;
+use super::id::RoleId;
 use super::name::Name;
 use super::resource::Identifiers;
 use super::resource::ResourceKey;
@@ -196,10 +198,35 @@ pub fn everything() -> Access {
     Access::from_iter([everything_grant()])
 }
 
-/// All that an account of `organization` may do with these grants of its own and these roles.
-pub fn effective(own: &Access, roles: &[BuiltInRole], organization: OrganizationId) -> Access {
-    let of_roles = roles.iter().map(|role| role.grant(organization));
-    own.grants().iter().cloned().chain(of_roles).collect()
+/// A named bundle of access, given to accounts and to groups.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Role {
+    /// Its id.
+    pub id: RoleId,
+    /// The organization whose accounts may have it.
+    pub organization: OrganizationId,
+    /// Its name, unique in the organization.
+    pub name: Name,
+    /// What it is for.
+    pub description: Option<String>,
+    /// What it grants.
+    pub access: Access,
+}
+
+impl Role {
+    /// Whether every organization has it, and nobody changes it.
+    pub fn is_built_in(&self) -> bool {
+        BuiltInRole::of_id(self.id).is_some()
+    }
+}
+
+/// A role where only its name is meant.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct NamedRole {
+    /// Its id.
+    pub id: RoleId,
+    /// Its name.
+    pub name: Name,
 }
 
 /// A role that every organization has. It means the account's own organization.
@@ -229,6 +256,42 @@ impl BuiltInRole {
     /// The role of this name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.as_str() == name)
+    }
+
+    /// Its id, the same in every organization. It comes before the ids that are generated.
+    pub const fn id(self) -> RoleId {
+        RoleId::from_bits(match self {
+            Self::Owner => 1,
+            Self::Operator => 2,
+            Self::Auditor => 3,
+        })
+    }
+
+    /// The role of this id.
+    pub fn of_id(id: RoleId) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.id() == id)
+    }
+
+    fn description(self) -> &'static str {
+        match self {
+            Self::Owner => "Built in: administers everything in the organization.",
+            Self::Operator => {
+                "Built in: administers everything in the organization, but neither the \
+                 organization itself nor signing keys."
+            }
+            Self::Auditor => "Built in: reads what administrators see in the organization.",
+        }
+    }
+
+    /// As a role of `organization`.
+    pub fn of(self, organization: OrganizationId) -> Role {
+        Role {
+            id: self.id(),
+            organization,
+            name: Name::parse(self.as_str()).expect("the built-in names follow the rule"),
+            description: Some(self.description().to_owned()),
+            access: Access::from_iter([self.grant(organization)]),
+        }
     }
 
     /// The scopes of `ostler` that it holds.

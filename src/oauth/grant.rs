@@ -6,6 +6,8 @@
 
 mod client_credentials;
 pub mod token_exchange;
+#[cfg(test)]
+mod within;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -57,11 +57,53 @@ CREATE TABLE service_account (
 CREATE UNIQUE INDEX service_account_name ON service_account (organization_id, folded_name)
     WHERE deleted_at IS NULL;
 
+-- Roles. Those that are built in code have a row too, so that what names them satisfies its foreign
+-- key; they belong to no organization, and what they grant is in the code.
+CREATE TABLE role (
+    id TEXT NOT NULL PRIMARY KEY,
+    organization_id TEXT REFERENCES organization (id),
+    name TEXT NOT NULL,
+    description TEXT,
+    row_version BIGINT NOT NULL DEFAULT 1,
+    UNIQUE (organization_id, name)
+);
+CREATE INDEX role_of_organization ON role (organization_id, id);
+INSERT INTO role (id, organization_id, name) VALUES
+    ('role_00000000000000000000000001', NULL, 'owner'),
+    ('role_00000000000000000000000002', NULL, 'operator'),
+    ('role_00000000000000000000000003', NULL, 'auditor');
+
 CREATE TABLE account_role (
     account_id TEXT NOT NULL REFERENCES service_account (id),
-    role TEXT NOT NULL CHECK (role IN ('owner', 'operator', 'auditor')),
-    PRIMARY KEY (account_id, role)
+    role_id TEXT NOT NULL REFERENCES role (id),
+    PRIMARY KEY (account_id, role_id)
 );
+CREATE INDEX account_role_of_role ON account_role (role_id, account_id);
+
+-- `group` is a word of SQL.
+CREATE TABLE account_group (
+    id TEXT NOT NULL PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organization (id),
+    name TEXT NOT NULL,
+    description TEXT,
+    row_version BIGINT NOT NULL DEFAULT 1,
+    UNIQUE (organization_id, name)
+);
+CREATE INDEX account_group_of_organization ON account_group (organization_id, id);
+
+CREATE TABLE group_role (
+    group_id TEXT NOT NULL REFERENCES account_group (id) ON DELETE CASCADE,
+    role_id TEXT NOT NULL REFERENCES role (id),
+    PRIMARY KEY (group_id, role_id)
+);
+CREATE INDEX group_role_of_role ON group_role (role_id, group_id);
+
+CREATE TABLE group_member (
+    group_id TEXT NOT NULL REFERENCES account_group (id) ON DELETE CASCADE,
+    account_id TEXT NOT NULL REFERENCES service_account (id),
+    PRIMARY KEY (group_id, account_id)
+);
+CREATE INDEX group_member_of_account ON group_member (account_id, group_id);
 
 -- An API token is a credential too: its one secret is the token. The name of one that was revoked is
 -- free again.
@@ -156,20 +198,23 @@ CREATE TABLE resource (
 );
 CREATE INDEX resource_of_api ON resource (api_id, id);
 
--- Grants. holder_id is the id of the account or the credential that holds them: ids carry their
--- kind, so one key serves both, and roles and groups when they come. Scopes and keys are names
--- rather than references, because those of the built-in API are not rows.
+-- Grants. holder_id is the id of the account, the role or the credential that holds them: ids carry
+-- their kind, so one key serves all. Scopes and keys are names rather than references, because those
+-- of the built-in API are not rows.
 CREATE TABLE access_grant (
     holder_id TEXT NOT NULL,
     position BIGINT NOT NULL CHECK (position >= 0),
     api_id TEXT NOT NULL REFERENCES api (id),
     account_id TEXT REFERENCES service_account (id),
+    role_id TEXT REFERENCES role (id) ON DELETE CASCADE,
     credential_id TEXT REFERENCES credential (id) ON DELETE CASCADE,
     PRIMARY KEY (holder_id, position),
-    CHECK ((account_id IS NULL) <> (credential_id IS NULL)),
-    CHECK (holder_id = coalesce(account_id, credential_id))
+    CHECK (holder_id = coalesce(account_id, role_id, credential_id)),
+    CHECK (account_id IS NULL OR coalesce(role_id, credential_id) IS NULL),
+    CHECK (role_id IS NULL OR credential_id IS NULL)
 );
 CREATE INDEX access_grant_at_api ON access_grant (api_id, holder_id);
+CREATE INDEX access_grant_of_role ON access_grant (role_id) WHERE role_id IS NOT NULL;
 CREATE INDEX access_grant_of_credential ON access_grant (credential_id)
     WHERE credential_id IS NOT NULL;
 

@@ -1,4 +1,4 @@
-//! Grants: which scopes at which API on which resources, for an account or a credential.
+//! Grants: which scopes at which API on which resources, for an account, a role or a credential.
 
 use std::collections::BTreeMap;
 
@@ -27,6 +27,7 @@ use super::query::execute;
 use super::query::execute_one;
 use super::query::flag;
 use super::query::one;
+use super::role;
 
 /// The most rows that one statement inserts.
 const BATCH: usize = 200;
@@ -141,6 +142,9 @@ pub(super) async fn find(
             "SELECT is_narrowed AS has_access FROM credential
              WHERE organization_id = $1 AND id = $2",
         ),
+        Holder::Role(_) => {
+            sqlx::query("SELECT 1 AS has_access FROM role WHERE organization_id = $1 AND id = $2")
+        }
     };
     let holder = id_of(holder);
     let row = one(db, query.bind(organization.to_string()).bind(&holder)).await?;
@@ -169,7 +173,17 @@ pub(super) async fn of_holders(db: &mut Db, holders: &[String]) -> Answer<Grants
     Ok(grants)
 }
 
-/// Every account with an own grant at this API.
+/// Whoever has a role that grants anything at the API `$1`, and the role.
+const HELD: &str = "WITH held AS (
+    SELECT account_id AS of_account, role_id AS of_role FROM account_role
+    WHERE role_id IN (SELECT role_id FROM access_grant WHERE api_id = $1)
+    UNION
+    SELECT account_id AS of_account, role_id AS of_role FROM group_member
+    JOIN group_role ON group_role.group_id = group_member.group_id
+    WHERE role_id IN (SELECT role_id FROM access_grant WHERE api_id = $1)
+)";
+
+/// Every account with a stored grant at this API, of its own or by a role.
 pub(super) async fn list_holders(db: &mut Db, api: ApiId) -> Answer<Vec<ApiHolder>> {
     let holder = Fact {
         part: "holder",
@@ -181,10 +195,20 @@ pub(super) async fn list_holders(db: &mut Db, api: ApiId) -> Answer<Vec<ApiHolde
         ],
         numbers: &["expires_at"],
         from: "service_account JOIN organization ON organization.id = organization_id",
-        condition: "service_account.id IN (SELECT account_id FROM access_grant WHERE api_id = $1)",
+        condition: "service_account.id IN (SELECT account_id FROM access_grant WHERE api_id = $1
+                                           UNION ALL SELECT of_account FROM held)",
     };
-    let grants = facts("account_id IS NOT NULL AND api_id = $1");
-    let query = assembled(union(grants.into_iter().chain([holder])));
+    let held = Fact {
+        part: "held",
+        id: "of_account",
+        texts: &["of_role"],
+        numbers: &[],
+        from: "held",
+        condition: "1 = 1",
+    };
+    let grants = facts("credential_id IS NULL AND api_id = $1");
+    let statement = union(grants.into_iter().chain([holder, held]));
+    let query = assembled(format!("{HELD}\n{statement}"));
     let rows = all(db, query.bind(api.to_string())).await?;
 
     let mut grants = Grants::default();
@@ -196,11 +220,22 @@ pub(super) async fn list_holders(db: &mut Db, api: ApiId) -> Answer<Vec<ApiHolde
             holders.insert(row.text("id")?, holder);
         }
     }
-    let with_access = |(id, holder)| ApiHolder {
-        access: grants.of(id),
-        ..holder
-    };
-    Ok(holders.into_iter().map(with_access).collect())
+    for (id, holder) in &mut holders {
+        holder.access = grants.of(id);
+    }
+    let mut of_roles: BTreeMap<&str, Access> = BTreeMap::new();
+    for row in &rows {
+        if row.text("part")? != "held" {
+            continue;
+        }
+        let role = row.text("a")?;
+        let of_role = of_roles.entry(role).or_insert_with(|| grants.of(role));
+        if let Some(holder) = holders.get_mut(row.text("id")?) {
+            let own = holder.access.grants().iter();
+            holder.access = own.chain(of_role.grants()).cloned().collect();
+        }
+    }
+    Ok(holders.into_values().collect())
 }
 
 fn read_holder(row: &Row) -> Answer<ApiHolder> {
@@ -221,6 +256,7 @@ pub(super) async fn replace(
 ) -> Answer<()> {
     match holder {
         Holder::Account(account) => account::touch(db, organization, account).await?,
+        Holder::Role(role) => role::touch(db, organization, role).await?,
         Holder::Credential(credential) => {
             let query = sqlx::query(
                 "UPDATE credential SET is_narrowed = $3, row_version = row_version + 1
@@ -254,20 +290,25 @@ pub(super) async fn add(db: &mut Db, holder: Holder, access: &Access) -> Answer<
     Ok(())
 }
 
-async fn add_grant(db: &mut Db, place: &(String, i64), holder: Holder, api: ApiId) -> Answer<()> {
-    let (account, credential) = match holder {
-        Holder::Account(id) => (Some(id.to_string()), None),
-        Holder::Credential(id) => (None, Some(id.to_string())),
+macro_rules! insert_grant {
+    ($holder:literal) => {
+        concat!(
+            "INSERT INTO access_grant (holder_id, position, api_id, ",
+            $holder,
+            ") VALUES ($1, $2, $3, $1)"
+        )
     };
-    let query = sqlx::query(
-        "INSERT INTO access_grant (holder_id, position, account_id, credential_id, api_id)
-         VALUES ($1, $2, $3, $4, $5)",
-    );
+}
+
+async fn add_grant(db: &mut Db, place: &(String, i64), holder: Holder, api: ApiId) -> Answer<()> {
+    let query = sqlx::query(match holder {
+        Holder::Account(_) => insert_grant!("account_id"),
+        Holder::Role(_) => insert_grant!("role_id"),
+        Holder::Credential(_) => insert_grant!("credential_id"),
+    });
     let query = query
         .bind(place.0.as_str())
         .bind(place.1)
-        .bind(account)
-        .bind(credential)
         .bind(api.to_string());
     execute(db, query).await?;
     Ok(())
@@ -332,6 +373,7 @@ async fn add_restriction(
 pub(super) fn id_of(holder: Holder) -> String {
     match holder {
         Holder::Account(id) => id.to_string(),
+        Holder::Role(id) => id.to_string(),
         Holder::Credential(id) => id.to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! Service accounts, their roles, and the tombstones of those that were deleted.
+//! Service accounts, and the tombstones of those that were deleted.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,6 @@ use crate::domain::id::OrganizationId;
 use crate::domain::name::AccountName;
 use crate::domain::organization::Generation;
 use crate::domain::organization::Status;
-use crate::domain::role::BuiltInRole;
 use crate::store::Lookup;
 use crate::store::Page;
 
@@ -176,48 +175,11 @@ pub(super) async fn remove(
         "DELETE FROM credential WHERE account_id = $1",
         "DELETE FROM access_grant WHERE holder_id = $1",
         "DELETE FROM account_role WHERE account_id = $1",
+        "UPDATE account_group SET row_version = row_version + 1
+         WHERE id IN (SELECT group_id FROM group_member WHERE account_id = $1)",
+        "DELETE FROM group_member WHERE account_id = $1",
     ] {
         execute(db, sqlx::query(purge).bind(account.to_string())).await?;
-    }
-    Ok(())
-}
-
-pub(super) async fn list_roles(
-    db: &mut Db,
-    organization: OrganizationId,
-    account: AccountId,
-) -> Answer<Vec<BuiltInRole>> {
-    let query = sqlx::query(
-        "SELECT role FROM account_role JOIN service_account ON id = account_id
-         WHERE organization_id = $1 AND account_id = $2",
-    );
-    let query = query
-        .bind(organization.to_string())
-        .bind(account.to_string());
-    let rows = all(db, query).await?;
-    let mut roles: Vec<_> = rows.iter().map(read_role).collect::<Answer<_>>()?;
-    roles.sort_unstable();
-    Ok(roles)
-}
-
-pub(super) fn read_role(row: &Row) -> Answer<BuiltInRole> {
-    row.word("role", BuiltInRole::parse)
-}
-
-pub(super) async fn replace_roles(
-    db: &mut Db,
-    organization: OrganizationId,
-    account: AccountId,
-    roles: &[BuiltInRole],
-) -> Answer<()> {
-    touch(db, organization, account).await?;
-    let query = sqlx::query("DELETE FROM account_role WHERE account_id = $1");
-    execute(db, query.bind(account.to_string())).await?;
-    for role in roles {
-        let query = sqlx::query(
-            "INSERT INTO account_role (account_id, role) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        );
-        execute(db, query.bind(account.to_string()).bind(role.as_str())).await?;
     }
     Ok(())
 }

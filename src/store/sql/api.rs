@@ -1,5 +1,7 @@
 //! APIs with their scopes and resource types.
 
+mod edit;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -225,11 +227,18 @@ pub(super) async fn add(db: &mut Db, record: &ApiRecord) -> Answer<()> {
         insert_scope(db, api.id, scope).await?;
     }
     for resource_type in &api.resource_types {
-        let query =
-            sqlx::query("INSERT INTO api_resource_type (api_id, resource_type) VALUES ($1, $2)");
-        let query = query.bind(api.id.to_string()).bind(resource_type.as_str());
-        execute(db, query).await?;
+        insert_type(db, api.id, resource_type).await?;
     }
+    Ok(())
+}
+
+async fn insert_type(db: &mut Db, api: ApiId, resource_type: &ResourceType) -> Answer<()> {
+    let query = sqlx::query(
+        "INSERT INTO api_resource_type (api_id, resource_type) VALUES ($1, $2)
+         ON CONFLICT DO NOTHING",
+    );
+    let query = query.bind(api.to_string()).bind(resource_type.as_str());
+    execute(db, query).await?;
     Ok(())
 }
 
@@ -251,33 +260,6 @@ async fn insert_scope(db: &mut Db, api: ApiId, scope: &DescribedScope) -> Answer
         .bind(scope.scope.as_str())
         .bind(scope.description.as_deref());
     execute(db, query).await?;
-    Ok(())
-}
-
-/// Deletes a scope and takes it out of every grant at the API; a grant of nothing else goes.
-pub(super) async fn remove_scope(
-    db: &mut Db,
-    organization: OrganizationId,
-    api: ApiId,
-    scope: &Scope,
-) -> Answer<()> {
-    touch(db, organization, api).await?;
-    let query = sqlx::query("DELETE FROM api_scope WHERE api_id = $1 AND scope = $2");
-    let query = query.bind(api.to_string()).bind(scope.as_str());
-    execute_one(db, query, "scope").await?;
-    let query = sqlx::query(
-        "DELETE FROM access_scope WHERE scope = $2 AND (holder_id, position) IN
-             (SELECT holder_id, position FROM access_grant WHERE api_id = $1)",
-    );
-    let query = query.bind(api.to_string()).bind(scope.as_str());
-    execute(db, query).await?;
-    let query = sqlx::query(
-        "DELETE FROM access_grant WHERE api_id = $1 AND NOT EXISTS
-             (SELECT 1 FROM access_scope
-              WHERE access_scope.holder_id = access_grant.holder_id
-                AND access_scope.position = access_grant.position)",
-    );
-    execute(db, query.bind(api.to_string())).await?;
     Ok(())
 }
 

@@ -20,8 +20,6 @@ use crate::domain::organization::Status;
 use crate::domain::resource::Resource;
 use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
-use crate::domain::role::BuiltInRole;
-use crate::domain::scope::Scope;
 use crate::domain::secret::StoredSecret;
 use crate::domain::signing_key::SigningKeyRecord;
 use crate::store::ApiHolder;
@@ -76,16 +74,6 @@ impl Change for SqlChange {
     ) -> Result<Option<ServiceAccount>, StoreError> {
         self.0
             .run(|db| account::find(db, organization, account))
-            .await
-    }
-
-    async fn list_roles(
-        &mut self,
-        organization: OrganizationId,
-        account: AccountId,
-    ) -> Result<Vec<BuiltInRole>, StoreError> {
-        self.0
-            .run(|db| account::list_roles(db, organization, account))
             .await
     }
 
@@ -193,17 +181,6 @@ impl Change for SqlChange {
             .await
     }
 
-    async fn replace_roles(
-        &mut self,
-        organization: OrganizationId,
-        account: AccountId,
-        roles: &[BuiltInRole],
-    ) -> Result<(), StoreError> {
-        self.0
-            .run(|db| account::replace_roles(db, organization, account, roles))
-            .await
-    }
-
     async fn replace_access(
         &mut self,
         organization: OrganizationId,
@@ -296,17 +273,6 @@ impl Change for SqlChange {
     ) -> Result<(), WriteError> {
         self.0
             .run(|db| api::add_scope(db, organization, api, scope))
-            .await
-    }
-
-    async fn remove_scope(
-        &mut self,
-        organization: OrganizationId,
-        api: ApiId,
-        scope: &Scope,
-    ) -> Result<(), StoreError> {
-        self.0
-            .run(|db| api::remove_scope(db, organization, api, scope))
             .await
     }
 

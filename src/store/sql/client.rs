@@ -1,6 +1,7 @@
 //! Clients and tokens, as issuance and introspection see them: one statement each.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use crate::domain::id::ApiId;
 use crate::domain::id::ClientId;
 use crate::domain::id::CredentialId;
 use crate::domain::id::OrganizationId;
+use crate::domain::id::RoleId;
 use crate::domain::liveness::Standing;
 use crate::domain::organization::Generation;
 use crate::domain::organization::Status;
@@ -57,6 +59,11 @@ fn facts(whose: &str) -> String {
             SELECT credential.id AS of_credential, account_id AS of_account,
                    credential.organization_id AS of_organization
             FROM credential WHERE {whose}
+        ), held AS (
+            SELECT role_id AS of_role FROM account_role JOIN client ON account_id = of_account
+            UNION
+            SELECT role_id AS of_role FROM group_member JOIN client ON account_id = of_account
+            JOIN group_role ON group_role.group_id = group_member.group_id
         )"
     );
     let own = [
@@ -102,17 +109,20 @@ fn facts(whose: &str) -> String {
         },
         Fact {
             part: "role",
-            id: "account_id",
-            texts: &["role"],
+            id: "of_role",
+            texts: &[],
             numbers: &[],
-            from: "account_role JOIN client ON account_id = of_account",
+            from: "held",
             condition: "1 = 1",
         },
     ];
     let held = "holder_id IN (SELECT of_account FROM client
-                              UNION ALL SELECT of_credential FROM client)";
+                              UNION ALL SELECT of_credential FROM client
+                              UNION ALL SELECT of_role FROM held)";
     let granted = "api.organization_id IS NOT NULL AND api.deleted_at IS NULL AND api.id IN
-                   (SELECT api_id FROM access_grant JOIN client ON holder_id = of_account)";
+                   (SELECT api_id FROM access_grant JOIN client ON holder_id = of_account
+                    UNION ALL
+                    SELECT api_id FROM access_grant JOIN held ON holder_id = of_role)";
     let facts = own
         .into_iter()
         .chain(access::facts(held))
@@ -128,7 +138,7 @@ struct Parts {
     credential: Option<CredentialFact>,
     /// By position.
     secrets: BTreeMap<i64, ClientSecret>,
-    roles: Vec<BuiltInRole>,
+    roles: BTreeSet<RoleId>,
     grants: Grants,
     apis: Apis,
 }
@@ -197,7 +207,9 @@ impl Parts {
             "secret" => {
                 self.secrets.insert(row.integer("x")?, read_secret(row)?);
             }
-            "role" => self.roles.push(row.word("a", BuiltInRole::parse)?),
+            "role" => {
+                self.roles.insert(row.parse("id")?);
+            }
             _ => {
                 self.grants.take_in(row)?;
                 self.apis.take_in(row)?;
@@ -233,7 +245,8 @@ impl Parts {
         })
     }
 
-    /// What the account holds, by itself and by its roles, as far as the credential leaves it.
+    /// What the account holds, by itself, by its roles and by its groups', as far as the credential
+    /// leaves it: [`Holdings::access`](crate::domain::holdings::Holdings::access), from rows.
     fn access(
         &mut self,
         organization: &OrganizationFact,
@@ -242,11 +255,16 @@ impl Parts {
     ) -> (Access, Vec<Api>) {
         let records = std::mem::take(&mut self.apis).into_records();
         let apis: Vec<Api> = records.into_iter().map(|record| record.api).collect();
-        let own = self.grants.of(&account.id.to_string());
         let is_there = |id: ApiId| id == OSTLER_API || apis.iter().any(|api| api.id == id);
-        let own = own.grants().iter().filter(|grant| is_there(grant.api));
-        let by_role = self.roles.iter().map(|role| role.grant(organization.id));
-        let held: Access = own.cloned().chain(by_role).collect();
+        let mut held = self.grants.of(&account.id.to_string()).into_grants();
+        for role in &self.roles {
+            match BuiltInRole::of_id(*role) {
+                Some(built_in) => held.push(built_in.grant(organization.id)),
+                None => held.extend(self.grants.of(&role.to_string()).into_grants()),
+            }
+        }
+        held.retain(|grant| is_there(grant.api));
+        let held = Access::from_iter(held);
         let access = if credential.is_narrowed {
             held.narrowed_by(&self.grants.of(&credential.id.to_string()))
         } else {

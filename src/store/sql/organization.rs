@@ -2,6 +2,7 @@
 
 use crate::domain::id::OrganizationId;
 use crate::domain::name::Name;
+use crate::domain::organization::Generation;
 use crate::domain::organization::LeakReport;
 use crate::domain::organization::Organization;
 use crate::domain::organization::Policy;
@@ -9,6 +10,7 @@ use crate::store::Lookup;
 use crate::store::Page;
 
 use super::failure::Answer;
+use super::failure::Failure;
 use super::query::Db;
 use super::query::Row;
 use super::query::all;
@@ -86,6 +88,19 @@ pub(super) async fn list(
     let ids = among.unwrap_or_default().iter();
     let query = ids.fold(query, |query, id| query.bind(id.to_string()));
     all(db, query).await?.iter().map(read).collect()
+}
+
+pub(super) async fn raise_generation(
+    db: &mut Db,
+    organization: OrganizationId,
+) -> Answer<Generation> {
+    let query = sqlx::query(
+        "UPDATE organization SET generation = generation + 1, row_version = row_version + 1
+         WHERE id = $1 RETURNING generation",
+    );
+    let row = one(db, query.bind(organization.to_string())).await?;
+    row.ok_or(Failure::Missing("organization"))?
+        .generation("generation")
 }
 
 pub(super) async fn add(db: &mut Db, organization: &Organization) -> Answer<()> {

@@ -20,7 +20,6 @@ use crate::domain::id::OrganizationId;
 use crate::domain::id::ResourceId;
 use crate::domain::organization::Organization;
 use crate::domain::resource::Resource;
-use crate::domain::role::BuiltInRole;
 use crate::domain::signing_key::SigningKeyRecord;
 use crate::domain::token::TokenId;
 use crate::domain::usage::UsageStamp;
@@ -190,15 +189,6 @@ impl Store for SqlStore {
         page: Page<AccountId>,
     ) -> Result<Vec<ServiceAccount>, StoreError> {
         self.read(move |db| Box::pin(account::list(db, organization, page)))
-            .await
-    }
-
-    async fn list_roles(
-        &self,
-        organization: OrganizationId,
-        account: AccountId,
-    ) -> Result<Vec<BuiltInRole>, StoreError> {
-        self.read(move |db| Box::pin(account::list_roles(db, organization, account)))
             .await
     }
 

@@ -1,0 +1,36 @@
+//! Groups: sets of accounts that share roles.
+
+use super::id::AccountId;
+use super::id::GroupId;
+use super::id::OrganizationId;
+use super::name::AccountName;
+use super::name::Name;
+use super::role::NamedRole;
+
+/// A set of accounts that share roles.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Group {
+    /// Its id.
+    pub id: GroupId,
+    /// The organization of its members.
+    pub organization: OrganizationId,
+    /// Its name, unique in the organization.
+    pub name: Name,
+    /// What it is for.
+    pub description: Option<String>,
+    /// What its members have by it, in the order of the ids.
+    pub roles: Vec<NamedRole>,
+    /// How many accounts are in it.
+    pub member_count: u32,
+}
+
+/// An account in a group.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Its id.
+    pub id: AccountId,
+    /// Its name.
+    pub name: AccountName,
+    /// Its e-mail.
+    pub email: String,
+}
