@@ -10,8 +10,9 @@
 //! - [`tokens`]: whether a token that comes back is active; [`introspection`] tells others, and
 //!   [`revocation`] takes one back
 //! - [`authority`]: what a caller of the admin API may do; each of its actions takes a proof of it:
-//!   [`organizations`], [`accounts`], [`credentials`], [`api_tokens`], [`access`], [`roles`],
-//!   [`apis`], [`resources`], [`keys`]; [`problem`] is why one was not carried out, [`page`] a part of a list
+//!   [`organizations`], [`accounts`], [`credentials`], [`api_tokens`], [`access`],
+//!   [`account_roles`], [`effective_access`], [`roles`], [`groups`], [`apis`], [`resources`],
+//!   [`keys`]; [`problem`] is why one was not carried out, [`page`] a part of a list
 //! - [`change`]: how a durable change is made, to its end, with its audit event and its effects
 //! - [`leaks`]: a secret is reported as leaked; [`clean_up`]: what ended long ago is forgotten
 //! - [`throttle`]: how many guesses are too many
@@ -20,6 +21,7 @@
 //! - [`open`]: from a configuration to an [`App`]; [`current`] is the configuration in force
 
 pub mod access;
+pub mod account_roles;
 pub mod accounts;
 mod administrators;
 pub mod api_tokens;
@@ -32,7 +34,11 @@ pub mod clients;
 pub mod credentials;
 pub mod current;
 pub mod directory;
+pub mod edit;
+pub mod effective_access;
 pub mod exchange;
+pub mod groups;
+pub mod in_use;
 pub mod init;
 pub mod introspection;
 pub mod issuance;
@@ -43,6 +49,7 @@ pub mod open;
 pub mod organizations;
 pub mod page;
 pub mod problem;
+mod reduction;
 pub mod refused_calls;
 pub mod resources;
 pub mod revocation;

@@ -7,6 +7,7 @@ mod book;
 mod own_keys;
 mod presented;
 mod reading;
+mod role_names;
 mod size;
 mod unknown;
 
@@ -19,9 +20,8 @@ pub use presented::PresentedGrant;
 pub use presented::PresentedIdentifiers;
 pub(super) use reading::Reading;
 
-use crate::domain::access::Access;
 use crate::domain::audit::Changes;
-use crate::domain::role;
+use crate::domain::holdings::Holdings;
 use crate::store::Holder;
 
 use super::accounts;
@@ -76,9 +76,8 @@ pub async fn replace(
         within.caller.may_edit_access_of(account.id)?;
         let (presented, dry_run) = submitted?;
 
-        let holder = Holder::Account(account.id);
-        let found = change.rows().find_access(within.id(), holder).await?;
-        let before = found.unwrap_or_default();
+        let held = accounts::holdings(&mut change, &account).await?;
+        let before = held.own.clone();
         let mut reading = Reading::new(&within, &before);
         let after = reading.read(change.rows(), &presented).await?;
         if !reading.is_good() {
@@ -86,14 +85,18 @@ pub async fn replace(
             return Err(reading.refuse().await);
         }
         reading.book.learn(change.rows(), &before).await?;
-        let roles = change.rows().list_roles(within.id(), account.id).await?;
-        let effective = |own: &Access| role::effective(own, &roles, within.id());
+        let all_before = held.access();
+        let all_after = Holdings {
+            own: after.clone(),
+            ..held
+        };
+        let all_after = all_after.access();
         if !after.lies_within(&before) {
-            within.caller.may_hand_on(&effective(&after))?;
+            within.caller.may_hand_on(&all_after)?;
         }
-        administrators::keep_one(&mut change, account.id, &before, &after).await?;
+        administrators::keep_one(&mut change, account.id, &all_before, &all_after).await?;
 
-        let tokens_revoked = effective(&before).is_reduced_to(&effective(&after));
+        let tokens_revoked = all_before.is_reduced_to(&all_after);
         let book = reading.book;
         let described = |access| book.describe(access).to_json();
         if dry_run || after == before {
@@ -101,7 +104,7 @@ pub async fn replace(
         } else {
             change
                 .rows()
-                .replace_access(within.id(), holder, Some(&after))
+                .replace_access(within.id(), Holder::Account(account.id), Some(&after))
                 .await?;
             change.touch_account(&account);
             if tokens_revoked {
@@ -119,7 +122,7 @@ pub async fn replace(
             added: book.describe(&after.lost_in(&before)),
             removed: book.describe(&before.lost_in(&after)),
             tokens_revoked,
-            warnings: size::warnings(&within.app, &book, &account, &effective(&after)),
+            warnings: size::warnings(&within.app, &book, &account, &all_after),
         })
     })
     .await

@@ -12,10 +12,9 @@ use crate::domain::access::Access;
 use crate::domain::account::ServiceAccount;
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
+use crate::domain::holdings::Holdings;
 use crate::domain::id::AccountId;
 use crate::domain::organization::Status;
-use crate::domain::role;
-use crate::store::Holder;
 
 use super::administrators;
 use super::audited::AuditedChange;
@@ -65,8 +64,8 @@ pub async fn disable(
         let account = within.account_in(change.rows(), &account).await?;
         nothing?;
         if account.status == Status::Active {
-            let own = own_access(&mut change, &account).await?;
-            administrators::keep_one(&mut change, account.id, &own, &Access::NOTHING).await?;
+            let held = effective_access(&mut change, &account).await?;
+            administrators::keep_one(&mut change, account.id, &held, &Access::NOTHING).await?;
             change.kill_tokens_of(&account).await?;
             set_status(
                 change,
@@ -133,8 +132,8 @@ pub async fn delete(
         let mut change = within.begin().await?;
         let account = within.account_in(change.rows(), &account).await?;
         nothing?;
-        let own = own_access(&mut change, &account).await?;
-        administrators::keep_one(&mut change, account.id, &own, &Access::NOTHING).await?;
+        let held = effective_access(&mut change, &account).await?;
+        administrators::keep_one(&mut change, account.id, &held, &Access::NOTHING).await?;
         change.kill_tokens_of(&account).await?;
         let now = change.now;
         change
@@ -152,30 +151,24 @@ pub async fn delete(
     .await
 }
 
-/// The account's own grants.
-pub(super) async fn own_access(
+/// All that the account holds, and where it has it from.
+pub(super) async fn holdings(
     change: &mut AuditedChange,
     account: &ServiceAccount,
-) -> Result<Access, Problem> {
-    let holder = Holder::Account(account.id);
-    let found = change
-        .rows()
-        .find_access(account.organization, holder)
+) -> Result<Holdings, Problem> {
+    let rows = change.rows();
+    let mut found = rows
+        .list_holdings(account.organization, &[account.id])
         .await?;
-    Ok(found.unwrap_or_default())
+    Ok(found.remove(&account.id).unwrap_or_default())
 }
 
-/// All that the account may do: its own grants and its roles.
+/// All that the account may do: its own grants, its roles' and its groups'.
 pub(super) async fn effective_access(
     change: &mut AuditedChange,
     account: &ServiceAccount,
 ) -> Result<Access, Problem> {
-    let own = own_access(change, account).await?;
-    let roles = change
-        .rows()
-        .list_roles(account.organization, account.id)
-        .await?;
-    Ok(role::effective(&own, &roles, account.organization))
+    Ok(holdings(change, account).await?.access())
 }
 
 /// The account as the target of an audit event.

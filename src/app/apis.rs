@@ -1,10 +1,19 @@
 //! APIs and their scopes.
 
+mod edit;
 mod scopes;
 
+pub use edit::ApiEdit;
+pub use edit::TokenEdit;
+pub use edit::delete;
+pub(super) use edit::release;
+pub use edit::update;
 pub use scopes::create as create_scope;
+pub use scopes::delete as delete_scope;
 pub use scopes::list as list_scopes;
 pub use scopes::show as show_scope;
+
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -55,7 +64,7 @@ pub async fn create(
 ) -> Result<ApiRecord, Problem> {
     to_completion(async move {
         let new = submitted?;
-        check_lifetime(&within.app, &new)?;
+        check_lifetime(&within.app, new.token.lifetime)?;
         let mut change = within.begin().await?;
         check_reserved(&within, &mut change, &new).await?;
         let record = record(&within, &change, new);
@@ -68,7 +77,7 @@ pub async fn create(
         })?;
         let changes = changes(&record);
         change
-            .commit("api.create", target(&record), changes)
+            .commit("api.create", target(&record.api), changes)
             .await?;
         Ok(record)
     })
@@ -95,10 +104,10 @@ pub async fn list(
     Ok(list.listing(&request, found, |record| record.api.id))
 }
 
-fn check_lifetime(app: &App, new: &NewApi) -> Result<(), Problem> {
+fn check_lifetime(app: &App, lifetime: Option<Duration>) -> Result<(), Problem> {
     let limit = app.config.tokens.max_lifetime;
     let mut mistakes = Mistakes::default();
-    if new.token.lifetime.is_some_and(|lifetime| lifetime > limit) {
+    if lifetime.is_some_and(|lifetime| lifetime > limit) {
         let detail = format!("tokens live for at most {} seconds here", limit.as_secs());
         mistakes.add("/token/lifetime_seconds", "invalid", detail);
     }
@@ -149,11 +158,11 @@ fn record(within: &InOrganization, change: &AuditedChange, new: NewApi) -> ApiRe
     }
 }
 
-fn target(record: &ApiRecord) -> Target {
+fn target(api: &Api) -> Target {
     Target {
         kind: "api",
-        id: record.api.id.to_string(),
-        name: record.api.name.to_string(),
+        id: api.id.to_string(),
+        name: api.name.to_string(),
     }
 }
 

@@ -10,7 +10,9 @@ use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
 use crate::domain::id::ApiTokenId;
 use crate::domain::id::CredentialId;
+use crate::domain::id::GroupId;
 use crate::domain::id::OrganizationId;
+use crate::domain::id::RoleId;
 use crate::domain::name::AccountName;
 use crate::domain::name::Label;
 use crate::domain::name::Name;
@@ -30,6 +32,16 @@ pub fn organization(text: &str) -> Option<Lookup<OrganizationId>> {
 
 /// An API.
 pub fn api(text: &str) -> Option<Lookup<ApiId>> {
+    by_name(text)
+}
+
+/// A role.
+pub fn role(text: &str) -> Option<Lookup<RoleId>> {
+    by_name(text)
+}
+
+/// A group.
+pub fn group(text: &str) -> Option<Lookup<GroupId>> {
     by_name(text)
 }
 

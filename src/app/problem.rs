@@ -9,9 +9,11 @@ use std::fmt::Write;
 use crate::domain::id::looks_like_an_id;
 use crate::domain::retirement::Evidence;
 use crate::domain::role::AdminScope;
+use crate::store::NamedHolder;
 use crate::store::StoreError;
 use crate::store::WriteError;
 
+use super::in_use::InUse;
 use super::throttle::RetryAfter;
 
 /// What a body or a query says, or why it says nothing. It is opened only when its target was found:
@@ -47,6 +49,8 @@ pub enum Problem {
     SecretInUse(Evidence),
     /// Too much was asked from one place; it was not looked at.
     TooManyRequests(RetryAfter),
+    /// It is right as well, and others hold what it would take away.
+    InUse(Box<InUse>),
     /// The server cannot know. It says nothing about what was asked.
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -86,6 +90,8 @@ impl Denial {
 pub enum Conflict {
     /// Something else has the name.
     NameTaken,
+    /// Others hold it.
+    InUse,
     /// The organization may not have more of it.
     QuotaReached,
     /// A secret is in use, as far as is known ([`Problem::SecretInUse`]).
@@ -105,6 +111,7 @@ impl Conflict {
     pub fn code(self) -> &'static str {
         match self {
             Self::NameTaken => "name_taken",
+            Self::InUse => "in_use",
             Self::QuotaReached => "quota_reached",
             Self::SecretInUse => "secret_in_use",
             Self::OverlapInProgress => "overlap_in_progress",
@@ -145,6 +152,7 @@ impl Problem {
             Self::Conflict { code, .. } => code.code(),
             Self::SecretInUse(_) => Conflict::SecretInUse.code(),
             Self::TooManyRequests(_) => "too_many_requests",
+            Self::InUse(_) => Conflict::InUse.code(),
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -164,6 +172,7 @@ impl Problem {
                 format!("the token does not hold `{}` here", scope.as_str()).into()
             }
             Self::Forbidden(detail) | Self::Conflict { detail, .. } => detail.as_ref().into(),
+            Self::InUse(held) => held.to_string().into(),
             Self::NotFound(what) => format!("there is no such {what}").into(),
             Self::Invalid(mistakes) => mistakes.detail().into(),
             Self::UnsupportedMediaType => "the body has to be JSON, as `application/json`".into(),
@@ -174,6 +183,14 @@ impl Problem {
             )
             .into(),
             Self::Unavailable(_) => "the server cannot answer at the moment; try again".into(),
+        }
+    }
+
+    /// Who holds what is in use, if that is what it is about.
+    pub fn holders(&self) -> Option<&[NamedHolder]> {
+        match self {
+            Self::InUse(held) => Some(&held.holders),
+            _ => None,
         }
     }
 

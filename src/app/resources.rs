@@ -10,8 +10,12 @@ use crate::domain::name::Label;
 use crate::domain::resource::Resource;
 use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
+use crate::store::ApiPart;
 
+use super::apis;
+use super::audited::AuditedChange;
 use super::authority::InOrganization;
+use super::edit::Edit;
 use super::lookup;
 use super::page::List;
 use super::page::Listing;
@@ -68,6 +72,85 @@ pub async fn create(
         Ok(resource)
     })
     .await
+}
+
+/// Gives a resource another name, or none.
+pub async fn rename(
+    within: InOrganization,
+    api: String,
+    resource: String,
+    name: Submitted<Edit<Label>>,
+) -> Result<Resource, Problem> {
+    to_completion(async move {
+        let mut change = within.begin().await?;
+        let record = within.api_in(change.rows(), &api).await?;
+        let before = within.resource_in(&mut change, &record, &resource).await?;
+        let name = name?.of(before.name.clone());
+        if name == before.name {
+            return Ok(before);
+        }
+        let after = Resource {
+            name,
+            ..before.clone()
+        };
+        change.rows().update_resource(within.id(), &after).await?;
+        let named = |resource: &Resource| resource.name.as_ref().map(Label::to_string);
+        let changes = Changes::default().with("name", named(&before), named(&after));
+        change
+            .commit("resource.update", target(&after), changes)
+            .await?;
+        Ok(after)
+    })
+    .await
+}
+
+/// Deletes a resource; one that is in use only when it is forced, from all who hold it.
+pub async fn delete(
+    within: InOrganization,
+    api: String,
+    resource: String,
+    forced: Submitted<bool>,
+) -> Result<(), Problem> {
+    to_completion(async move {
+        let mut change = within.begin().await?;
+        let record = within.api_in(change.rows(), &api).await?;
+        let resource = within.resource_in(&mut change, &record, &resource).await?;
+        let forced = forced?;
+        let (kind, key) = (resource.resource_type.clone(), resource.key.clone());
+        let part = ("the resource", &ApiPart::Resource(kind, key));
+        let killed = apis::release(&mut change, &within, &record.api, part, forced).await?;
+        change
+            .rows()
+            .remove_resource(within.id(), &resource)
+            .await?;
+        let changes = Changes::default()
+            .with("type", resource.resource_type.as_str(), Value::Null)
+            .with("key", resource.key.as_str(), Value::Null)
+            .with("accounts_with_tokens_revoked", Value::Null, killed.count());
+        change
+            .commit("resource.delete", target(&resource), changes)
+            .await?;
+        Ok(())
+    })
+    .await
+}
+
+impl InOrganization {
+    /// A resource of an API, inside a change.
+    async fn resource_in(
+        &self,
+        change: &mut AuditedChange,
+        record: &ApiRecord,
+        text: &str,
+    ) -> Result<Resource, Problem> {
+        let unknown = || Problem::NotFound("resource");
+        let lookup = lookup::resource(text).ok_or_else(unknown)?;
+        let rows = change.rows();
+        let found = rows
+            .find_resource(self.id(), record.api.id, &lookup)
+            .await?;
+        found.ok_or_else(unknown)
+    }
 }
 
 /// A resource of an API, by its id or by `type:key`.

@@ -1,127 +1,178 @@
-//! The roles of an account. Those that exist are built in code ([`BuiltInRole`]).
+//! Roles: named bundles of access. Three are built in; an organization makes others of its own.
+//!
+//! A role reaches every account that has it, itself or by a group. So nobody edits one that their own
+//! account has, and what an edit takes away kills the tokens of those who lose it.
 
+mod edit;
+
+pub use edit::RoleEdit;
+pub use edit::delete;
+pub use edit::update;
+
+use serde_json::Value;
+
+use crate::domain::access::Access;
 use crate::domain::audit::Changes;
-use crate::domain::role;
+use crate::domain::audit::Target;
+use crate::domain::holdings::Holdings;
+use crate::domain::id::RoleId;
+use crate::domain::name::Name;
 use crate::domain::role::BuiltInRole;
+use crate::domain::role::Role;
+use crate::store::Change;
 
-use super::accounts;
+use super::access::Book;
+use super::access::DescribedAccess;
+use super::access::PresentedAccess;
+use super::access::Reading;
+use super::authority::Identity;
 use super::authority::InOrganization;
-use super::problem::Mistakes;
+use super::lookup;
+use super::page::List;
+use super::page::Listing;
+use super::page::PageRequest;
+use super::problem::Conflict;
 use super::problem::Problem;
 use super::problem::Submitted;
-use super::problem::quoted;
 use super::to_completion;
 
-/// What replacing the roles of an account comes to.
+/// A role that is to be made.
 #[derive(Clone, Debug)]
-pub struct ReplacedRoles {
-    /// The roles from now on.
-    pub roles: Vec<BuiltInRole>,
-    /// Whether the account's tokens die of it.
-    pub tokens_revoked: bool,
+pub struct NewRole {
+    /// Its name.
+    pub name: Name,
+    /// What it is for.
+    pub description: Option<String>,
+    /// What it grants; nothing, if it is not said.
+    pub access: Option<PresentedAccess>,
 }
 
-/// The roles of an account.
-pub async fn show(within: &InOrganization, account: &str) -> Result<Vec<BuiltInRole>, Problem> {
-    let account = within.account(account).await?;
-    let store = &within.app.store;
-    Ok(store.list_roles(within.id(), account.id).await?)
+/// A role with what it grants, in the words of the APIs.
+#[derive(Clone, Debug)]
+pub struct DescribedRole {
+    /// The role.
+    pub role: Role,
+    /// What it grants.
+    pub access: DescribedAccess,
 }
 
-/// Replaces the roles of an account.
-pub async fn replace(
+/// Makes a role.
+pub async fn create(
     within: InOrganization,
-    account: String,
-    names: Submitted<Vec<String>>,
-) -> Result<ReplacedRoles, Problem> {
+    submitted: Submitted<NewRole>,
+) -> Result<DescribedRole, Problem> {
     to_completion(async move {
+        let mut new = submitted?;
+        if let Some(presented) = &mut new.access {
+            within.recognise_audiences(presented).await?;
+        }
         let mut change = within.begin().await?;
-        let account = within.account_in(change.rows(), &account).await?;
-        within.caller.may_edit_access_of(account.id)?;
-        let mut mistakes = Mistakes::default();
-        let roles = read(&names?, "/roles", &mut mistakes);
-        mistakes.check()?;
-
-        let own = accounts::own_access(&mut change, &account).await?;
-        let held = change.rows().list_roles(within.id(), account.id).await?;
-        let before = role::effective(&own, &held, within.id());
-        let after = role::effective(&own, &roles, within.id());
-        if !after.lies_within(&before) {
-            within.caller.may_hand_on(&after)?;
-        }
-        let replaced = ReplacedRoles {
-            tokens_revoked: before.is_reduced_to(&after),
-            roles,
+        let mut reading = Reading::of_nothing(&within);
+        let access = match &new.access {
+            None => Access::NOTHING,
+            Some(presented) => reading.read(change.rows(), presented).await?,
         };
-        if sorted(&held) == replaced.roles {
-            return Ok(replaced);
+        if !reading.is_good() {
+            drop(change);
+            return Err(reading.refuse().await);
         }
-        change
-            .rows()
-            .replace_roles(within.id(), account.id, &replaced.roles)
-            .await?;
-        change.touch_account(&account);
-        if replaced.tokens_revoked {
-            change.kill_tokens_of(&account).await?;
+        within.caller.may_hand_on(&access)?;
+        if BuiltInRole::parse(new.name.as_str()).is_some() {
+            let taken = "a built-in role has this name in every organization";
+            return Err(Problem::conflict(Conflict::NameTaken, taken));
         }
-        let changes = Changes::default().with("roles", names_of(&held), names_of(&replaced.roles));
-        let target = accounts::target(&account);
-        change
-            .commit("service_account.update_roles", target, changes)
-            .await?;
-        Ok(replaced)
+        let role = Role {
+            id: change.new_id(RoleId::generate),
+            organization: within.id(),
+            name: new.name,
+            description: new.description,
+            access,
+        };
+        let added = change.rows().add_role(&role).await;
+        let taken = "another role of this organization has this name";
+        added.map_err(|error| Problem::of_write(error, taken))?;
+        let described = describe(role, &reading.book);
+        let role = &described.role;
+        let changes = Changes::default()
+            .with("name", Value::Null, role.name.as_str())
+            .with("description", Value::Null, role.description.clone())
+            .with("access", Value::Null, described.access.to_json());
+        change.commit("role.create", target(role), changes).await?;
+        Ok(described)
     })
     .await
 }
 
-/// The roles of these names, each once; what is unknown is noted. `at` is where they stand in the
-/// body.
-pub(super) fn read(names: &[String], at: &str, mistakes: &mut Mistakes) -> Vec<BuiltInRole> {
-    let mut roles = Vec::with_capacity(names.len());
-    for (position, name) in names.iter().enumerate() {
-        match BuiltInRole::parse(name) {
-            Some(role) => roles.push(role),
-            None => mistakes.add_unknown(
-                &format!("{at}/{position}"),
-                ("unknown_role", format!("there is no role {}", quoted(name))),
-                name,
-                BuiltInRole::ALL.map(BuiltInRole::as_str),
-            ),
-        }
+/// A role, one that is built in included.
+pub async fn show(within: &InOrganization, role: &str) -> Result<DescribedRole, Problem> {
+    let unknown = || Problem::NotFound("role");
+    let lookup = lookup::role(role).ok_or_else(unknown)?;
+    let found = within.app.store.find_role(within.id(), &lookup).await?;
+    let role = found.ok_or_else(unknown)?;
+    let mut book = Book::new(within);
+    book.read(within.app.store.as_ref(), &role.access).await?;
+    Ok(describe(role, &book))
+}
+
+/// The roles of the organization: those that are built in, then its own, the oldest first.
+pub async fn list(
+    within: &InOrganization,
+    request: Submitted<PageRequest>,
+) -> Result<Listing<DescribedRole>, Problem> {
+    let request = request?;
+    let list = List {
+        key: &within.app.server_key,
+        path: vec!["roles".to_owned(), within.id().to_string()],
+    };
+    let page = list.page::<RoleId>(&request)?;
+    let found = within.app.store.list_roles(within.id(), page).await?;
+    let listing = list.listing(&request, found, |role| role.id);
+    let mut book = Book::new(within);
+    for role in &listing.items {
+        book.read(within.app.store.as_ref(), &role.access).await?;
     }
-    sorted(&roles)
+    Ok(listing.map(|role| describe(role, &book)))
 }
 
-fn sorted(roles: &[BuiltInRole]) -> Vec<BuiltInRole> {
-    let mut roles = roles.to_vec();
-    roles.sort_unstable();
-    roles.dedup();
-    roles
+fn describe(role: Role, book: &Book) -> DescribedRole {
+    DescribedRole {
+        access: book.describe(&role.access),
+        role,
+    }
 }
 
-/// Their names, for an audit event.
-pub(super) fn names_of(roles: &[BuiltInRole]) -> Vec<&'static str> {
-    roles.iter().map(|role| role.as_str()).collect()
+/// The role as the target of an audit event.
+fn target(role: &Role) -> Target {
+    Target {
+        kind: "role",
+        id: role.id.to_string(),
+        name: role.name.to_string(),
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl InOrganization {
+    /// A role of the organization, inside a change.
+    async fn role_in(&self, rows: &mut dyn Change, text: &str) -> Result<Role, Problem> {
+        let unknown = || Problem::NotFound("role");
+        let lookup = lookup::role(text).ok_or_else(unknown)?;
+        let found = rows.find_role(self.id(), &lookup).await?;
+        found.ok_or_else(unknown)
+    }
 
-    #[test]
-    fn roles_are_read_once_each_and_unknown_ones_get_a_hint() {
-        let names = ["auditor", "owner", "auditor"].map(str::to_owned);
-        let mut mistakes = Mistakes::default();
-        let roles = read(&names, "/roles", &mut mistakes);
-        assert_eq!(roles, [BuiltInRole::Owner, BuiltInRole::Auditor]);
-        assert!(mistakes.is_empty());
-
-        read(&["operater".to_owned()], "/roles", &mut mistakes);
-        let problem = mistakes.check().unwrap_err();
-        let [mistake] = problem.mistakes() else {
-            panic!("one mistake, not {:?}", problem.mistakes());
+    /// Refuses to let anybody edit what their own account holds: `is_held` finds it there.
+    pub(super) async fn may_edit(
+        &self,
+        rows: &mut dyn Change,
+        is_held: impl FnOnce(&Holdings) -> bool,
+    ) -> Result<(), Problem> {
+        let Identity::Account { account, .. } = *self.caller.identity() else {
+            return Ok(());
         };
-        assert_eq!(mistake.pointer.as_deref(), Some("/roles/0"));
-        assert_eq!(mistake.hint.as_deref(), Some("did you mean `operator`?"));
+        // An account of another organization holds nothing of this one.
+        let found = rows.list_holdings(self.id(), &[account]).await?;
+        match found.get(&account) {
+            Some(own) if is_held(own) => self.caller.may_edit_access_of(account),
+            _ => Ok(()),
+        }
     }
 }

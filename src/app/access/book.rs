@@ -96,7 +96,8 @@ impl Book {
         DescribedAccess(grants.map(|grant| self.describe_grant(grant)).collect())
     }
 
-    fn describe_grant(&self, grant: &Grant) -> DescribedGrant {
+    /// A grant in the words of its API.
+    pub(in crate::app) fn describe_grant(&self, grant: &Grant) -> DescribedGrant {
         let known = self.apis.get(&grant.api);
         let mentioned = grant.resources.iter().map(|(kind, _)| kind);
         let declared = known.iter().flat_map(|api| &api.resource_types);

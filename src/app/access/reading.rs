@@ -40,7 +40,7 @@ pub(in crate::app) struct Reading<'a> {
     pub(in crate::app) book: Book,
     /// What is wrong, of all that was read.
     pub(in crate::app) mistakes: Mistakes,
-    unknown: Unknown,
+    pub(super) unknown: Unknown,
     own_names: usize,
 }
 
@@ -57,6 +57,12 @@ impl<'a> Reading<'a> {
             unknown: Unknown::default(),
             own_names: 0,
         }
+    }
+
+    /// For somebody who has nothing yet.
+    pub(in crate::app) fn of_nothing(within: &'a InOrganization) -> Self {
+        static NOTHING: Access = Access::NOTHING;
+        Self::new(within, &NOTHING)
     }
 
     /// What `presented` means. What is wrong with it is noted, and left out.

@@ -15,6 +15,8 @@ use super::super::problem::quoted;
 pub(super) struct Unknown {
     /// Of APIs.
     pub(super) apis: Vec<(String, String)>,
+    /// Of roles.
+    pub(super) roles: Vec<(String, String)>,
     /// Of resources.
     pub(super) keys: Vec<UnknownKey>,
 }
@@ -32,11 +34,14 @@ const CANDIDATES: u16 = 200;
 
 impl Unknown {
     pub(super) fn is_empty(&self) -> bool {
-        self.apis.is_empty() && self.keys.is_empty()
+        self.apis.is_empty() && self.roles.is_empty() && self.keys.is_empty()
     }
 
     /// Notes all of them.
     pub(super) async fn note(&self, within: &InOrganization, mistakes: &mut Mistakes) {
+        if !self.roles.is_empty() {
+            self.note_roles(within, mistakes).await;
+        }
         if !self.apis.is_empty() {
             self.note_apis(within, mistakes).await;
         }
@@ -65,6 +70,20 @@ impl Unknown {
             let known = found.iter().map(|record| record.api.name.as_str());
             let what = ("unknown_api", format!("there is no API {}", quoted(name)));
             mistakes.add_unknown(pointer, what, name, known.chain([OSTLER_NAME]));
+        }
+    }
+
+    async fn note_roles(&self, within: &InOrganization, mistakes: &mut Mistakes) {
+        let page = Page {
+            limit: CANDIDATES,
+            after: None,
+        };
+        let found = within.app.store.list_roles(within.id(), page).await;
+        let found = found.unwrap_or_default();
+        for (pointer, name) in &self.roles {
+            let known = found.iter().map(|role| role.name.as_str());
+            let what = ("unknown_role", format!("there is no role {}", quoted(name)));
+            mistakes.add_unknown(pointer, what, name, known);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Making a service account, with its access and its first credential if they are given.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,13 +12,14 @@ use crate::domain::account::ServiceAccount;
 use crate::domain::account::email;
 use crate::domain::account::six_characters;
 use crate::domain::audit::Changes;
+use crate::domain::holdings::Holdings;
 use crate::domain::id::AccountId;
 use crate::domain::name::AccountName;
+use crate::domain::name::Name;
 use crate::domain::organization::Generation;
 use crate::domain::organization::Status;
-use crate::domain::role;
 use crate::domain::role::AdminScope;
-use crate::domain::role::BuiltInRole;
+use crate::domain::role::Role;
 use crate::random;
 use crate::store::Holder;
 
@@ -31,7 +33,6 @@ use super::super::credentials::NewCredential;
 use super::super::problem::Conflict;
 use super::super::problem::Problem;
 use super::super::problem::Submitted;
-use super::super::roles;
 use super::super::to_completion;
 use super::DescribedAccount;
 use super::target;
@@ -84,15 +85,18 @@ pub async fn create(
         let within = &within;
         require_scopes(within, &new)?;
         let mut change = within.begin().await?;
-        let nothing = Access::NOTHING;
-        let mut reading = Reading::new(within, &nothing);
+        let mut reading = Reading::of_nothing(within);
         let meaning = Meaning::read(within, &mut change, &mut reading, &new).await?;
         if !reading.is_good() {
             drop(change);
             return Err(reading.refuse().await);
         }
-        let resulting = role::effective(&meaning.access, &meaning.roles, within.id());
-        within.caller.may_hand_on(&resulting)?;
+        let resulting = Holdings {
+            own: meaning.access.clone(),
+            roles: meaning.roles.clone(),
+            groups: Vec::new(),
+        };
+        within.caller.may_hand_on(&resulting.access())?;
         check_quota(within, &mut change).await?;
         let account = add(within, &mut change, &new, &meaning).await?;
         let issued = match &new.credential {
@@ -108,7 +112,7 @@ pub async fn create(
         let described = DescribedAccount {
             status: account.status_at(change.now),
             access: reading.book.describe(&meaning.access),
-            roles: meaning.roles,
+            roles: meaning.roles.iter().map(|role| role.name.clone()).collect(),
             last_used_at: None,
             active_credentials: u32::from(issued.is_some()),
             active_api_tokens: 0,
@@ -144,7 +148,7 @@ fn require_scopes(within: &InOrganization, new: &NewAccount) -> Result<(), Probl
 /// What the names in a new account turn out to mean.
 struct Meaning {
     access: Access,
-    roles: Vec<BuiltInRole>,
+    roles: Vec<Arc<Role>>,
     narrowing: Option<Access>,
 }
 
@@ -175,7 +179,7 @@ impl Meaning {
             Some(presented) => reading.read(change.rows(), presented).await?,
         };
         let names = new.roles.as_deref().unwrap_or_default();
-        let roles = roles::read(names, "/roles", &mut reading.mistakes);
+        let roles = reading.roles(change.rows(), "/roles", names).await?;
         let mut narrowing = None;
         if let Some(credential) = &new.credential {
             credentials::check_expiry(
@@ -245,8 +249,8 @@ async fn add(
     let added = rows.add_account(&account).await;
     added.map_err(|error| Problem::of_write(error, taken))?;
     if !meaning.roles.is_empty() {
-        rows.replace_roles(within.id(), account.id, &meaning.roles)
-            .await?;
+        let roles: Vec<_> = meaning.roles.iter().map(|role| role.id).collect();
+        rows.replace_roles(within.id(), account.id, &roles).await?;
     }
     if !meaning.access.grants().is_empty() {
         let holder = Holder::Account(account.id);
@@ -261,7 +265,7 @@ fn changes(made: &DescribedAccount, issued: Option<&IssuedCredential>) -> Change
     let seconds = account
         .max_token_lifetime
         .map(|lifetime| lifetime.as_secs());
-    let roles: Vec<_> = made.roles.iter().map(|role| role.as_str()).collect();
+    let roles: Vec<_> = made.roles.iter().map(Name::as_str).collect();
     let credential = issued.map(|issued| issued.credential.credential.id.to_string());
     let labels: Value = account.labels.clone().into_iter().collect();
     let end = account.expires_at.map(|end| end.to_string());

@@ -8,7 +8,8 @@ use crate::domain::account::AccountStatus;
 use crate::domain::account::ServiceAccount;
 use crate::domain::credential::CredentialStatus;
 use crate::domain::id::AccountId;
-use crate::domain::role::BuiltInRole;
+use crate::domain::name::Name;
+use crate::domain::role::NamedRole;
 use crate::domain::usage::UsageSubject;
 use crate::store::Holder;
 use crate::store::Page;
@@ -28,8 +29,8 @@ pub struct DescribedAccount {
     pub status: AccountStatus,
     /// Its own grants.
     pub access: DescribedAccess,
-    /// Its roles.
-    pub roles: Vec<BuiltInRole>,
+    /// The names of its roles.
+    pub roles: Vec<Name>,
     /// When it was last used, in any way.
     pub last_used_at: Option<Timestamp>,
     /// How many of its credentials may authenticate now.
@@ -60,6 +61,7 @@ pub(super) async fn all(
         .store
         .count_active_api_tokens_of(within.id(), &ids, now)
         .await?;
+    let mut roles = app.store.list_roles_of(within.id(), &ids).await?;
 
     let mut book = Book::new(within);
     let mut described = Vec::with_capacity(accounts.len());
@@ -72,7 +74,7 @@ pub(super) async fn all(
         described.push(DescribedAccount {
             status: account.status_at(now),
             access: book.describe(&access),
-            roles: app.store.list_roles(within.id(), account.id).await?,
+            roles: names(roles.remove(&account.id).unwrap_or_default()),
             last_used_at: last_used.map(|stamp| stamp.last_at),
             active_credentials: active.get(&account.id).copied().unwrap_or(0),
             active_api_tokens: tokens.get(&account.id).copied().unwrap_or(0),
@@ -80,6 +82,10 @@ pub(super) async fn all(
         });
     }
     Ok(described)
+}
+
+fn names(roles: Vec<NamedRole>) -> Vec<Name> {
+    roles.into_iter().map(|role| role.name).collect()
 }
 
 async fn count_active_credentials(

@@ -7,6 +7,7 @@ use crate::domain::api::DescribedScope;
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
 use crate::domain::scope::Scope;
+use crate::store::ApiPart;
 
 use super::super::authority::InOrganization;
 use super::super::directory::Touched;
@@ -16,6 +17,7 @@ use super::super::page::PageRequest;
 use super::super::problem::Problem;
 use super::super::problem::Submitted;
 use super::super::to_completion;
+use super::release;
 
 /// Adds a scope to an API. Nobody holds it yet, so it changes no token.
 pub async fn create(
@@ -41,6 +43,37 @@ pub async fn create(
             .commit("scope.create", target(&record, &new.scope), changes)
             .await?;
         Ok(new)
+    })
+    .await
+}
+
+/// Deletes a scope; one that is in use only when it is forced, from all who hold it.
+pub async fn delete(
+    within: InOrganization,
+    api: String,
+    scope: String,
+    forced: Submitted<bool>,
+) -> Result<(), Problem> {
+    to_completion(async move {
+        let mut change = within.begin().await?;
+        let record = within.api_in(change.rows(), &api).await?;
+        let mut scopes = record.api.scopes.iter();
+        let scope = scopes.find(|known| known.as_str() == scope);
+        let scope = scope.ok_or(Problem::NotFound("scope"))?;
+        let forced = forced?;
+        let part = ("the scope", &ApiPart::Scope(scope.clone()));
+        let killed = release(&mut change, &within, &record.api, part, forced).await?;
+        change
+            .rows()
+            .remove_scope(within.id(), record.api.id, scope)
+            .await?;
+        let changes = Changes::default()
+            .with("scope", scope.as_str(), Value::Null)
+            .with("accounts_with_tokens_revoked", Value::Null, killed.count());
+        change
+            .commit("scope.delete", target(&record, scope), changes)
+            .await?;
+        Ok(())
     })
     .await
 }

@@ -81,8 +81,7 @@ pub async fn create(
         let account = within.account_in(change.rows(), &account).await?;
         let new = submitted?;
 
-        let nothing = Access::NOTHING;
-        let mut reading = Reading::new(&within, &nothing);
+        let mut reading = Reading::of_nothing(&within);
         check_expiry(&within, "", new.lifetime, &mut reading.mistakes);
         let narrowing = match &new.access {
             None => None,

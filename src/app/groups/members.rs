@@ -1,0 +1,122 @@
+//! Who is in a group.
+
+use serde_json::Value;
+
+use crate::domain::audit::Changes;
+use crate::domain::group::Member;
+use crate::domain::holdings::HeldGroup;
+use crate::domain::id::AccountId;
+
+use super::super::accounts;
+use super::super::authority::InOrganization;
+use super::super::page::List;
+use super::super::page::Listing;
+use super::super::page::PageRequest;
+use super::super::problem::Problem;
+use super::super::problem::Submitted;
+use super::super::reduction::Before;
+use super::super::reduction::Concerned;
+use super::super::to_completion;
+use super::edit::roles_of;
+use super::target;
+
+/// The accounts in a group, the oldest first.
+pub async fn list(
+    within: &InOrganization,
+    group: &str,
+    request: Submitted<PageRequest>,
+) -> Result<Listing<Member>, Problem> {
+    let group = super::show(within, group).await?;
+    let request = request?;
+    let list = List {
+        key: &within.app.server_key,
+        path: vec![
+            "members".to_owned(),
+            within.id().to_string(),
+            group.id.to_string(),
+        ],
+    };
+    let page = list.page::<AccountId>(&request)?;
+    let store = &within.app.store;
+    let found = store.list_members(within.id(), group.id, page).await?;
+    Ok(list.listing(&request, found, |member| member.id))
+}
+
+/// Puts an account into a group. One that is in it already stays.
+pub async fn add(
+    within: InOrganization,
+    group: String,
+    account: String,
+    nothing: Submitted<()>,
+) -> Result<Member, Problem> {
+    to_completion(async move {
+        let mut change = within.begin().await?;
+        let group = within.group_in(change.rows(), &group).await?;
+        let account = within.account_in(change.rows(), &account).await?;
+        within.caller.may_edit_access_of(account.id)?;
+        let mut held = accounts::holdings(&mut change, &account).await?;
+        let is_in = held.groups.iter().any(|known| known.id == group.id);
+        if !is_in {
+            held.groups.push(HeldGroup {
+                id: group.id,
+                name: group.name.clone(),
+                roles: roles_of(&within, &mut change, &group).await?,
+            });
+            within.caller.may_hand_on(&held.access())?;
+        }
+        nothing?;
+        let member = Member {
+            id: account.id,
+            name: account.name.clone(),
+            email: account.email.clone(),
+        };
+        if is_in {
+            return Ok(member);
+        }
+        change
+            .rows()
+            .add_member(within.id(), group.id, account.id)
+            .await?;
+        change.touch_account(&account);
+        let changes = Changes::default().with("member", Value::Null, account.id.to_string());
+        change
+            .commit("group.add_member", target(&group), changes)
+            .await?;
+        Ok(member)
+    })
+    .await
+}
+
+/// Takes an account out of a group.
+pub async fn remove(
+    within: InOrganization,
+    group: String,
+    account: String,
+    nothing: Submitted<()>,
+) -> Result<(), Problem> {
+    to_completion(async move {
+        let mut change = within.begin().await?;
+        let group = within.group_in(change.rows(), &group).await?;
+        let account = within.account_in(change.rows(), &account).await?;
+        within.caller.may_edit_access_of(account.id)?;
+        let concerned = Concerned::Accounts(vec![account.id]);
+        let held = Before::read(&mut change, within.id(), concerned, true).await?;
+        let removed = change
+            .rows()
+            .remove_member(within.id(), group.id, account.id)
+            .await?;
+        if !removed {
+            return Err(Problem::NotFound("member"));
+        }
+        nothing?;
+        let reduced = held.settle(&mut change).await?;
+        let changes = Changes::default()
+            .with("member", account.id.to_string(), Value::Null)
+            .with("accounts_with_tokens_revoked", Value::Null, reduced.count());
+        change
+            .commit("group.remove_member", target(&group), changes)
+            .await?;
+        Ok(())
+    })
+    .await
+}
