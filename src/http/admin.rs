@@ -6,6 +6,7 @@
 //! the document of [`openapi`] what it does.
 
 mod access;
+mod account_roles;
 mod accounts;
 mod anonymous;
 mod api_tokens;
@@ -13,12 +14,15 @@ mod apis;
 mod call;
 mod credentials;
 mod docs;
+mod effective_access;
 mod fields;
+mod groups;
 mod json;
 mod keys;
 mod leaks;
 mod links;
 mod listing;
+mod members;
 mod openapi;
 mod operation;
 mod organizations;
@@ -42,13 +46,17 @@ use openapi::Document;
 use routes::Routes;
 
 /// What adds the routes of each kind of thing, in the order of the document.
-const ROUTES: [fn(Routes) -> Routes; 11] = [
+const ROUTES: [fn(Routes) -> Routes; 15] = [
     organizations::routes,
     accounts::routes,
     access::routes,
-    roles::routes,
+    account_roles::routes,
+    effective_access::routes,
     credentials::routes,
     api_tokens::routes,
+    roles::routes,
+    groups::routes,
+    members::routes,
     apis::routes,
     scopes::routes,
     resources::routes,

@@ -22,9 +22,9 @@ use crate::app::problem::Problem;
 use crate::domain::id::AccountId;
 use crate::domain::name::AccountName;
 use crate::domain::role::AdminScope;
-use crate::domain::role::BuiltInRole;
 
 use super::access::read_access;
+use super::account_roles::read_names;
 use super::call::Call;
 use super::credentials::CredentialBody;
 use super::credentials::read_credential;
@@ -34,7 +34,6 @@ use super::listing::listed;
 use super::operation::action;
 use super::path::Path;
 use super::place::Place;
-use super::roles::read_names;
 use super::routes::Routes;
 use super::schema::Instant;
 use super::shape;
@@ -55,7 +54,7 @@ struct AccountBody {
     expires_at: Option<Timestamp>,
     max_token_lifetime_seconds: Option<u64>,
     access: DescribedAccess,
-    roles: Vec<&'static str>,
+    roles: Vec<String>,
     #[schemars(with = "Instant")]
     created_at: Timestamp,
     #[schemars(with = "Instant")]
@@ -69,7 +68,7 @@ struct AccountBody {
 impl From<DescribedAccount> for AccountBody {
     fn from(described: DescribedAccount) -> Self {
         let account = described.account;
-        let roles = described.roles.into_iter();
+        let roles = described.roles.iter();
         Self {
             id: account.id,
             name: account.name.to_string(),
@@ -81,7 +80,7 @@ impl From<DescribedAccount> for AccountBody {
             expires_at: account.expires_at,
             max_token_lifetime_seconds: account.max_token_lifetime.map(|l| l.as_secs()),
             access: described.access,
-            roles: roles.map(BuiltInRole::as_str).collect(),
+            roles: roles.map(ToString::to_string).collect(),
             created_at: account.created_at,
             updated_at: account.updated_at,
             last_used_at: described.last_used_at,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -11,13 +12,14 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::app::apis;
+use crate::app::apis::ApiEdit;
 use crate::app::apis::NewApi;
+use crate::app::apis::TokenEdit;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::domain::api::ApiRecord;
 use crate::domain::api::Audience;
 use crate::domain::api::DescribedScope;
-use crate::domain::api::TokenSettings;
 use crate::domain::id::ApiId;
 use crate::domain::name::Name;
 use crate::domain::resource::ResourceType;
@@ -29,6 +31,7 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::operation::FORCE;
 use super::operation::action;
 use super::path::Path;
 use super::place::Place;
@@ -115,6 +118,28 @@ pub(super) fn routes(routes: Routes) -> Routes {
             get,
             action("api.read", AdminScope::ApisRead, "Read an API").answers::<ApiBody>(),
         )
+        .patch(
+            &format!("{apis}/{{api}}"),
+            patch,
+            action("api.update", AdminScope::ApisWrite, "Edit an API")
+                .answers::<ApiBody>()
+                .described(
+                    "A resource type that is new counts as none in every grant, and ends the tokens \
+                     of those who hold one. One that somebody reaches something of cannot be taken \
+                     away.",
+                )
+                .reads(|fields| Some(read_edit(fields)))
+                .conflicts(&[Conflict::InUse]),
+        )
+        .delete(
+            &format!("{apis}/{{api}}"),
+            delete,
+            action("api.delete", AdminScope::ApisWrite, "Delete an API")
+                .removes()
+                .described("Its tokens are dead at once, and its audience stays reserved.")
+                .flag(FORCE.0, FORCE.1)
+                .conflicts(&[Conflict::InUse]),
+        )
 }
 
 /// `POST .../apis` makes an API.
@@ -157,6 +182,32 @@ pub(super) async fn get(
     Ok(Json(ApiBody::from(found)))
 }
 
+/// `PATCH .../apis/{api}` edits an API.
+pub(super) async fn patch(
+    State(app): State<App>,
+    Path((org, api)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::ApisWrite)
+        .await?;
+    let edited = apis::update(within, api, call.object(|fields| Some(read_edit(fields)))).await?;
+    Ok(Json(ApiBody::from(edited)))
+}
+
+/// `DELETE .../apis/{api}[?force=true]`
+pub(super) async fn delete(
+    State(app): State<App>,
+    Path((org, api)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::ApisWrite)
+        .await?;
+    apis::delete(within, api, call.force()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 fn read(fields: &mut Fields<'_>) -> Option<NewApi> {
     let name = fields.required("name", |place| place.like(shape::name).parsed(Name::parse));
     let audience = fields.required("audience", |place| {
@@ -172,7 +223,7 @@ fn read(fields: &mut Fields<'_>) -> Option<NewApi> {
         audience: audience?,
         scopes: scopes.unwrap_or_default(),
         resource_types: resource_types.unwrap_or_default(),
-        token: token.unwrap_or_default(),
+        token: token.unwrap_or_default().of_new(),
     })
 }
 
@@ -204,20 +255,26 @@ fn read_types(place: Place<'_>) -> Option<Vec<ResourceType>> {
     })
 }
 
-fn read_token(fields: &mut Fields<'_>) -> TokenSettings {
-    let usual = TokenSettings::default();
-    let lifetime = fields.optional("lifetime_seconds", |place| {
-        place.seconds(1..=u32::MAX.into())
-    });
-    let signing_alg = fields.optional("signing_alg", |place| {
-        place.one_of(&Algorithm::ALL.map(Algorithm::as_str), Algorithm::parse)
-    });
-    let typ = fields.optional("typ", |place| {
-        place.one_of(&["at+jwt", "JWT"], TokenTyp::parse)
-    });
-    TokenSettings {
-        lifetime,
-        signing_alg: signing_alg.unwrap_or(usual.signing_alg),
-        typ: typ.unwrap_or(usual.typ),
+fn read_edit(fields: &mut Fields<'_>) -> ApiEdit {
+    ApiEdit {
+        resource_types: fields.given("resource_types", read_types),
+        token: fields.edited("token", |place| {
+            place.object(|token| Some(read_token(token)))
+        }),
+    }
+}
+
+/// In a new API, what is not said is the usual.
+fn read_token(fields: &mut Fields<'_>) -> TokenEdit {
+    TokenEdit {
+        lifetime: fields.edited("lifetime_seconds", |place| {
+            place.seconds(1..=u32::MAX.into())
+        }),
+        signing_alg: fields.edited("signing_alg", |place| {
+            place.one_of(&Algorithm::ALL.map(Algorithm::as_str), Algorithm::parse)
+        }),
+        typ: fields.edited("typ", |place| {
+            place.one_of(&["at+jwt", "JWT"], TokenTyp::parse)
+        }),
     }
 }

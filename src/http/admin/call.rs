@@ -108,6 +108,21 @@ impl Call {
         Ok((self.body(read)?, flag))
     }
 
+    /// Whether it is forced: `force` in the query, and no body.
+    pub(super) fn force(&self) -> Submitted<bool> {
+        let flag = self.object_and_flag("force", |_| Some(()));
+        flag.map(|((), forced)| forced)
+    }
+
+    /// A parameter that may be left out, and no body.
+    pub(super) fn parameter(&self, name: &'static str) -> Submitted<Option<String>> {
+        let mut query = Query::parse(&self.query);
+        let value = query.text(name);
+        query.end()?;
+        self.body(|_| Some(()))?;
+        Ok(value)
+    }
+
     /// Nothing: no query, and no body but an empty object.
     pub(super) fn nothing(&self) -> Submitted<()> {
         self.object(|_| Some(()))

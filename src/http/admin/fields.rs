@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::app::edit::Edit;
 use crate::app::problem::Mistake;
 use crate::app::problem::Mistakes;
 use crate::app::problem::escaped;
@@ -160,6 +161,21 @@ impl<'m> Fields<'m> {
     /// What was drawn of them, if this is a sketch.
     pub(super) fn drawn(&self) -> Option<Value> {
         self.sketch.as_ref().map(SketchedObject::schema)
+    }
+
+    /// A member of an edit that the thing may be without: `null` takes it away ([RFC 7396]).
+    ///
+    /// [RFC 7396]: https://www.rfc-editor.org/rfc/rfc7396
+    pub(super) fn edited<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Place<'m>) -> Option<T>,
+    ) -> Edit<T> {
+        match self.nullable(name, read) {
+            Nullable::Absent => Edit::Keep,
+            Nullable::Null => Edit::Clear,
+            Nullable::Value(value) => Edit::Set(value),
+        }
     }
 
     /// Notes the members that nobody took.

@@ -42,6 +42,12 @@ pub(super) fn open_action(name: &'static str, summary: &'static str) -> Action {
     }
 }
 
+/// The flag of those that take something away from others only when they are told to.
+pub(super) const FORCE: (&str, &str) = (
+    "force",
+    "Delete it also when it is in use, and take it from all who hold it",
+);
+
 /// An action of which it is still to be said what it answers.
 #[must_use]
 pub(super) struct Action {

@@ -17,6 +17,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::app::in_use::NamedHolder;
 use crate::app::problem::BearerFault;
 use crate::app::problem::Conflict;
 use crate::app::problem::Mistake;
@@ -52,7 +53,9 @@ fn status(problem: &Problem) -> StatusCode {
         Problem::NotFound(_) => StatusCode::NOT_FOUND,
         Problem::Invalid(_) => StatusCode::BAD_REQUEST,
         Problem::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Problem::Conflict { .. } | Problem::SecretInUse(_) => StatusCode::CONFLICT,
+        Problem::Conflict { .. } | Problem::SecretInUse(_) | Problem::InUse(_) => {
+            StatusCode::CONFLICT
+        }
         Problem::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
         Problem::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -87,6 +90,10 @@ fn document(problem: &Problem, status: StatusCode) -> Value {
             "other_first_used_at": evidence.other_first_used_at,
             "complete": evidence.complete,
         });
+    }
+    if let Some(holders) = problem.holders() {
+        let holder = |one: &NamedHolder| json!({"type": one.kind, "id": one.id, "name": one.name});
+        document["holders"] = holders.iter().map(holder).collect();
     }
     document
 }
@@ -127,6 +134,15 @@ pub(super) fn schema() -> Value {
                         "detail": text,
                         "hint": maybe("What was probably meant"),
                     },
+                },
+            },
+            "holders": {
+                "type": "array",
+                "description": "With `in_use`: who holds it, at most a hundred of them",
+                "items": {
+                    "type": "object",
+                    "required": ["type", "id", "name"],
+                    "properties": {"type": text, "id": text, "name": text},
                 },
             },
         },

@@ -56,6 +56,11 @@ impl Query {
         values.pop()
     }
 
+    /// A parameter that may be left out; empty is not said.
+    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+        self.take(name).filter(|text| !text.is_empty())
+    }
+
     /// A parameter that is `true` or `false`; not said is `false`.
     pub(super) fn flag(&mut self, name: &'static str) -> bool {
         match self.take(name).as_deref() {

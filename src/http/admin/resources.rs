@@ -2,11 +2,13 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::app::edit::Edit;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::app::resources;
@@ -21,6 +23,7 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::operation::FORCE;
 use super::operation::action;
 use super::path::Path;
 use super::place::Place;
@@ -80,6 +83,29 @@ pub(super) fn routes(routes: Routes) -> Routes {
             action("resource.read", AdminScope::ApisRead, "Read a resource")
                 .answers::<ResourceBody>(),
         )
+        .patch(
+            &format!("{resources}/{{resource}}"),
+            patch,
+            action(
+                "resource.update",
+                AdminScope::ApisWrite,
+                "Give a resource another name",
+            )
+            .answers::<ResourceBody>()
+            .reads(|fields| Some(read_edit(fields))),
+        )
+        .delete(
+            &format!("{resources}/{{resource}}"),
+            delete,
+            action(
+                "resource.delete",
+                AdminScope::ApisWrite,
+                "Delete a resource",
+            )
+            .removes()
+            .flag(FORCE.0, FORCE.1)
+            .conflicts(&[Conflict::InUse]),
+        )
 }
 
 /// `POST .../resources` makes a resource known.
@@ -120,6 +146,45 @@ pub(super) async fn get(
     let found = resources::show(&within, &api, &resource).await?;
     call.nothing()?;
     Ok(Json(ResourceBody::from(found)))
+}
+
+/// `PATCH .../resources/{resource}` gives it another name.
+pub(super) async fn patch(
+    State(app): State<App>,
+    Path((org, api, resource)): Path<(String, String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::ApisWrite)
+        .await?;
+    let renamed = resources::rename(
+        within,
+        api,
+        resource,
+        call.object(|fields| Some(read_edit(fields))),
+    )
+    .await?;
+    Ok(Json(ResourceBody::from(renamed)))
+}
+
+/// `DELETE .../resources/{resource}[?force=true]`
+pub(super) async fn delete(
+    State(app): State<App>,
+    Path((org, api, resource)): Path<(String, String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::ApisWrite)
+        .await?;
+    resources::delete(within, api, resource, call.force()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The name that a resource is to have.
+fn read_edit(fields: &mut Fields<'_>) -> Edit<Label> {
+    fields.edited("name", |place| {
+        place.like(shape::label).parsed(Label::parse)
+    })
 }
 
 fn read(fields: &mut Fields<'_>) -> Option<NewResource> {

@@ -1,103 +1,191 @@
-//! `.../service-accounts/{account}/roles`
+//! `/organizations/{org}/roles`
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::app::access::DescribedAccess;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::app::roles;
+use crate::app::roles::DescribedRole;
+use crate::app::roles::NewRole;
+use crate::app::roles::RoleEdit;
+use crate::domain::id::RoleId;
+use crate::domain::name::Name;
 use crate::domain::role::AdminScope;
-use crate::domain::role::BuiltInRole;
 
+use super::access::read_access;
 use super::call::Call;
+use super::fields::Fields;
+use super::listing::created;
+use super::listing::listed;
+use super::operation::FORCE;
 use super::operation::action;
 use super::path::Path;
-use super::place::Place;
 use super::routes::Routes;
+use super::shape;
 
+/// A role as answers show it.
 #[derive(JsonSchema, Serialize)]
-#[schemars(rename = "AccountRoles")]
-struct RolesBody {
-    roles: Vec<&'static str>,
+#[schemars(rename = "Role")]
+struct RoleBody {
+    id: RoleId,
+    name: String,
+    description: Option<String>,
+    access: DescribedAccess,
+    built_in: bool,
 }
 
-#[derive(JsonSchema, Serialize)]
-#[schemars(rename = "ReplacedRoles")]
-struct ReplacedBody {
-    roles: Vec<&'static str>,
-    tokens_revoked: bool,
+impl From<DescribedRole> for RoleBody {
+    fn from(described: DescribedRole) -> Self {
+        let role = described.role;
+        Self {
+            id: role.id,
+            name: role.name.to_string(),
+            built_in: role.is_built_in(),
+            description: role.description,
+            access: described.access,
+        }
+    }
 }
 
-/// The routes of an account's roles.
+/// The routes of roles.
 pub(super) fn routes(routes: Routes) -> Routes {
-    let roles = "/organizations/{org}/service-accounts/{account}/roles";
+    let roles = "/organizations/{org}/roles";
+    let role = &format!("{roles}/{{role}}");
     routes
         .get(
             roles,
-            get,
+            list,
             action(
-                "service_account.read_roles",
+                "role.list",
                 AdminScope::AccountsRead,
-                "Read the roles of a service account",
+                "List the roles of an organization",
             )
-            .answers::<RolesBody>(),
+            .lists::<RoleBody>()
+            .described("Those that are built in come first."),
         )
-        .put(
+        .post(
             roles,
-            put,
-            action(
-                "service_account.update_roles",
-                AdminScope::AccessWrite,
-                "Replace the roles of a service account",
-            )
-            .answers::<ReplacedBody>()
-            .reads(|fields| fields.required("roles", read_names))
-            .conflicts(&[Conflict::LastAdministrator]),
+            post,
+            action("role.create", AdminScope::AccessWrite, "Make a role")
+                .makes::<RoleBody>()
+                .reads(read)
+                .conflicts(&[Conflict::NameTaken]),
+        )
+        .get(
+            role,
+            get,
+            action("role.read", AdminScope::AccountsRead, "Read a role").answers::<RoleBody>(),
+        )
+        .patch(
+            role,
+            patch,
+            action("role.update", AdminScope::AccessWrite, "Edit a role")
+                .answers::<RoleBody>()
+                .described("Whoever loses something by it loses the tokens too.")
+                .reads(|fields| Some(read_edit(fields)))
+                .conflicts(&[Conflict::WrongState, Conflict::LastAdministrator]),
+        )
+        .delete(
+            role,
+            delete,
+            action("role.delete", AdminScope::AccessWrite, "Delete a role")
+                .removes()
+                .flag(FORCE.0, FORCE.1)
+                .conflicts(&[
+                    Conflict::InUse,
+                    Conflict::WrongState,
+                    Conflict::LastAdministrator,
+                ]),
         )
 }
 
-/// `GET .../roles`
-pub(super) async fn get(
+/// `POST .../roles` makes a role.
+pub(super) async fn post(
     State(app): State<App>,
-    Path((org, account)): Path<(String, String)>,
+    Path(org): Path<String>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccessWrite)
+        .await?;
+    let made = roles::create(within, call.object(read)).await?;
+    Ok(created::<_, RoleBody>(made))
+}
+
+/// `GET .../roles`
+pub(super) async fn list(
+    State(app): State<App>,
+    Path(org): Path<String>,
     call: Call,
 ) -> Result<impl IntoResponse, Problem> {
     let within = call
         .in_organization(&app, &org, AdminScope::AccountsRead)
         .await?;
-    let roles = roles::show(&within, &account).await?;
-    call.nothing()?;
-    let roles = names(roles);
-    Ok(Json(RolesBody { roles }))
+    let found = roles::list(&within, call.page()).await?;
+    Ok(listed::<_, RoleBody>(found))
 }
 
-/// `PUT .../roles` replaces them.
-pub(super) async fn put(
+/// `GET .../roles/{role}`
+pub(super) async fn get(
     State(app): State<App>,
-    Path((org, account)): Path<(String, String)>,
+    Path((org, role)): Path<(String, String)>,
     call: Call,
 ) -> Result<impl IntoResponse, Problem> {
-    let submitted = call.object(|fields| fields.required("roles", read_names));
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccountsRead)
+        .await?;
+    let found = roles::show(&within, &role).await?;
+    call.nothing()?;
+    Ok(Json(RoleBody::from(found)))
+}
+
+/// `PATCH .../roles/{role}` edits a role.
+pub(super) async fn patch(
+    State(app): State<App>,
+    Path((org, role)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
     let within = call
         .in_organization(&app, &org, AdminScope::AccessWrite)
         .await?;
-    let replaced = roles::replace(within, account, submitted).await?;
-    Ok(Json(ReplacedBody {
-        roles: names(replaced.roles),
-        tokens_revoked: replaced.tokens_revoked,
-    }))
+    let edited = roles::update(within, role, call.object(|fields| Some(read_edit(fields)))).await?;
+    Ok(Json(RoleBody::from(edited)))
 }
 
-/// A list of names of roles.
-pub(super) fn read_names(place: Place<'_>) -> Option<Vec<String>> {
-    const MAX_ROLES: usize = 100;
-    place.list(MAX_ROLES, Place::text)
+/// `DELETE .../roles/{role}[?force=true]`
+pub(super) async fn delete(
+    State(app): State<App>,
+    Path((org, role)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccessWrite)
+        .await?;
+    roles::delete(within, role, call.force()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
-fn names(roles: Vec<BuiltInRole>) -> Vec<&'static str> {
-    roles.into_iter().map(BuiltInRole::as_str).collect()
+fn read(fields: &mut Fields<'_>) -> Option<NewRole> {
+    let name = fields.required("name", |place| place.like(shape::name).parsed(Name::parse));
+    let description = fields.optional("description", |place| place.prose(1_000));
+    let access = fields.optional("access", read_access);
+    Some(NewRole {
+        name: name?,
+        description,
+        access,
+    })
+}
+
+fn read_edit(fields: &mut Fields<'_>) -> RoleEdit {
+    RoleEdit {
+        description: fields.edited("description", |place| place.prose(1_000)),
+        access: fields.given("access", read_access),
+    }
 }

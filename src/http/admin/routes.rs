@@ -89,6 +89,16 @@ impl Routes {
         self.route(Method::PUT, path, handler, operation)
     }
 
+    /// `PATCH path` edits something.
+    pub(super) fn patch<H: Handler<T, App>, T: 'static>(
+        self,
+        path: &str,
+        handler: H,
+        operation: Operation,
+    ) -> Self {
+        self.route(Method::PATCH, path, handler, operation)
+    }
+
     /// `DELETE path` deletes something.
     pub(super) fn delete<H: Handler<T, App>, T: 'static>(
         self,
@@ -190,7 +200,7 @@ pub(super) struct Kind {
 }
 
 /// The kinds of things that paths name.
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 11] = [
     Kind {
         parameter: "org",
         noun: "organization",
@@ -220,6 +230,18 @@ const KINDS: [Kind; 9] = [
         noun: "API token",
         target: "api_token",
         named_by: "The API token's id or name",
+    },
+    Kind {
+        parameter: "role",
+        noun: "role",
+        target: "role",
+        named_by: "The role's id or name",
+    },
+    Kind {
+        parameter: "group",
+        noun: "group",
+        target: "group",
+        named_by: "The group's id or name",
     },
     Kind {
         parameter: "api",

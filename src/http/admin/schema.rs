@@ -10,8 +10,11 @@ use schemars::JsonSchema;
 use schemars::Schema;
 use schemars::SchemaGenerator;
 use schemars::json_schema;
+use serde_json::Value;
+use serde_json::json;
 
 use crate::app::access::DescribedAccess;
+use crate::app::access::DescribedIdentifiers;
 use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
 use crate::domain::id::ApiTokenId;
@@ -59,6 +62,28 @@ impl JsonSchema for Network {
     }
 }
 
+/// `*` for all, or a list of keys.
+fn identifiers() -> Value {
+    json!({"anyOf": [
+        {"type": "string", "const": "*"},
+        {"type": "array", "items": {"type": "string"}},
+    ]})
+}
+
+impl JsonSchema for DescribedIdentifiers {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Identifiers".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": identifiers()["anyOf"]})
+    }
+}
+
 impl JsonSchema for DescribedAccess {
     fn schema_name() -> Cow<'static, str> {
         "Access".into()
@@ -77,10 +102,7 @@ impl JsonSchema for DescribedAccess {
                     "resources": {
                         "type": "object",
                         "description": "By the type of the resources: `*` for all, or their keys",
-                        "additionalProperties": {"anyOf": [
-                            {"type": "string", "const": "*"},
-                            {"type": "array", "items": {"type": "string"}},
-                        ]},
+                        "additionalProperties": identifiers(),
                     },
                 },
             },

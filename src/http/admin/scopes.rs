@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,6 +19,7 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::operation::FORCE;
 use super::operation::action;
 use super::path::Path;
 use super::routes::Routes;
@@ -71,6 +73,18 @@ pub(super) fn routes(routes: Routes) -> Routes {
             get,
             action("scope.read", AdminScope::ApisRead, "Read a scope").answers::<ScopeBody>(),
         )
+        .delete(
+            &format!("{scopes}/{{scope}}"),
+            delete,
+            action(
+                "scope.delete",
+                AdminScope::ApisWrite,
+                "Delete a scope of an API",
+            )
+            .removes()
+            .flag(FORCE.0, FORCE.1)
+            .conflicts(&[Conflict::InUse]),
+        )
 }
 
 /// `POST .../scopes` adds a scope to the API.
@@ -111,6 +125,19 @@ pub(super) async fn get(
     let found = apis::show_scope(&within, &api, &scope).await?;
     call.nothing()?;
     Ok(Json(ScopeBody::from(found)))
+}
+
+/// `DELETE .../scopes/{scope}[?force=true]`
+pub(super) async fn delete(
+    State(app): State<App>,
+    Path((org, api, scope)): Path<(String, String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::ApisWrite)
+        .await?;
+    apis::delete_scope(within, api, scope, call.force()).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// A scope that is to be made.

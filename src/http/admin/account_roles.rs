@@ -1,0 +1,103 @@
+//! `.../service-accounts/{account}/roles`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::app::account_roles;
+use crate::app::problem::Conflict;
+use crate::app::problem::Problem;
+use crate::domain::name::Name;
+use crate::domain::role::AdminScope;
+
+use super::call::Call;
+use super::operation::action;
+use super::path::Path;
+use super::place::Place;
+use super::routes::Routes;
+
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "AccountRoles")]
+struct RolesBody {
+    roles: Vec<String>,
+}
+
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "ReplacedRoles")]
+struct ReplacedBody {
+    roles: Vec<String>,
+    tokens_revoked: bool,
+}
+
+/// The routes of an account's roles.
+pub(super) fn routes(routes: Routes) -> Routes {
+    let roles = "/organizations/{org}/service-accounts/{account}/roles";
+    routes
+        .get(
+            roles,
+            get,
+            action(
+                "service_account.read_roles",
+                AdminScope::AccountsRead,
+                "Read the roles of a service account",
+            )
+            .answers::<RolesBody>(),
+        )
+        .put(
+            roles,
+            put,
+            action(
+                "service_account.update_roles",
+                AdminScope::AccessWrite,
+                "Replace the roles of a service account",
+            )
+            .answers::<ReplacedBody>()
+            .reads(|fields| fields.required("roles", read_names))
+            .conflicts(&[Conflict::LastAdministrator]),
+        )
+}
+
+/// `GET .../roles`
+pub(super) async fn get(
+    State(app): State<App>,
+    Path((org, account)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccountsRead)
+        .await?;
+    let roles = account_roles::show(&within, &account).await?;
+    call.nothing()?;
+    let roles = names(&roles);
+    Ok(Json(RolesBody { roles }))
+}
+
+/// `PUT .../roles` replaces them.
+pub(super) async fn put(
+    State(app): State<App>,
+    Path((org, account)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let submitted = call.object(|fields| fields.required("roles", read_names));
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccessWrite)
+        .await?;
+    let replaced = account_roles::replace(within, account, submitted).await?;
+    Ok(Json(ReplacedBody {
+        roles: names(&replaced.roles),
+        tokens_revoked: replaced.tokens_revoked,
+    }))
+}
+
+/// A list of names of roles.
+pub(super) fn read_names(place: Place<'_>) -> Option<Vec<String>> {
+    const MAX_ROLES: usize = 100;
+    place.list(MAX_ROLES, Place::text)
+}
+
+fn names(roles: &[Name]) -> Vec<String> {
+    roles.iter().map(ToString::to_string).collect()
+}
