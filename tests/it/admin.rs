@@ -5,8 +5,10 @@
 //! in `lists`, what is written down in `audit`, and what the API says of itself in `openapi`.
 
 mod access;
+mod account_roles;
 mod accounts;
 mod actors;
+mod api_edits;
 mod api_tokens;
 mod apis;
 mod audit;
@@ -16,6 +18,8 @@ mod clean_up;
 mod credentials;
 mod crossing;
 mod edges;
+mod effective_access;
+mod groups;
 mod hand_on;
 mod keys;
 mod leaks;
@@ -23,6 +27,7 @@ mod lists;
 mod matrix;
 mod openapi;
 mod organizations;
+mod reductions;
 mod refused_calls;
 mod resources;
 mod retirement;

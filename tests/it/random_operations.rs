@@ -1,7 +1,7 @@
 //! Operations at random, against a model of what must be so.
 //!
-//! Accounts and credentials are made, disabled, enabled, deleted, rotated and narrowed, tokens are
-//! issued and revoked, time passes, the server restarts, keys change, Redis forgets or goes away, and
+//! Accounts, credentials, roles and groups are made, edited, disabled, enabled, deleted, rotated and
+//! narrowed, accounts come into groups and leave them, tokens are issued and revoked, time passes, the server restarts, keys change, Redis forgets or goes away, and
 //! the store fails in the middle of a change. After every step each token is asked about, and the
 //! answers must hold the properties of the promise:
 //!

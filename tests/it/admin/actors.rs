@@ -11,6 +11,12 @@ use crate::harness::server::ISSUER;
 /// The accounts of the first organization.
 pub const ACCOUNTS: &str = "/organizations/default/service-accounts";
 
+/// The roles of the first organization.
+pub const ROLES: &str = "/organizations/default/roles";
+
+/// The groups of the first organization.
+pub const GROUPS: &str = "/organizations/default/groups";
+
 /// The APIs of the first organization.
 pub const APIS: &str = "/organizations/default/apis";
 
@@ -97,6 +103,11 @@ impl Administrator {
         self.call("PUT", path, Some(&body)).await
     }
 
+    /// Edits by JSON.
+    pub async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.call("PATCH", path, Some(&body)).await
+    }
+
     /// Posts without a body.
     pub async fn act(&self, path: &str) -> Reply {
         self.call("POST", path, None).await
@@ -171,8 +182,8 @@ pub fn shown_body(reply: &Reply) -> String {
 
 /// Ids, secrets and what is random in an e-mail become `...`.
 fn steady(text: &str) -> String {
-    const IDS: [&str; 9] = [
-        "org_", "sa_", "cred_", "sac_", "sec_", "tok_", "api_", "res_", "req_",
+    const IDS: [&str; 11] = [
+        "org_", "sa_", "cred_", "sac_", "sec_", "tok_", "api_", "res_", "role_", "grp_", "req_",
     ];
     let mut steady = text.to_owned();
     for prefix in IDS {

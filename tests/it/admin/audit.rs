@@ -14,6 +14,8 @@ use crate::harness::TestServer;
 use super::actors::ACCOUNTS;
 use super::actors::APIS;
 use super::actors::Administrator;
+use super::actors::GROUPS;
+use super::actors::ROLES;
 use super::actors::deploy;
 
 /// A row of the audit trail.
@@ -144,6 +146,37 @@ pub fn changes_of_an_account() -> Vec<Step> {
     ]
 }
 
+/// Every kind of change of roles and groups, and every edit and deletion of an API and what is in it.
+pub fn changes_of_roles_groups_and_apis() -> Vec<Step> {
+    let name = |name: &str| Some(json!({"name": name}));
+    let described = Some(json!({"description": "words"}));
+    let role = format!("{ROLES}/reader");
+    let group = format!("{GROUPS}/crew");
+    let member = format!("{group}/members/nightly");
+    let api = format!("{APIS}/deploy");
+    let deleted = format!("{api}?force=true");
+    let (scope, resource) = (
+        format!("{api}/scopes/read?force=true"),
+        format!("{api}/resources/project:APOLLO"),
+    );
+    let token = Some(json!({"token": {"lifetime_seconds": 60}}));
+    vec![
+        ("POST", ROLES.into(), name("reader"), "role.create"),
+        ("PATCH", role.clone(), described.clone(), "role.update"),
+        ("POST", GROUPS.into(), name("crew"), "group.create"),
+        ("PATCH", group.clone(), described, "group.update"),
+        ("PUT", member.clone(), None, "group.add_member"),
+        ("DELETE", member, None, "group.remove_member"),
+        ("DELETE", group, None, "group.delete"),
+        ("DELETE", role, None, "role.delete"),
+        ("PATCH", api, token, "api.update"),
+        ("PATCH", resource.clone(), name("Moon"), "resource.update"),
+        ("DELETE", resource, None, "resource.delete"),
+        ("DELETE", scope, None, "scope.delete"),
+        ("DELETE", deleted, None, "api.delete"),
+    ]
+}
+
 /// Makes every kind of change once, and returns the actions in the order of [`events`].
 async fn change_everything(admin: &Administrator) -> Vec<&'static str> {
     let key = admin.post("/keys", json!({"alg": "ES256"})).await.json();
@@ -151,7 +184,11 @@ async fn change_everything(admin: &Administrator) -> Vec<&'static str> {
     let force = Some(json!({"force": true}));
     let mut steps = vec![("POST", activate, force, "signing_key.activate")];
     steps.extend(changes_of_apis_and_more());
-    steps.extend(changes_of_an_account());
+    let mut of_account = changes_of_an_account();
+    let end_of_account = of_account.pop();
+    steps.extend(of_account);
+    steps.extend(changes_of_roles_groups_and_apis());
+    steps.extend(end_of_account);
 
     let mut done = vec!["signing_key.create"];
     for (method, path, body, action) in steps {

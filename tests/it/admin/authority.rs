@@ -77,6 +77,69 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ),
     (
         "GET",
+        "/organizations/{org}/service-accounts/{account}/effective-access",
+        "accounts:read",
+    ),
+    ("GET", "/organizations/{org}/roles", "accounts:read"),
+    ("POST", "/organizations/{org}/roles", "access:write"),
+    ("GET", "/organizations/{org}/roles/{role}", "accounts:read"),
+    ("PATCH", "/organizations/{org}/roles/{role}", "access:write"),
+    (
+        "DELETE",
+        "/organizations/{org}/roles/{role}",
+        "access:write",
+    ),
+    ("GET", "/organizations/{org}/groups", "accounts:read"),
+    ("POST", "/organizations/{org}/groups", "access:write"),
+    (
+        "GET",
+        "/organizations/{org}/groups/{group}",
+        "accounts:read",
+    ),
+    (
+        "PATCH",
+        "/organizations/{org}/groups/{group}",
+        "access:write",
+    ),
+    (
+        "DELETE",
+        "/organizations/{org}/groups/{group}",
+        "access:write",
+    ),
+    (
+        "GET",
+        "/organizations/{org}/groups/{group}/members",
+        "accounts:read",
+    ),
+    (
+        "PUT",
+        "/organizations/{org}/groups/{group}/members/{account}",
+        "access:write",
+    ),
+    (
+        "DELETE",
+        "/organizations/{org}/groups/{group}/members/{account}",
+        "access:write",
+    ),
+    ("PATCH", "/organizations/{org}/apis/{api}", "apis:write"),
+    ("DELETE", "/organizations/{org}/apis/{api}", "apis:write"),
+    (
+        "DELETE",
+        "/organizations/{org}/apis/{api}/scopes/{scope}",
+        "apis:write",
+    ),
+    (
+        "PATCH",
+        "/organizations/{org}/apis/{api}/resources/{resource}",
+        "apis:write",
+    ),
+    (
+        "DELETE",
+        "/organizations/{org}/apis/{api}/resources/{resource}",
+        "apis:write",
+    ),
+    (
+        "GET",
         "/organizations/{org}/service-accounts/{account}/credentials",
         "accounts:read",
     ),
@@ -193,6 +256,8 @@ pub fn path(route: &str, org: &str) -> String {
         ("{api}", "deploy"),
         ("{scope}", "deploy:read"),
         ("{resource}", "project:APOLLO"),
+        ("{role}", "auditor"),
+        ("{group}", "crew"),
         ("{kid}", "unknown"),
     ];
     let fill = |path: String, (name, value): (&str, &str)| path.replace(name, value);

@@ -60,6 +60,18 @@ fn recipes(org: &str) -> Vec<(&'static str, &'static str, Value, &'static str)> 
             json!({"name": format!("token-of-{org}"), "access": []}),
             "/id",
         ),
+        (
+            "role",
+            "/organizations/{org}/roles",
+            json!({"name": format!("role-of-{org}")}),
+            "/id",
+        ),
+        (
+            "group",
+            "/organizations/{org}/groups",
+            json!({"name": format!("group-of-{org}")}),
+            "/id",
+        ),
         ("kid", "/keys", json!({"alg": "ES256"}), "/kid"),
     ]
 }

@@ -11,6 +11,8 @@ use crate::harness::server::ISSUER;
 
 use super::actors::ACCOUNTS;
 use super::actors::Administrator;
+use super::actors::GROUPS;
+use super::actors::ROLES;
 use super::actors::deploy;
 use super::actors::ostler;
 use super::actors::refusal;
@@ -202,6 +204,184 @@ async fn nobody_edits_their_own_access_or_roles() {
         is_forbidden(&admin.put(&path, body).await, &path);
     }
     assert_eq!(admin.get(&access).await.json(), before);
+}
+
+// Security case 81: neither by a role, nor by a group, nor by a membership.
+#[tokio::test]
+async fn roles_groups_and_memberships_hand_on_no_more_than_is_held() {
+    let server = TestServer::start().await;
+    server.client_with("nightly", json!([])).await;
+    server.ensure_deploy_api().await;
+    let admin = Administrator::first(&server).await;
+    let manager = manager(&server).await;
+    let held = json!([ostler(&HELD, &json!(["default"]))]);
+    let beyond = json!([ostler(&["keys:read"], &json!("*"))]);
+    let deploying = json!([deploy(&["deploy:read", "deploy:write"], &json!("*"))]);
+    for (name, access) in [("mighty", &beyond), ("usual", &held)] {
+        let role = json!({"name": name, "access": access});
+        assert_eq!(admin.post(ROLES, role).await.status, 201);
+    }
+    for (name, role) in [
+        ("mighties", "mighty"),
+        ("usuals", "usual"),
+        ("empties", "owner"),
+    ] {
+        let group = json!({"name": name, "roles": [role]});
+        assert_eq!(admin.post(GROUPS, group).await.status, 201);
+    }
+    let member = |group: &str| format!("{GROUPS}/{group}/members/nightly");
+
+    let named = |access: &Value| json!({"name": "another", "access": access});
+    is_forbidden(&manager.post(ROLES, named(&beyond)).await, "a new role");
+    let edit = json!({"access": beyond});
+    is_forbidden(
+        &manager.patch(&format!("{ROLES}/usual"), edit).await,
+        "a role",
+    );
+    for role in ["owner", "auditor", "mighty"] {
+        let group = json!({"name": "another", "roles": [role]});
+        is_forbidden(&manager.post(GROUPS, group).await, role);
+        let edit = json!({"roles": ["usual", role]});
+        is_forbidden(
+            &manager.patch(&format!("{GROUPS}/usuals"), edit).await,
+            role,
+        );
+    }
+    for group in ["mighties", "empties"] {
+        let put = manager.call("PUT", &member(group), None).await;
+        is_forbidden(&put, group);
+    }
+    let roles = json!({"roles": ["mighty"]});
+    is_forbidden(
+        &manager
+            .put(&format!("{}/roles", account("nightly")), roles)
+            .await,
+        "roles",
+    );
+
+    // What it holds, and what is no concern of `ostler`, it hands on.
+    assert_eq!(manager.post(ROLES, named(&held)).await.status, 201);
+    let edit = json!({"access": deploying});
+    assert_eq!(
+        manager
+            .patch(&format!("{ROLES}/another"), edit)
+            .await
+            .status,
+        200
+    );
+    let group = json!({"name": "another", "roles": ["another", "usual"]});
+    assert_eq!(manager.post(GROUPS, group).await.status, 201);
+    for group in ["another", "usuals"] {
+        let put = manager.call("PUT", &member(group), None).await;
+        assert_eq!(put.status, 200, "{}", put.wire());
+    }
+    // Taking away takes no more than the scope, and so do words.
+    for (path, edit) in [
+        (
+            format!("{ROLES}/mighty"),
+            json!({"description": "too much"}),
+        ),
+        (
+            format!("{GROUPS}/mighties"),
+            json!({"description": "too much"}),
+        ),
+        (format!("{GROUPS}/mighties"), json!({"roles": []})),
+        (format!("{ROLES}/mighty"), json!({"access": []})),
+    ] {
+        assert_eq!(manager.patch(&path, edit).await.status, 200, "{path}");
+    }
+    assert_eq!(manager.delete(&format!("{ROLES}/mighty")).await.status, 204);
+}
+
+// What an account would be able to do in all counts, not what a group adds to it.
+#[tokio::test]
+async fn a_mightier_account_is_given_nothing_more_by_a_lesser_one() {
+    let server = TestServer::start().await;
+    server.ensure_deploy_api().await;
+    let admin = Administrator::first(&server).await;
+    let manager = manager(&server).await;
+    let body = json!({"name": "the-owner", "roles": ["owner"]});
+    assert_eq!(admin.post(ACCOUNTS, body).await.status, 201);
+    let deploying = json!([deploy(&["deploy:read"], &json!("*"))]);
+    admin
+        .post(ROLES, json!({"name": "reader", "access": deploying}))
+        .await;
+    admin
+        .post(GROUPS, json!({"name": "crew", "roles": ["reader"]}))
+        .await;
+    let member = format!("{GROUPS}/crew/members/the-owner");
+    is_forbidden(&manager.call("PUT", &member, None).await, "a membership");
+    assert_eq!(admin.call("PUT", &member, None).await.status, 200);
+    // It is in it already, and may be taken out.
+    assert_eq!(manager.call("PUT", &member, None).await.status, 200);
+    assert_eq!(manager.delete(&member).await.status, 204);
+}
+
+// Security case 80: not through a role that they have, nor through a group that they are in.
+#[tokio::test]
+async fn nobody_edits_the_roles_and_groups_of_their_own_account() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let access = json!([ostler(&["access:write", "accounts:write"], &json!("*"))]);
+    for name in ["mine", "by-group", "others"] {
+        let role = json!({"name": name, "access": access});
+        assert_eq!(admin.post(ROLES, role).await.status, 201);
+    }
+    for (name, role) in [("crew", "by-group"), ("strangers", "others")] {
+        let group = json!({"name": name, "roles": [role]});
+        assert_eq!(admin.post(GROUPS, group).await.status, 201);
+    }
+    let client = server.client_with("the-manager", access).await;
+    let roles = json!({"roles": ["mine"]});
+    admin
+        .put(&format!("{}/roles", account("the-manager")), roles)
+        .await;
+    let own = |group: &str| format!("{GROUPS}/{group}/members/the-manager");
+    assert_eq!(admin.call("PUT", &own("crew"), None).await.status, 200);
+    let manager = Administrator::of(&client).await;
+
+    for role in ["mine", "by-group"] {
+        let path = format!("{ROLES}/{role}");
+        for edit in [
+            json!({"access": []}),
+            json!({"description": "mine"}),
+            json!({}),
+        ] {
+            is_forbidden(&manager.patch(&path, edit).await, role);
+        }
+        is_forbidden(&manager.delete(&format!("{path}?force=true")).await, role);
+    }
+    let crew = format!("{GROUPS}/crew");
+    for edit in [json!({"roles": []}), json!({"description": "mine"})] {
+        is_forbidden(&manager.patch(&crew, edit).await, "a group");
+    }
+    is_forbidden(&manager.delete(&crew).await, "a group");
+    is_forbidden(&manager.delete(&own("crew")).await, "leaving");
+    is_forbidden(&manager.call("PUT", &own("crew"), None).await, "staying");
+    is_forbidden(
+        &manager.call("PUT", &own("strangers"), None).await,
+        "coming",
+    );
+
+    // Others, and their roles and groups, are no concern of its own account.
+    server.client_with("nightly", json!([])).await;
+    let other = format!("{GROUPS}/crew/members/nightly");
+    assert_eq!(manager.call("PUT", &other, None).await.status, 200);
+    let edit = json!({"description": "theirs"});
+    assert_eq!(
+        manager
+            .patch(&format!("{ROLES}/others"), edit.clone())
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        manager
+            .patch(&format!("{GROUPS}/strangers"), edit)
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]

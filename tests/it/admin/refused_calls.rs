@@ -15,6 +15,7 @@ use super::actors::Administrator;
 use super::actors::ostler;
 use super::audit::changes_of_an_account;
 use super::audit::changes_of_apis_and_more;
+use super::audit::changes_of_roles_groups_and_apis;
 use super::authority::ROUTES;
 use super::authority::path;
 use super::authority::scoped;
@@ -101,6 +102,7 @@ async fn a_refused_change_is_called_like_one_that_is_made() {
     ];
     steps.extend(changes_of_apis_and_more());
     steps.extend(changes_of_an_account());
+    steps.extend(changes_of_roles_groups_and_apis());
     let mut expected = Vec::new();
     for (method, path, body, action) in steps {
         let reply = curious.call(method, &path, body.as_ref()).await;

@@ -18,6 +18,7 @@ use super::decide::decide;
 use super::operation::Act;
 use super::operation::Ask;
 use super::operation::Caller;
+use super::operation::Roles;
 use super::operation::Rotation;
 
 /// How long a secret lives that nobody said otherwise of.
@@ -31,6 +32,8 @@ pub struct Model {
     /// Those of the credentials that are API tokens.
     api_tokens: Vec<usize>,
     tokens: Vec<Token>,
+    roles: Vec<OwnRole>,
+    groups: Vec<Group>,
     /// Successful changes: each has one audit event.
     pub changes: usize,
 }
@@ -41,8 +44,22 @@ struct Account {
     disabled: bool,
     generation: u32,
     access: Access,
-    role: Role,
+    roles: Roles,
     ends_at: Option<i64>,
+}
+
+/// A role of the organization's own.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct OwnRole {
+    deleted: bool,
+    access: Access,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Group {
+    deleted: bool,
+    roles: Roles,
+    members: BTreeSet<usize>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -129,7 +146,58 @@ impl Model {
             Act::PutAccess(account, access) => {
                 self.replace(*account, |account| account.access.clone_from(access))
             }
-            Act::PutRole(account, role) => self.replace(*account, |account| account.role = *role),
+            Act::PutRoles(account, roles) if !self.accounts[*account].deleted => self
+                .naming(roles, |model| {
+                    model.replace(*account, |account| account.roles.clone_from(roles))
+                }),
+            Act::PutRoles(..) => not_found(),
+            Act::CreateRole(access) => {
+                self.roles.push(OwnRole {
+                    deleted: false,
+                    access: access.clone(),
+                });
+                self.done()
+            }
+            Act::EditRole(role, access) => self.reach(!self.roles[*role].deleted, |model| {
+                model.roles[*role].access.clone_from(access);
+            }),
+            Act::DeleteRole(role) => self.reach(!self.roles[*role].deleted, |model| {
+                model.roles[*role].deleted = true;
+                let of_accounts = model.accounts.iter_mut().map(|one| &mut one.roles);
+                let of_groups = model.groups.iter_mut().map(|one| &mut one.roles);
+                for roles in of_accounts.chain(of_groups) {
+                    roles.own.remove(role);
+                }
+            }),
+            Act::CreateGroup(roles) => self.naming(roles, |model| {
+                model.groups.push(Group {
+                    deleted: false,
+                    roles: roles.clone(),
+                    members: BTreeSet::new(),
+                });
+                model.done()
+            }),
+            Act::EditGroup(group, roles) if !self.groups[*group].deleted => self
+                .naming(roles, |model| {
+                    model.reach(true, |model| model.groups[*group].roles.clone_from(roles))
+                }),
+            Act::EditGroup(..) => not_found(),
+            Act::DeleteGroup(group) => self.reach(!self.groups[*group].deleted, |model| {
+                model.groups[*group].deleted = true;
+            }),
+            Act::AddMember(group, account) => {
+                let exist = !self.groups[*group].deleted && !self.accounts[*account].deleted;
+                self.reach(exist, |model| {
+                    model.groups[*group].members.insert(*account);
+                })
+            }
+            Act::RemoveMember(group, account) => {
+                let is_in = self.groups[*group].members.contains(account);
+                let exist = !self.groups[*group].deleted && !self.accounts[*account].deleted;
+                self.reach(exist && is_in, |model| {
+                    model.groups[*group].members.remove(account);
+                })
+            }
             Act::Rotate(credential, how) => self.rotate(*credential, *how, now),
             Act::RevokeCredential(credential) => self.end_credential(*credential, false),
             Act::DeleteCredential(credential) => self.end_credential(*credential, true),
@@ -170,7 +238,48 @@ impl Model {
     /// All that the account of a token may do now.
     pub fn access_behind(&self, token: usize) -> BTreeSet<Atom> {
         let credential = &self.credentials[self.tokens[token].credential];
-        self.accounts[credential.account].access()
+        self.access_of(credential.account)
+    }
+
+    /// All that an account may do: by itself, by its roles, and by its groups' roles.
+    fn access_of(&self, account: usize) -> BTreeSet<Atom> {
+        let is_in = |group: &&Group| !group.deleted && group.members.contains(&account);
+        let groups = self.groups.iter().filter(is_in).map(|group| &group.roles);
+        let mut all = atoms(&self.accounts[account].access);
+        for roles in groups.chain([&self.accounts[account].roles]) {
+            all.extend(atoms_of_role(roles.built_in));
+            for role in &roles.own {
+                all.extend(atoms(&self.roles[*role].access));
+            }
+        }
+        all
+    }
+
+    /// What names roles is wrong when one of them is gone.
+    fn naming(&mut self, roles: &Roles, act: impl FnOnce(&mut Self) -> Answer) -> Answer {
+        if roles.own.iter().any(|role| self.roles[*role].deleted) {
+            return refused(400, "validation_failed");
+        }
+        act(self)
+    }
+
+    /// Changes something that may reach many accounts: who loses something by it, loses the tokens.
+    fn reach(&mut self, exists: bool, change: impl FnOnce(&mut Self)) -> Answer {
+        if !exists {
+            return not_found();
+        }
+        let before = self.clone();
+        change(self);
+        if *self == before {
+            return Answer::Done;
+        }
+        for account in 0..self.accounts.len() {
+            let reduced = !before
+                .access_of(account)
+                .is_subset(&self.access_of(account));
+            self.accounts[account].generation += u32::from(reduced);
+        }
+        self.done()
     }
 
     fn create_account(
@@ -185,7 +294,10 @@ impl Model {
             disabled: false,
             generation: 0,
             access: access.clone(),
-            role,
+            roles: Roles {
+                built_in: role,
+                own: BTreeSet::new(),
+            },
             ends_at: lifetime_secs.map(|secs| now.as_second() + secs),
         });
         // One event for the account with its credential.
@@ -262,7 +374,7 @@ impl Model {
 
     fn held_by(&self, credential: usize) -> BTreeSet<Atom> {
         let credential = &self.credentials[credential];
-        let held = self.accounts[credential.account].access();
+        let held = self.access_of(credential.account);
         match &credential.narrowing {
             Some(narrowing) => held.intersection(&atoms(narrowing)).copied().collect(),
             None => held,
@@ -291,13 +403,13 @@ impl Model {
 
     /// Every reduction of access raises the generation, and nothing else does.
     fn replace(&mut self, account: usize, change: impl FnOnce(&mut Account)) -> Answer {
-        let account = &mut self.accounts[account];
-        if account.deleted {
+        if self.accounts[account].deleted {
             return not_found();
         }
-        let before = account.clone();
-        change(account);
-        let tokens_revoked = !before.access().is_subset(&account.access());
+        let (before, had) = (self.accounts[account].clone(), self.access_of(account));
+        change(&mut self.accounts[account]);
+        let tokens_revoked = !had.is_subset(&self.access_of(account));
+        let account = &mut self.accounts[account];
         account.generation += u32::from(tokens_revoked);
         self.changes += usize::from(*account != before);
         Answer::Replaced { tokens_revoked }
@@ -440,12 +552,6 @@ impl Account {
     fn is_alive(&self, now: Timestamp) -> bool {
         let ended = self.ends_at.is_some_and(|end| end <= now.as_second());
         !self.deleted && !self.disabled && !ended
-    }
-
-    fn access(&self) -> BTreeSet<Atom> {
-        let mut all = atoms(&self.access);
-        all.extend(atoms_of_role(self.role));
-        all
     }
 }
 

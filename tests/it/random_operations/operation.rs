@@ -81,10 +81,28 @@ pub enum Act {
     Enable(Pick),
     DeleteAccount(Pick),
     PutAccess(Pick, Access),
-    PutRole(Pick, Role),
+    PutRoles(Pick, Roles),
+    CreateRole(Access),
+    EditRole(Pick, Access),
+    /// By force, from all who have it.
+    DeleteRole(Pick),
+    CreateGroup(Roles),
+    EditGroup(Pick, Roles),
+    DeleteGroup(Pick),
+    /// An account comes into a group.
+    AddMember(Pick, Pick),
+    /// An account leaves a group.
+    RemoveMember(Pick, Pick),
     Rotate(Pick, Rotation),
     RevokeCredential(Pick),
     DeleteCredential(Pick),
+}
+
+/// Roles of an account or a group: a built-in one, and some of the organization's own.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Roles {
+    pub built_in: Role,
+    pub own: BTreeSet<Pick>,
 }
 
 /// A client, with the newest of its secrets or the one before.
@@ -111,44 +129,56 @@ pub struct Rotation {
     pub revoke_tokens: bool,
 }
 
-/// How many there are by now. API tokens are credentials too, of which each has a number.
+/// How many there are by now, those that are gone included. API tokens are credentials too, of which each has a number.
 #[derive(Clone, Copy, Debug)]
 pub struct Known {
     pub accounts: usize,
     pub credentials: usize,
     pub api_tokens: usize,
     pub tokens: usize,
+    pub roles: usize,
+    pub groups: usize,
 }
 
 impl Act {
     /// The same, done to something that exists, of so many; `None` where there is nothing.
     pub fn among(mut self, known: Known) -> Option<Self> {
-        let Known {
-            accounts,
-            credentials,
-            api_tokens,
-            tokens,
-        } = known;
+        if let Self::PutRoles(_, roles) | Self::CreateGroup(roles) | Self::EditGroup(_, roles) =
+            &mut self
+        {
+            let own = roles.own.iter();
+            roles.own = own
+                .filter_map(|role| role.checked_rem(known.roles))
+                .collect();
+        }
         let (pick, of) = match &mut self {
-            Self::CreateAccount { .. } => return Some(self),
+            Self::CreateAccount { .. } | Self::CreateRole(_) | Self::CreateGroup(_) => {
+                return Some(self);
+            }
             Self::CreateCredential { account, .. }
             | Self::CreateApiToken { account, .. }
             | Self::Disable(account)
             | Self::Enable(account)
             | Self::DeleteAccount(account)
             | Self::PutAccess(account, _)
-            | Self::PutRole(account, _) => (account, accounts),
-            Self::Issue(by, _) => (&mut by.credential, credentials),
-            Self::Exchange(token, _) | Self::RevokeApiToken(token) => (token, api_tokens),
+            | Self::PutRoles(account, _) => (account, known.accounts),
+            Self::EditRole(role, _) | Self::DeleteRole(role) => (role, known.roles),
+            Self::EditGroup(group, _) | Self::DeleteGroup(group) => (group, known.groups),
+            Self::AddMember(group, account) | Self::RemoveMember(group, account) => {
+                *account = account.checked_rem(known.accounts)?;
+                (group, known.groups)
+            }
+            Self::Issue(by, _) => (&mut by.credential, known.credentials),
+            Self::Exchange(token, _) | Self::RevokeApiToken(token) => (token, known.api_tokens),
             Self::RevokeToken(by, token) => {
                 if let Some(by) = by {
-                    by.credential = by.credential.checked_rem(credentials)?;
+                    by.credential = by.credential.checked_rem(known.credentials)?;
                 }
-                (token, tokens)
+                (token, known.tokens)
             }
             Self::Rotate(credential, _)
             | Self::RevokeCredential(credential)
-            | Self::DeleteCredential(credential) => (credential, credentials),
+            | Self::DeleteCredential(credential) => (credential, known.credentials),
         };
         *pick = pick.checked_rem(of)?;
         Some(self)
@@ -195,7 +225,13 @@ fn change() -> impl Strategy<Value = Act> {
         12 => pick().prop_map(Act::Enable),
         1 => pick().prop_map(Act::DeleteAccount),
         8 => (pick(), access()).prop_map(|(account, access)| Act::PutAccess(account, access)),
-        4 => (pick(), role()).prop_map(|(account, role)| Act::PutRole(account, role)),
+        4 => (pick(), roles()).prop_map(|(account, roles)| Act::PutRoles(account, roles)),
+        5 => (few(), access()).prop_map(|(role, access)| Act::EditRole(role, access)),
+        1 => few().prop_map(Act::DeleteRole),
+        3 => (few(), roles()).prop_map(|(group, roles)| Act::EditGroup(group, roles)),
+        1 => few().prop_map(Act::DeleteGroup),
+        5 => (few(), pick()).prop_map(|(group, account)| Act::AddMember(group, account)),
+        4 => (few(), pick()).prop_map(|(group, account)| Act::RemoveMember(group, account)),
         8 => (pick(), rotation).prop_map(|(credential, how)| Act::Rotate(credential, how)),
         2 => pick().prop_map(Act::RevokeApiToken),
         1 => pick().prop_map(Act::RevokeCredential),
@@ -214,6 +250,8 @@ fn making() -> impl Strategy<Value = Act> {
             narrowing,
             lifetime_secs
         }),
+        access().prop_map(Act::CreateRole),
+        roles().prop_map(Act::CreateGroup),
         account.prop_map(|(access, role, lifetime_secs)| Act::CreateAccount {
             access,
             role,
@@ -286,6 +324,16 @@ fn keys() -> impl Strategy<Value = Keys> {
 
 fn role() -> impl Strategy<Value = Role> {
     select(vec![Role::None, Role::Auditor, Role::Operator])
+}
+
+fn roles() -> impl Strategy<Value = Roles> {
+    let own = prop::collection::btree_set(few(), 0..=2);
+    (role(), own).prop_map(|(built_in, own)| Roles { built_in, own })
+}
+
+/// One of the few roles or groups.
+fn few() -> impl Strategy<Value = Pick> {
+    0..3_usize
 }
 
 fn lifetime_secs() -> impl Strategy<Value = Option<i64>> {

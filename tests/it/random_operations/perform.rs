@@ -17,9 +17,12 @@ use super::model::Answer;
 use super::operation::Act;
 use super::operation::Ask;
 use super::operation::Caller;
+use super::operation::Roles;
 use super::sequence::Sequence;
 
 const ACCOUNTS: &str = "/organizations/default/service-accounts";
+const ROLES: &str = "/organizations/default/roles";
+const GROUPS: &str = "/organizations/default/groups";
 
 impl Sequence<'_> {
     /// Does it, with this token of the administrator where it is the administrator's to do.
@@ -60,6 +63,22 @@ impl Sequence<'_> {
                 let reply = self.stage.server().exchange(&token, &parameters(ask)).await;
                 self.take(&reply)
             }
+            Act::CreateRole(access) => {
+                let body = json!({"name": self.stage.name("role"), "access": to_json(access)});
+                let reply = self.stage.admin(bearer, "POST", ROLES, &body).await;
+                if reply.status == 201 {
+                    self.roles.push(text(&reply.json()["id"]));
+                }
+                answer_of(&reply)
+            }
+            Act::CreateGroup(roles) => {
+                let body = json!({"name": self.stage.name("group"), "roles": self.names(roles)});
+                let reply = self.stage.admin(bearer, "POST", GROUPS, &body).await;
+                if reply.status == 201 {
+                    self.groups.push(text(&reply.json()["id"]));
+                }
+                answer_of(&reply)
+            }
             Act::RevokeToken(by, token) => {
                 let by = by.unwrap_or(self.owner_of(*token));
                 answer_of(&self.client(by).revoke(&self.tokens[*token]).await)
@@ -90,6 +109,12 @@ impl Sequence<'_> {
                 client.account, client.credential
             )
         };
+        let role = |number: &usize| format!("{ROLES}/{}", self.roles[*number]);
+        let group = |number: &usize| format!("{GROUPS}/{}", self.groups[*number]);
+        let member = |number: &usize, account: &usize| {
+            let account = &self.accounts[*account];
+            format!("{}/members/{account}", group(number))
+        };
         let nothing = json!({});
         match act {
             Act::Disable(number) => ("POST", account(number) + "/disable", nothing),
@@ -99,10 +124,22 @@ impl Sequence<'_> {
                 let body = json!({"access": to_json(access)});
                 ("PUT", account(number) + "/access", body)
             }
-            Act::PutRole(number, role) => {
-                let body = json!({"roles": role.names()});
+            Act::PutRoles(number, roles) => {
+                let body = json!({"roles": self.names(roles)});
                 ("PUT", account(number) + "/roles", body)
             }
+            Act::EditRole(number, access) => {
+                let body = json!({"access": to_json(access)});
+                ("PATCH", role(number), body)
+            }
+            Act::DeleteRole(number) => ("DELETE", role(number) + "?force=true", nothing),
+            Act::EditGroup(number, roles) => {
+                let body = json!({"roles": self.names(roles)});
+                ("PATCH", group(number), body)
+            }
+            Act::DeleteGroup(number) => ("DELETE", group(number), nothing),
+            Act::AddMember(number, account) => ("PUT", member(number, account), nothing),
+            Act::RemoveMember(number, account) => ("DELETE", member(number, account), nothing),
             Act::Rotate(number, how) => {
                 let body = json!({
                     "overlap_seconds": how.overlap_secs,
@@ -123,6 +160,13 @@ impl Sequence<'_> {
         }
     }
 
+    /// Roles as a body names them: the built-in one by its name, the others by their ids.
+    fn names(&self, roles: &Roles) -> Vec<String> {
+        let built_in = roles.built_in.names().iter();
+        let own = roles.own.iter().map(|role| self.roles[*role].clone());
+        built_in.map(ToString::to_string).chain(own).collect()
+    }
+
     async fn create_account(
         &mut self,
         access: &Access,
@@ -135,7 +179,7 @@ impl Sequence<'_> {
             end.expect("an instant").to_string()
         });
         let body = json!({
-            "name": self.stage.account_name(),
+            "name": self.stage.name("random"),
             "access": to_json(access),
             "roles": role.names(),
             "expires_at": ends_at,

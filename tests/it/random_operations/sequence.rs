@@ -25,6 +25,7 @@ use super::operation::Ask;
 use super::operation::Caller;
 use super::operation::Known;
 use super::operation::Operation;
+use super::operation::Roles;
 use super::stage::Stage;
 
 /// How many operations pass until that is looked at which is not worth a look after each.
@@ -44,6 +45,10 @@ pub struct Sequence<'s> {
     /// Those of the credentials that are API tokens.
     pub(super) api_tokens: Vec<usize>,
     pub(super) tokens: Vec<String>,
+    /// The id of each role.
+    pub(super) roles: Vec<String>,
+    /// The id of each group.
+    pub(super) groups: Vec<String>,
     /// P1: which of the tokens were seen inactive.
     ended: BTreeSet<usize>,
     log: Vec<String>,
@@ -59,6 +64,8 @@ impl<'s> Sequence<'s> {
             credentials: Vec::new(),
             api_tokens: Vec::new(),
             tokens: Vec::new(),
+            roles: Vec::new(),
+            groups: Vec::new(),
             ended: BTreeSet::new(),
             log: Vec::new(),
         };
@@ -131,6 +138,8 @@ impl<'s> Sequence<'s> {
             credentials: self.credentials.len(),
             api_tokens: self.api_tokens.len(),
             tokens: self.tokens.len(),
+            roles: self.roles.len(),
+            groups: self.groups.len(),
         })
     }
 
@@ -333,12 +342,20 @@ impl<'s> Sequence<'s> {
     }
 }
 
-/// What every sequence begins with: an account with two tokens.
-fn first_acts() -> [Act; 3] {
+/// What every sequence begins with: an account with two tokens, which is in a group with a role.
+fn first_acts() -> [Act; 6] {
     let grant = Grant {
         api: Api::Deploy,
         scopes: BTreeSet::from(["read", "write"]),
         keys: Keys::Listed(BTreeSet::from(["A", "B"])),
+    };
+    let by_role = Grant {
+        keys: Keys::Listed(BTreeSet::from(["C"])),
+        ..grant.clone()
+    };
+    let roles = Roles {
+        built_in: Role::None,
+        own: BTreeSet::from([0]),
     };
     let account = Act::CreateAccount {
         access: vec![grant],
@@ -350,5 +367,8 @@ fn first_acts() -> [Act; 3] {
         older_secret: false,
     };
     let token = || Act::Issue(by, Ask::default());
-    [account, token(), token()]
+    let role = Act::CreateRole(vec![by_role]);
+    let group = Act::CreateGroup(roles);
+    let member = Act::AddMember(0, 0);
+    [account, role, group, member, token(), token()]
 }

@@ -31,7 +31,7 @@ pub struct Stage {
     backends: Option<Backends>,
     /// Into the database, beside the server.
     aside: AnyConnection,
-    accounts_named: usize,
+    named: usize,
 }
 
 /// PostgreSQL and Redis, each behind a proxy.
@@ -64,7 +64,7 @@ impl Stage {
             aside: server.database().await,
             server: Some(server),
             backends,
-            accounts_named: 0,
+            named: 0,
         };
         stage.make_apis().await;
         stage
@@ -102,10 +102,10 @@ impl Stage {
         self.backends.is_some()
     }
 
-    /// A name that no other account has.
-    pub fn account_name(&mut self) -> String {
-        self.accounts_named += 1;
-        format!("random-{}", self.accounts_named)
+    /// A name that nothing else has.
+    pub fn name(&mut self, stem: &str) -> String {
+        self.named += 1;
+        format!("{stem}-{}", self.named)
     }
 
     /// A token of the administrator.

@@ -20,13 +20,16 @@ use ostler::domain::audit::Changes;
 use ostler::domain::audit::Target;
 use ostler::domain::credential::Credential;
 use ostler::domain::credential::CredentialKind;
+use ostler::domain::group::Group;
 use ostler::domain::id::AccountId;
 use ostler::domain::id::ApiId;
 use ostler::domain::id::ClientId;
 use ostler::domain::id::CredentialId;
 use ostler::domain::id::EventId;
+use ostler::domain::id::GroupId;
 use ostler::domain::id::OrganizationId;
 use ostler::domain::id::ResourceId;
+use ostler::domain::id::RoleId;
 use ostler::domain::id::SecretId;
 use ostler::domain::name::AccountName;
 use ostler::domain::name::Label;
@@ -40,6 +43,8 @@ use ostler::domain::resource::Identifiers;
 use ostler::domain::resource::Resource;
 use ostler::domain::resource::ResourceKey;
 use ostler::domain::resource::ResourceType;
+use ostler::domain::role::NamedRole;
+use ostler::domain::role::Role;
 use ostler::domain::scope::Scope;
 use ostler::domain::scope::ScopeSet;
 use ostler::domain::secret::PepperId;
@@ -177,6 +182,40 @@ pub fn resource(api: ApiId, key: &str) -> Resource {
         key: ResourceKey::parse(key).unwrap(),
         name: Some(Label::parse("The project").unwrap()),
     }
+}
+
+/// A role.
+pub fn role(organization: OrganizationId, name: &str, access: Access) -> Role {
+    Role {
+        id: RoleId::generate(1_000, bits()),
+        organization,
+        name: Name::parse(name).unwrap(),
+        description: Some("What “it” is for".to_owned()),
+        access,
+    }
+}
+
+/// A group without roles and members.
+pub fn group(organization: OrganizationId, name: &str) -> Group {
+    Group {
+        id: GroupId::generate(1_000, bits()),
+        organization,
+        name: Name::parse(name).unwrap(),
+        description: None,
+        roles: Vec::new(),
+        member_count: 0,
+    }
+}
+
+/// These roles by name, in the order of their ids.
+pub fn named<const N: usize>(roles: [&Role; N]) -> Vec<NamedRole> {
+    let named = roles.map(|role| NamedRole {
+        id: role.id,
+        name: role.name.clone(),
+    });
+    let mut named = named.to_vec();
+    named.sort();
+    named
 }
 
 /// The resource type `project`.

@@ -1,5 +1,7 @@
 //! Grants.
 
+use std::collections::BTreeMap;
+
 use ostler::domain::access::Access;
 use ostler::domain::access::Grant;
 use ostler::domain::access::Restrictions;
@@ -16,7 +18,10 @@ use crate::store_contract::things::access;
 use crate::store_contract::things::at;
 use crate::store_contract::things::event_of;
 use crate::store_contract::things::grant;
+use crate::store_contract::things::group;
 use crate::store_contract::things::listed;
+use crate::store_contract::things::named;
+use crate::store_contract::things::role;
 
 pub async fn grants_come_back_as_they_were_written(bench: &mut Bench) {
     let organization = bench.organization("alpha").await.id;
@@ -92,7 +97,7 @@ pub async fn a_credential_that_is_not_narrowed_differs_from_one_narrowed_to_noth
     }
 }
 
-pub async fn holders_are_those_with_an_own_grant_at_the_api(bench: &mut Bench) {
+pub async fn holders_are_those_with_a_grant_at_the_api_by_whichever_way(bench: &mut Bench) {
     let (alpha, beta) = (
         bench.organization("alpha").await.id,
         bench.organization("beta").await.id,
@@ -101,6 +106,8 @@ pub async fn holders_are_those_with_an_own_grant_at_the_api(bench: &mut Bench) {
     let one = bench.account(alpha, "first-bot").await;
     let two = bench.account(beta, "second-bot").await;
     let gone = bench.account(alpha, "third-bot").await;
+    let by_role = bench.account(alpha, "fourth-bot").await;
+    let by_group = bench.account(alpha, "fifth-bot").await;
     let credential = bench.credential(&one, "narrowed").await;
     let at_app = grant(api, "read", listed(["A"]));
     let ostler = everything().grants()[0].clone();
@@ -116,6 +123,13 @@ pub async fn holders_are_those_with_an_own_grant_at_the_api(bench: &mut Bench) {
     ok!(change.replace_access(alpha, Holder::Account(gone.id), Some(&own)));
     ok!(change.remove_account(alpha, gone.id, at(2_000)));
     ok!(change.set_account_status(alpha, one.id, Status::Disabled, at(2_000)));
+    let bundle = role(alpha, "bundle", access([at_app.clone()]));
+    let mut crew = group(alpha, "crew");
+    crew.roles = named([&bundle]);
+    ok!(change.add_role(&bundle));
+    ok!(change.add_group(&crew));
+    ok!(change.replace_roles(alpha, by_role.id, &[bundle.id]));
+    ok!(change.add_member(alpha, crew.id, by_group.id));
     ok!(change.commit(&event_of(alpha)));
     let mut change = bench.change(beta).await;
     let only_ostler = access([ostler.clone()]);
@@ -126,8 +140,24 @@ pub async fn holders_are_those_with_an_own_grant_at_the_api(bench: &mut Bench) {
     let mut change = bench.change(alpha).await;
     ok!(change.lock_instance());
     let holders = change.list_holders(api).await.unwrap();
+    assert_eq!(holders.len(), 3);
+    let mut access_of: BTreeMap<_, _> = holders
+        .iter()
+        .map(|holder| (holder.account, holder.access.clone()))
+        .collect();
+    assert_eq!(
+        access_of.remove(&by_role.id),
+        Some(access([at_app.clone()]))
+    );
+    assert_eq!(
+        access_of.remove(&by_group.id),
+        Some(access([at_app.clone()]))
+    );
+    let holders: Vec<_> = holders
+        .into_iter()
+        .filter(|holder| holder.account == one.id)
+        .collect();
     assert_eq!(holders.len(), 1);
-    assert_eq!(holders[0].account, one.id);
     assert_eq!(holders[0].organization, (alpha, Status::Active));
     assert_eq!(holders[0].status, Status::Disabled);
     assert_eq!(holders[0].expires_at, one.expires_at);

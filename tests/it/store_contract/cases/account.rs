@@ -89,7 +89,7 @@ pub async fn a_deleted_account_is_gone_with_all_that_it_had(bench: &mut Bench) {
     let holder = Holder::Account(doomed.id);
     let own = access([BuiltInRole::Owner.grant(organization)]);
     ok!(change.replace_access(organization, holder, Some(&own)));
-    ok!(change.replace_roles(organization, doomed.id, &[BuiltInRole::Owner]));
+    ok!(change.replace_roles(organization, doomed.id, &[BuiltInRole::Owner.id()]));
     ok!(change.commit(&event_of(organization)));
 
     let mut change = bench.change(organization).await;
@@ -102,7 +102,7 @@ pub async fn a_deleted_account_is_gone_with_all_that_it_had(bench: &mut Bench) {
     }
     assert_eq!(store.count_accounts(organization).await.unwrap(), 0);
     empty!(store.list_accounts(organization, first_page()));
-    empty!(store.list_roles(organization, doomed.id));
+    empty!(store.list_roles_of(organization, &[doomed.id]));
     none!(store.find_access(organization, holder));
     empty!(store.list_credentials(organization, None, first_page()));
     let gone = store
@@ -192,27 +192,6 @@ pub async fn generations_only_rise_and_are_returned(bench: &mut Bench) {
     );
 }
 
-pub async fn roles_are_replaced(bench: &mut Bench) {
-    use BuiltInRole::{Auditor, Operator, Owner};
-    let organization = bench.organization("alpha").await.id;
-    let account = bench.account(organization, "deploy-bot").await.id;
-    for (given, kept) in [
-        (&[Auditor, Owner, Auditor][..], &[Owner, Auditor][..]),
-        (&[Operator], &[Operator]),
-        (&[], &[]),
-    ] {
-        let mut change = bench.change(organization).await;
-        ok!(change.replace_roles(organization, account, given));
-        assert_eq!(
-            change.list_roles(organization, account).await.unwrap(),
-            kept
-        );
-        ok!(change.commit(&event_of(organization)));
-        let store = bench.reopen().await;
-        assert_eq!(store.list_roles(organization, account).await.unwrap(), kept);
-    }
-}
-
 pub async fn nothing_of_another_organization_is_found(bench: &mut Bench) {
     let (alpha, beta) = (
         bench.organization("alpha").await.id,
@@ -225,7 +204,7 @@ pub async fn nothing_of_another_organization_is_found(bench: &mut Bench) {
     let store = bench.store();
     none!(store.find_account(alpha, &Lookup::Id(account.id)));
     assert_eq!(store.count_accounts(alpha).await.unwrap(), 0);
-    empty!(store.list_roles(alpha, account.id));
+    empty!(store.list_roles_of(alpha, &[account.id]));
     for holder in [
         Holder::Account(account.id),
         Holder::Credential(credential.id),
@@ -272,7 +251,7 @@ pub async fn nothing_of_another_organization_is_changed(bench: &mut Bench) {
         set_account_status(account.id, Status::Disabled, at(1));
         raise_account_generation(account.id);
         remove_account(account.id, at(1));
-        replace_roles(account.id, &[BuiltInRole::Owner]);
+        replace_roles(account.id, &[BuiltInRole::Owner.id()]);
         replace_access(Holder::Account(account.id), None);
         replace_access(Holder::Credential(credential.id), None);
         set_credential_status(credential.id, Status::Revoked, at(1));

@@ -19,8 +19,11 @@ use crate::store_contract::things::access;
 use crate::store_contract::things::at;
 use crate::store_contract::things::event_of;
 use crate::store_contract::things::grant;
+use crate::store_contract::things::group;
 use crate::store_contract::things::instance;
 use crate::store_contract::things::listed;
+use crate::store_contract::things::named;
+use crate::store_contract::things::role;
 use crate::store_contract::things::secret;
 
 pub async fn a_client_holds_everything_that_issuance_must_know(bench: &mut Bench) {
@@ -121,7 +124,7 @@ pub async fn a_client_has_the_access_that_its_credential_leaves(bench: &mut Benc
         ),
     ]);
     ok!(change.replace_access(organization, Holder::Account(account.id), Some(&own)));
-    ok!(change.replace_roles(organization, account.id, &[BuiltInRole::Auditor]));
+    ok!(change.replace_roles(organization, account.id, &[BuiltInRole::Auditor.id()]));
     for (credential, narrowing) in [(&narrow, narrowing), (&nothing, access([]))] {
         let holder = Holder::Credential(credential.id);
         ok!(change.replace_access(organization, holder, Some(&narrowing)));
@@ -152,6 +155,71 @@ pub async fn a_client_has_the_access_that_its_credential_leaves(bench: &mut Benc
 
     let client = store.find_client(nothing.client_id).await.unwrap().unwrap();
     assert!(client.access.grants().is_empty() && client.apis.is_empty());
+}
+
+pub async fn a_client_has_the_access_of_its_roles_and_of_its_groups(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let account = bench.account(organization, "deploy-bot").await;
+    let credential = bench.credential(&account, "one").await;
+    let narrow = bench.credential(&account, "narrow").await;
+    let (app, other) = (
+        bench.api(organization, "app").await.api.id,
+        bench.api(organization, "other").await.api.id,
+    );
+    let own = access([grant(app, "read", listed(["APOLLO"]))]);
+    let direct = role(
+        organization,
+        "direct",
+        access([grant(app, "write", listed(["SOYUZ"]))]),
+    );
+    let shared = role(
+        organization,
+        "shared",
+        access([grant(other, "read", Identifiers::All)]),
+    );
+    let unheld = role(
+        organization,
+        "unheld",
+        access([grant(app, "write", Identifiers::All)]),
+    );
+    let mut group = group(organization, "crew");
+    group.roles = named([&direct, &shared]);
+    let mut change = bench.change(organization).await;
+    ok!(change.replace_access(organization, Holder::Account(account.id), Some(&own)));
+    for role in [&direct, &shared, &unheld] {
+        ok!(change.add_role(role));
+    }
+    let roles = [direct.id, BuiltInRole::Auditor.id()];
+    ok!(change.replace_roles(organization, account.id, &roles));
+    ok!(change.add_group(&group));
+    assert!(ok!(change.add_member(organization, group.id, account.id)));
+    let narrowing = access([grant(other, "read", listed(["VEGA"]))]);
+    let holder = Holder::Credential(narrow.id);
+    ok!(change.replace_access(organization, holder, Some(&narrowing)));
+    ok!(change.commit(&event_of(organization)));
+
+    let store = bench.reopen().await;
+    let client = store.find_client(credential.client_id).await;
+    let client = client.unwrap().unwrap();
+    // Each role once, whatever it is held by; the built-in ones have the lowest ids.
+    let auditor = BuiltInRole::Auditor.grant(organization);
+    let mut own_roles = [&direct, &shared];
+    own_roles.sort_by_key(|role| role.id);
+    let of_roles = own_roles.iter().flat_map(|role| role.access.grants());
+    let expected: Vec<_> = own
+        .grants()
+        .iter()
+        .chain([&auditor])
+        .chain(of_roles)
+        .cloned()
+        .collect();
+    assert_eq!(client.access.grants(), expected);
+    let holdings = ok!(store.find_holdings(organization, account.id)).unwrap();
+    assert_eq!(holdings.access(), *client.access, "one rule, told twice");
+    assert_eq!(client.apis.len(), 2);
+
+    let client = store.find_client(narrow.client_id).await.unwrap().unwrap();
+    assert_eq!(*client.access, narrowing);
 }
 
 pub async fn a_client_of_a_deleted_account_is_none(bench: &mut Bench) {
