@@ -12,7 +12,7 @@
 //! - [`authority`]: what a caller of the admin API may do; each of its actions takes a proof of it:
 //!   [`organizations`], [`accounts`], [`credentials`], [`api_tokens`], [`access`],
 //!   [`account_roles`], [`effective_access`], [`roles`], [`groups`], [`apis`], [`resources`],
-//!   [`keys`]; [`problem`] is why one was not carried out, [`page`] a part of a list
+//!   [`keys`], [`audit`]; [`problem`] is why one was not carried out, [`page`] a part of a list
 //! - [`change`]: how a durable change is made, to its end, with its audit event and its effects
 //! - [`leaks`]: a secret is reported as leaked; [`clean_up`]: what ended long ago is forgotten
 //! - [`throttle`]: how many guesses are too many
@@ -26,6 +26,7 @@ pub mod accounts;
 mod administrators;
 pub mod api_tokens;
 pub mod apis;
+pub mod audit;
 mod audited;
 pub mod authority;
 pub mod change;
@@ -64,12 +65,13 @@ pub use crate::store::StoreError;
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::Mutex;
+use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::domain::api::Api;
 use crate::jwt::KeyRing;
 use crate::keys::KeysDir;
+use crate::keys::audit_key::AuditKey;
 use crate::keys::pepper::Pepper;
 use crate::keys::server_key::ServerKey;
 use crate::live::LiveState;
@@ -78,6 +80,7 @@ use crate::telemetry::registry::Registry;
 
 use current::CurrentConfig;
 use directory::Directory;
+use keys::KeyTurn;
 use refused_calls::RefusedCalls;
 use throttle::Throttle;
 use usage::UsageRecorder;
@@ -115,9 +118,13 @@ pub struct Parts {
     /// What secrets are hashed under.
     pub pepper: Pepper,
     /// Whose turn it is to let the signing keys follow their records.
-    pub key_turn: Mutex<()>,
+    pub key_turn: KeyTurn,
     /// What vouches for cursors.
     pub server_key: ServerKey,
+    /// What signs the heads of audit chains.
+    pub audit_key: AuditKey,
+    /// How many audit chains are walked at once.
+    pub verifications: Semaphore,
 }
 
 impl std::ops::Deref for App {

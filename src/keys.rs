@@ -100,6 +100,12 @@ impl KeysDir {
         file::add_private(&self.path, name, contents)
     }
 
+    /// Removes the file `name`; `false` when there is none. When this returns, it is gone from the
+    /// disk.
+    pub fn remove(&self, name: &str) -> Result<bool, KeyFileError> {
+        file::remove(&self.path, name)
+    }
+
     /// Reads the file `name`; makes it of `contents` when there is none.
     fn read_or_add(
         &self,
@@ -154,6 +160,16 @@ mod tests {
         assert!(matches!(error, KeyFileError::Exists { .. }), "{error}");
         assert_eq!(dir.read("pepper").unwrap().as_slice(), b"old");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_is_removed_once() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = KeysDir::create(&root.path().join("keys")).unwrap();
+        dir.add("old.pem", b"x").unwrap();
+        assert!(dir.remove("old.pem").unwrap());
+        assert!(!dir.remove("old.pem").unwrap());
+        assert!(dir.read("old.pem").is_err());
     }
 
     #[test]

@@ -12,10 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
+use crate::app::audit::retention;
 use crate::app::clean_up;
 use crate::app::directory::REVOCATION_KEPT;
+use crate::app::keys::note_signatures;
+use crate::app::keys::schedule;
 use crate::app::open::Ground;
 use crate::app::open::StartError;
 use crate::app::usage::Pace;
@@ -102,6 +106,8 @@ pub async fn serve_on(listeners: Listeners, app: &App, shutdown: &Shutdown) {
         app.refused_calls.run(until_all_served()),
         forget_expired_revocations(app, shutdown),
         clean_up(app, shutdown),
+        keep_audit_trails_short(app, shutdown),
+        keep_keys(app, until_all_served()),
     );
     tracing::info!("stopped");
 }
@@ -128,6 +134,22 @@ async fn forget_expired_revocations(app: &App, shutdown: &Shutdown) {
     }
 }
 
+/// What is older than `audit.retention_days` goes from the audit trails.
+async fn keep_audit_trails_short(app: &App, shutdown: &Shutdown) {
+    let mut hourly = tokio::time::interval(Duration::from_hours(1));
+    loop {
+        tokio::select! {
+            () = shutdown.triggered() => return,
+            _ = hourly.tick() => {}
+        }
+        match retention::once(app).await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "removed audit events that were too old"),
+            Err(error) => tracing::warn!(%error, "audit events that are too old were not removed"),
+        }
+    }
+}
+
 /// Secrets and credentials that ended long ago are forgotten.
 async fn clean_up(app: &App, shutdown: &Shutdown) {
     let mut hourly = tokio::time::interval(Duration::from_hours(1));
@@ -138,6 +160,38 @@ async fn clean_up(app: &App, shutdown: &Shutdown) {
         }
         if let Err(error) = clean_up::once(app).await {
             tracing::warn!(%error, "secrets that ended long ago were not removed");
+        }
+    }
+}
+
+/// The signing keys of this node follow their records, and their schedule; at the end it is noted when
+/// they have last signed.
+async fn keep_keys(app: &App, stop: impl Future<Output = ()>) {
+    /// How long the end of the process waits for it.
+    const LAST_NOTE: Duration = Duration::from_secs(1);
+    tokio::select! {
+        () = stop => {}
+        () = keep_following(app) => {}
+    }
+    let noted = tokio::time::timeout(LAST_NOTE, note_signatures(app)).await;
+    if !matches!(noted, Ok(Ok(()))) {
+        tracing::warn!("when the signing keys have last signed may be recorded too early");
+    }
+}
+
+async fn keep_following(app: &App) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut is_behind = false;
+    loop {
+        ticks.tick().await;
+        match schedule::once(app).await {
+            Ok(()) => is_behind = false,
+            Err(error) if !is_behind => {
+                is_behind = true;
+                tracing::warn!(?error, "the signing keys do not follow their schedule now");
+            }
+            Err(_) => {}
         }
     }
 }

@@ -17,6 +17,7 @@
 
 mod api;
 mod api_token;
+mod audit;
 mod clean_up;
 mod group;
 mod leak;
@@ -27,6 +28,12 @@ pub use api::ApiChanges;
 pub use api::ApiPart;
 pub use api_token::ApiTokenReads;
 pub use api_token::ApiTokenRows;
+pub use audit::AuditReads;
+pub use audit::AuditWrites;
+pub use audit::ChainExtent;
+pub use audit::Checkpoint;
+pub use audit::EventFilter;
+pub use audit::Named;
 pub use clean_up::CleanUpReads;
 pub use clean_up::CleanUpWrites;
 pub use clean_up::CleanedUp;
@@ -178,6 +185,8 @@ pub struct TokenStanding {
     pub credential: CredentialId,
     /// Whether its `jti` was revoked.
     pub token_is_revoked: bool,
+    /// Whether what its key has signed counts.
+    pub key_verifies: bool,
 }
 
 /// Whose access is meant.
@@ -210,7 +219,15 @@ pub struct ApiHolder {
 /// The durable store.
 #[async_trait]
 pub trait Store:
-    ApiTokenReads + CleanUpReads + GroupReads + LeakReads + RoleReads + Send + Sync + 'static
+    ApiTokenReads
+    + AuditReads
+    + CleanUpReads
+    + GroupReads
+    + LeakReads
+    + RoleReads
+    + Send
+    + Sync
+    + 'static
 {
     // --- Whether it answers
 
@@ -232,17 +249,22 @@ pub trait Store:
     /// Every signing key that was ever recorded, the oldest first.
     async fn list_signing_keys(&self) -> Result<Vec<SigningKeyRecord>, StoreError>;
 
+    /// Notes that these keys have signed at these instants (the later counts): written behind, no
+    /// audit.
+    async fn record_signatures(&self, signed: &[(String, Timestamp)]) -> Result<(), StoreError>;
+
     // --- The OAuth endpoints
 
     /// A client with all that issuance must know, in one snapshot. A deleted account has none.
     async fn find_client(&self, client_id: ClientId) -> Result<Option<Client>, StoreError>;
 
-    /// How a token of this client stands, in one statement by primary keys; `None` when the
-    /// credential does not exist any more.
+    /// How a token of this client, signed by the key `kid`, stands, in one statement by primary keys;
+    /// `None` when the credential does not exist any more.
     async fn find_token_standing(
         &self,
         client_id: ClientId,
         token: TokenId,
+        kid: &str,
     ) -> Result<Option<TokenStanding>, StoreError>;
 
     /// An API that has not been deleted, by the `aud` of its tokens, on the whole instance.
@@ -386,7 +408,14 @@ pub enum ResourceLookup {
 /// under the lock.
 #[async_trait]
 pub trait Change:
-    ApiChanges + ApiTokenRows + CleanUpWrites + GroupChanges + LeakWrites + RoleChanges + Send
+    ApiChanges
+    + ApiTokenRows
+    + AuditWrites
+    + CleanUpWrites
+    + GroupChanges
+    + LeakWrites
+    + RoleChanges
+    + Send
 {
     // --- Reads, under the lock
 
@@ -575,7 +604,7 @@ pub trait Change:
     /// A new signing key.
     async fn add_signing_key(&mut self, key: &SigningKeyRecord) -> Result<(), WriteError>;
 
-    /// Writes the state and the instants of a signing key anew.
+    /// Writes the state and the instants of a signing key anew, but for its last signature.
     async fn update_signing_key(&mut self, key: &SigningKeyRecord) -> Result<(), StoreError>;
 
     /// Revokes a single token; `false` when it was revoked already.

@@ -183,14 +183,16 @@ impl Directory {
         Ok(api)
     }
 
-    /// How a token of this client stands; `None` when there is no such client (any more).
+    /// How a token of this client, signed by the key `kid`, stands; `None` when there is no such
+    /// client (any more).
     pub async fn token_standing(
         &self,
         client_id: ClientId,
         token: TokenId,
+        kid: &str,
     ) -> Result<Option<TokenStanding>, StoreError> {
         let Some(memory) = self.memory.as_ref().filter(|memory| !memory.is_in_doubt()) else {
-            return self.store.find_token_standing(client_id, token).await;
+            return self.store.find_token_standing(client_id, token, kid).await;
         };
         let client = self.client(client_id).await?;
         Ok(client.map(|client| TokenStanding {
@@ -199,6 +201,8 @@ impl Directory {
             organization: client.organization,
             credential: client.credential,
             token_is_revoked: memory.is_revoked(token),
+            // The ring of the only process that takes keys back has verified the signature.
+            key_verifies: true,
         }))
     }
 

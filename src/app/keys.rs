@@ -1,8 +1,24 @@
-//! Signing keys: made and made active.
+//! Signing keys: made, made active, succeeded, taken back.
 //!
 //! The file of a key is written before its record is committed: what a crash leaves between the two
-//! is a file that never signs. Then the ring of this node takes the records over.
+//! is a file that never signs. Once the record is durable the change is acknowledged, and the ring of
+//! this node takes the records over; one that could not, at once, does so within a second
+//! ([`follow`]). A key that is taken back is out of the ring before that is acknowledged.
+//!
+//! - [`rotate`], [`retire`], [`revoke`]: how a key comes to its end
+//! - [`schedule`]: the same by itself, in time
+//!
+//! The private half of a key that is over is removed with the record's change: it is of no use to us
+//! any more, and of much to whoever would find it. What it signed is verified with nothing any more,
+//! and a backup of the database belongs to a backup of `keys/`.
 
+mod follow;
+pub mod retire;
+pub mod revoke;
+pub mod rotate;
+pub mod schedule;
+
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::domain::audit::Changes;
@@ -14,6 +30,8 @@ use crate::domain::signing_key::SigningKeyRecord;
 use crate::jwt::key_files;
 
 use super::App;
+use super::StoreError;
+use super::audited::AuditedChange;
 use super::authority::OnInstance;
 use super::page::List;
 use super::page::Listing;
@@ -22,6 +40,14 @@ use super::problem::Conflict;
 use super::problem::Problem;
 use super::problem::Submitted;
 use super::to_completion;
+use follow::take_over;
+
+pub use follow::KeyTurn;
+pub use follow::follow;
+pub use follow::note_signatures;
+
+/// The most keys of one algorithm that are pending at once: verifiers read all of them.
+const MAX_PENDING: usize = 10;
 
 /// Every signing key that was ever made, the oldest first.
 pub async fn list(
@@ -43,7 +69,14 @@ pub async fn list(
             .map_or(all.len(), |position| position + 1),
     };
     let found = all.into_iter().skip(begin).take(page.limit.into());
-    Ok(list.listing(&request, found.collect(), |key| key.kid.clone()))
+    let listing = list.listing(&request, found.collect(), |key| key.kid.clone());
+    Ok(listing.map(|key| described(&instance.app, key)))
+}
+
+/// A signing key.
+pub async fn show(instance: &OnInstance, kid: &str) -> Result<SigningKeyRecord, Problem> {
+    let all = instance.app.store.list_signing_keys().await?;
+    Ok(described(&instance.app, find(&all, kid)?))
 }
 
 /// Makes a key, which is published and does not sign yet.
@@ -53,28 +86,22 @@ pub async fn create(
 ) -> Result<SigningKeyRecord, Problem> {
     to_completion(async move {
         let algorithm = submitted?;
-        let app = instance.app.clone();
-        let kid = off_the_workers(move || key_files::generate(&app.keys_dir, algorithm)).await?;
+        let kid = generate(&instance.app, algorithm).await?;
         let mut change = instance.begin().await?;
-        let record = SigningKeyRecord {
-            kid,
-            algorithm,
-            state: KeyState::Pending,
-            created_at: change.now,
-            published_at: change.now,
-            active_from: None,
-            last_signed_at: None,
-            leaves_jwks_at: None,
-        };
-        let added = change.rows().add_signing_key(&record).await;
-        added.map_err(|error| Problem::of_write(error, "this key is recorded already"))?;
+        let all = change.rows().list_signing_keys().await?;
+        if let Err(full) = check_room(&all, algorithm) {
+            discard(&instance.app, kid).await;
+            return Err(full);
+        }
+        let record = SigningKeyRecord::pending(kid, algorithm, change.now);
+        add(&mut change, &record).await?;
         let changes = Changes::default()
             .with("alg", Value::Null, algorithm.as_str())
             .with("state", Value::Null, record.state.as_str());
         change
             .commit("signing_key.create", target(&record), changes)
             .await?;
-        take_over(&instance.app).await?;
+        take_over(&instance.app).await;
         Ok(record)
     })
     .await
@@ -89,41 +116,108 @@ pub async fn activate(
     to_completion(async move {
         let mut change = instance.begin().await?;
         let all = change.rows().list_signing_keys().await?;
-        let found = all.iter().find(|key| key.kid == kid).cloned();
-        let key = found.ok_or(Problem::NotFound("signing key"))?;
+        let key = find(&all, &kid)?;
         let force = force?;
         if key.state == KeyState::Active {
             drop(change);
             // The ring may have failed to follow the first time.
-            take_over(&instance.app).await?;
-            return Ok(key);
+            take_over(&instance.app).await;
+            return Ok(described(&instance.app, key));
         }
         let config = &instance.app.config;
         key.check_activation(config.keys.publish_before, force, change.now)
             .map_err(refusal)?;
-
-        // The old one stops before the new one begins: the store allows one per algorithm.
-        let mut changes =
-            Changes::default().with("state", key.state.as_str(), KeyState::Active.as_str());
-        let signs_now = |other: &&SigningKeyRecord| {
-            other.algorithm == key.algorithm && other.state == KeyState::Active
-        };
-        if let Some(old) = all.iter().find(signs_now) {
-            let old = old
-                .clone()
-                .succeeded(change.now, config.tokens.max_lifetime);
-            change.rows().update_signing_key(&old).await?;
-            changes = changes.with("active_kid", old.kid.as_str(), kid.as_str());
-        }
-        let key = key.activated(change.now);
-        change.rows().update_signing_key(&key).await?;
-        change
-            .commit("signing_key.activate", target(&key), changes)
-            .await?;
-        take_over(&instance.app).await?;
-        Ok(key)
+        let key = hand_over(&instance.app, change, &all, key).await?;
+        Ok(described(&instance.app, key))
     })
     .await
+}
+
+/// Makes `key` the one that signs, in a change of its own.
+async fn hand_over(
+    app: &App,
+    mut change: AuditedChange,
+    all: &[SigningKeyRecord],
+    key: SigningKeyRecord,
+) -> Result<SigningKeyRecord, StoreError> {
+    let state = key.state.as_str();
+    let mut changes = Changes::default().with("state", state, KeyState::Active.as_str());
+    if let Some(old) = succeed(app, &mut change, all, key.algorithm).await? {
+        changes = changes.with("active_kid", old.kid.as_str(), key.kid.as_str());
+    }
+    let key = key.activated(change.now);
+    change.rows().update_signing_key(&key).await?;
+    change
+        .commit("signing_key.activate", target(&key), changes)
+        .await?;
+    take_over(app).await;
+    Ok(key)
+}
+
+/// Lets the key of `algorithm` that signs now do so no more. The old one stops before the new one
+/// begins: the store allows one per algorithm.
+async fn succeed(
+    app: &App,
+    change: &mut AuditedChange,
+    all: &[SigningKeyRecord],
+    algorithm: Algorithm,
+) -> Result<Option<SigningKeyRecord>, StoreError> {
+    let Some(old) = active(all, algorithm) else {
+        return Ok(None);
+    };
+    let old = old
+        .clone()
+        .succeeded(change.now, app.config.tokens.max_lifetime);
+    change.rows().update_signing_key(&old).await?;
+    Ok(Some(old))
+}
+
+fn active(all: &[SigningKeyRecord], algorithm: Algorithm) -> Option<&SigningKeyRecord> {
+    all.iter()
+        .find(|key| key.algorithm == algorithm && key.state == KeyState::Active)
+}
+
+/// The pending key of `algorithm` that verifiers know for the longest time.
+fn pending(all: &[SigningKeyRecord], algorithm: Algorithm) -> Option<&SigningKeyRecord> {
+    all.iter()
+        .filter(|key| key.algorithm == algorithm && key.state == KeyState::Pending)
+        .min_by_key(|key| key.published_at)
+}
+
+fn find(all: &[SigningKeyRecord], kid: &str) -> Result<SigningKeyRecord, Problem> {
+    let found = all.iter().find(|key| key.kid == kid);
+    found.cloned().ok_or(Problem::NotFound("signing key"))
+}
+
+fn check_room(all: &[SigningKeyRecord], algorithm: Algorithm) -> Result<(), Problem> {
+    let pending = all
+        .iter()
+        .filter(|key| key.algorithm == algorithm && key.state == KeyState::Pending);
+    if pending.count() < MAX_PENDING {
+        return Ok(());
+    }
+    Err(Problem::conflict(
+        Conflict::QuotaReached,
+        format!(
+            "{MAX_PENDING} keys for {algorithm} are pending already: retire one, or let it sign"
+        ),
+    ))
+}
+
+async fn add(change: &mut AuditedChange, record: &SigningKeyRecord) -> Result<(), Problem> {
+    let added = change.rows().add_signing_key(record).await;
+    added.map_err(|error| Problem::of_write(error, "this key is recorded already"))
+}
+
+/// The key with its last signature, as far as this node knows of it before it is written.
+fn described(app: &App, key: SigningKeyRecord) -> SigningKeyRecord {
+    let mut signed = app.key_ring.last_signed().into_iter();
+    let here = signed.find(|(kid, _)| *kid == key.kid);
+    let here = here.and_then(|(_, second)| Timestamp::from_second(second).ok());
+    SigningKeyRecord {
+        last_signed_at: key.last_signed_at.max(here),
+        ..key
+    }
 }
 
 fn refusal(refusal: ActivationRefusal) -> Problem {
@@ -145,13 +239,23 @@ fn refusal(refusal: ActivationRefusal) -> Problem {
     }
 }
 
-/// Lets the ring of this node follow the records.
-async fn take_over(app: &App) -> Result<(), Problem> {
-    // One after the other, so that an older reading never replaces a newer one.
-    let _turn = app.key_turn.lock().await;
-    let records = app.store.list_signing_keys().await?;
+/// Makes a key and its file.
+async fn generate(app: &App, algorithm: Algorithm) -> Result<String, Problem> {
     let app = app.clone();
-    off_the_workers(move || app.key_ring.reload(&app.keys_dir, &records)).await
+    off_the_workers(move || key_files::generate(&app.keys_dir, algorithm)).await
+}
+
+/// Removes the file of a key that was made and is not needed after all. It would never sign, so a
+/// failure is no reason to fail.
+async fn discard(app: &App, kid: String) {
+    let app = app.clone();
+    let discarded = off_the_workers(move || key_files::discard(&app.keys_dir, &kid)).await;
+    if let Err(Problem::Unavailable(error)) = discarded {
+        tracing::warn!(
+            error = error.as_ref() as &dyn std::error::Error,
+            "the file of a key that is not needed was left behind"
+        );
+    }
 }
 
 /// Runs work that reads files or makes keys where it holds up no request. Its failure is ours: the

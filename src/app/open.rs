@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -10,7 +11,6 @@ use crate::config::DatabaseEngine;
 use crate::domain::api::Audience;
 use crate::domain::role;
 use crate::domain::signing_key::Algorithm;
-use crate::domain::signing_key::KeyState;
 use crate::domain::signing_key::SigningKeyRecord;
 use crate::jwt::KeyRing;
 use crate::jwt::KeyRingError;
@@ -40,11 +40,13 @@ use crate::telemetry::registry::Registry;
 
 use super::App;
 use super::Parts;
+use super::audit::verify::AT_ONCE;
 use super::current::CurrentConfig;
 use super::directory::Directory;
 use super::init::FirstAdministrator;
 use super::init::InitError;
 use super::init::init;
+use super::keys::KeyTurn;
 use super::refused_calls::RefusedCalls;
 use super::throttle::Throttle;
 use super::usage::UsageRecorder;
@@ -178,7 +180,7 @@ impl Ground {
             });
         }
         let server_key = ServerKey::load(&self.keys_dir)?;
-        AuditKey::load(&self.keys_dir)?;
+        let audit_key = AuditKey::load(&self.keys_dir)?;
         let key_ring = KeyRing::load(&self.keys_dir, &self.store.list_signing_keys().await?)?;
         let issuer = Audience::parse(self.config.server.issuer.as_str())
             .expect("an issuer follows the rule of audiences");
@@ -201,9 +203,11 @@ impl Ground {
             ostler: Arc::new(role::ostler_api(&issuer)),
             key_ring,
             keys_dir: self.keys_dir,
-            key_turn: tokio::sync::Mutex::default(),
+            key_turn: KeyTurn::default(),
             pepper,
             server_key,
+            audit_key,
+            verifications: Semaphore::new(AT_ONCE),
             store: self.store,
             config: CurrentConfig::new(self.config),
         })))
@@ -249,16 +253,7 @@ fn first_signing_keys(
             || key_files::generate(dir, algorithm),
             |(kid, _)| Ok(kid.clone()),
         )?;
-        Ok(SigningKeyRecord {
-            kid,
-            algorithm,
-            state: KeyState::Pending,
-            created_at: now,
-            published_at: now,
-            active_from: None,
-            last_signed_at: None,
-            leaves_jwks_at: None,
-        })
+        Ok(SigningKeyRecord::pending(kid, algorithm, now))
     };
     Algorithm::ALL.into_iter().map(key_of).collect()
 }

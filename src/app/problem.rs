@@ -90,9 +90,9 @@ impl Denial {
 pub enum Conflict {
     /// Something else has the name.
     NameTaken,
-    /// Others hold it.
+    /// Others hold it, or nothing else can take its place.
     InUse,
-    /// The organization may not have more of it.
+    /// There may not be more of it.
     QuotaReached,
     /// A secret is in use, as far as is known ([`Problem::SecretInUse`]).
     SecretInUse,
@@ -114,6 +114,7 @@ impl Conflict {
             Self::InUse => "in_use",
             Self::QuotaReached => "quota_reached",
             Self::SecretInUse => "secret_in_use",
+            Self::InUse => "in_use",
             Self::OverlapInProgress => "overlap_in_progress",
             Self::NotPublishedLongEnough => "not_published_long_enough",
             Self::LastAdministrator => "last_administrator",

@@ -24,6 +24,7 @@ use crate::store::StoreError;
 use crate::store::TokenStanding;
 
 use super::App;
+use super::keys;
 
 /// Proof that a token was active when it was checked.
 #[derive(Clone, Debug)]
@@ -82,11 +83,12 @@ pub enum Inactive {
 /// after that a store that cannot answer is an error, never an answer.
 pub async fn check(app: &App, token: &str) -> Result<Result<ActiveToken, Inactive>, StoreError> {
     let issuer = app.config.server.issuer.as_str();
-    let token = match app.key_ring.verify(token, issuer, app.clock.now()) {
+    let verify = || app.key_ring.verify(token, issuer, app.clock.now());
+    let token = match with_latest_keys(app, verify).await? {
         Ok(verified) => verified,
         Err(invalid) => return Ok(Err(invalid.into())),
     };
-    let standing = check_standing(app, token.claims()).await?;
+    let standing = check_standing(app, token.claims(), token.kid()).await?;
     Ok(standing.map(|(credential, api)| ActiveToken {
         token,
         api,
@@ -101,30 +103,55 @@ pub async fn check_revocable(
     token: &str,
 ) -> Result<Result<RevocableToken, Inactive>, StoreError> {
     let issuer = app.config.server.issuer.as_str();
-    let signed = app.key_ring.verify_signature(token);
-    let unexpired = signed.and_then(|signed| {
+    let verify = || {
+        let signed = app.key_ring.verify_signature(token)?;
         app.key_ring
             .check_unexpired(&signed, issuer, app.clock.now())
-    });
-    let token = match unexpired {
+    };
+    let token = match with_latest_keys(app, verify).await? {
         Ok(unexpired) => unexpired,
         Err(invalid) => return Ok(Err(invalid.into())),
     };
-    let standing = check_standing(app, token.claims()).await?;
+    let standing = check_standing(app, token.claims(), token.kid()).await?;
     Ok(standing.map(|_| RevocableToken(token)))
 }
 
-/// Whether nothing has ended the token that says `claims`, and whose and what for it is.
+/// What `verify` finds with the keys of this node and, where it finds what only an ignorance of the
+/// latest change could be behind, with the records: another node may have made a key active just now.
+/// A key that verifies and cannot be read here is no verdict on a token.
+async fn with_latest_keys<T>(
+    app: &App,
+    verify: impl Fn() -> Result<T, InvalidToken>,
+) -> Result<Result<T, InvalidToken>, StoreError> {
+    let mut found = verify();
+    let is_stale = |found: &Result<T, InvalidToken>| {
+        found.as_ref().is_err_and(|invalid| invalid.may_be_news())
+    };
+    if app.directory.is_shared() && is_stale(&found) {
+        keys::follow(app).await?;
+        found = verify();
+    }
+    match found {
+        Err(InvalidToken::KeyNotAtHand) => Err(StoreError::Unavailable(Box::new(
+            InvalidToken::KeyNotAtHand,
+        ))),
+        found => Ok(found),
+    }
+}
+
+/// Whether nothing has ended the token of the key `kid` that says `claims`, and whose and what for it
+/// is.
 async fn check_standing(
     app: &App,
     claims: &Claims,
+    kid: &str,
 ) -> Result<Result<(CredentialId, Arc<Api>), Inactive>, StoreError> {
     if is_known_dead(app, claims).await {
         return Ok(Err(Dead::OldGeneration.into()));
     }
     let standing = app
         .directory
-        .token_standing(claims.client_id, claims.id)
+        .token_standing(claims.client_id, claims.id, kid)
         .await?;
     let credential = match check_facts(app, claims, standing) {
         Ok(credential) => credential,
@@ -167,6 +194,9 @@ fn check_facts(
         .check_token(&claims.generations, app.clock.now())?;
     if facts.token_is_revoked {
         return Err(Dead::TokenRevoked);
+    }
+    if !facts.key_verifies {
+        return Err(Dead::KeyOver);
     }
     Ok(facts.credential)
 }

@@ -2,7 +2,9 @@
 //!
 //! Each chain (one per organization, and one for the instance) is a list in which every event
 //! carries the SHA-256 of itself and of its predecessor, over the canonical JSON of [RFC 8785]. An
-//! edit, a deletion or a re-ordering breaks the chain at the first bad row.
+//! edit, a deletion or a re-ordering breaks the chain at the first bad row: see
+//! [`audit_event`](super::audit_event) for what is hashed, and [`audit_chain`](super::audit_chain)
+//! for how a chain is walked.
 //!
 //! [RFC 8785]: https://www.rfc-editor.org/rfc/rfc8785
 
@@ -14,6 +16,9 @@ use serde_json::Value;
 use super::id::EventId;
 use super::id::OrganizationId;
 use super::id::RequestId;
+
+/// The name of the instance's own chain.
+const INSTANCE: &str = "instance";
 
 /// Which chain an event is in.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -28,9 +33,17 @@ impl Chain {
     /// The name in the database.
     pub fn name(self) -> String {
         match self {
-            Self::Instance => "instance".to_owned(),
+            Self::Instance => INSTANCE.to_owned(),
             Self::Organization(id) => id.to_string(),
         }
+    }
+
+    /// The chain of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        if name == INSTANCE {
+            return Some(Self::Instance);
+        }
+        name.parse().ok().map(Self::Organization)
     }
 }
 
@@ -77,6 +90,13 @@ impl AuditResult {
             Self::Success => "success",
             Self::Refused => "refused",
         }
+    }
+
+    /// The result of this name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Success, Self::Refused]
+            .into_iter()
+            .find(|result| result.as_str() == name)
     }
 }
 
@@ -139,55 +159,6 @@ pub type EventHash = String;
 /// What the first event of a chain has as its `previous_hash`: 64 zeros.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// An event in its place: the stored members, and the canonical JSON that was hashed.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SealedEvent {
-    /// Its number in the chain, from 1.
-    pub sequence: i64,
-    /// The hash of the event before it.
-    pub previous_hash: EventHash,
-    /// Its own hash.
-    pub hash: EventHash,
-    /// The `changes` as JSON text.
-    pub changes: String,
-}
-
-impl AuditDraft {
-    /// Gives the event its place after the event with `previous_hash`.
-    pub fn seal(&self, sequence: i64, previous_hash: &str) -> SealedEvent {
-        let changes = self.changes.to_json();
-        let members = serde_json::json!({
-            "id": self.id.to_string(),
-            "sequence": sequence,
-            "at": self.at.to_string(),
-            "actor": {
-                "type": self.actor.kind,
-                "id": self.actor.id,
-                "name": self.actor.name,
-                "address": self.actor.address,
-                "user_agent": self.actor.user_agent,
-            },
-            "action": self.action,
-            "target": {
-                "type": self.target.kind,
-                "id": self.target.id,
-                "name": self.target.name,
-            },
-            "result": self.result.as_str(),
-            "count": self.count,
-            "request_id": self.request_id.map(|id| id.to_string()),
-            "changes": changes,
-            "previous_hash": previous_hash,
-        });
-        SealedEvent {
-            sequence,
-            previous_hash: previous_hash.to_owned(),
-            hash: hash(&members),
-            changes: canonical(&changes),
-        }
-    }
-}
-
 /// The hash of an event's members, all but `hash` itself.
 pub fn hash(members: &Value) -> EventHash {
     use std::fmt::Write;
@@ -202,15 +173,15 @@ pub fn hash(members: &Value) -> EventHash {
 }
 
 /// The canonical JSON of [RFC 8785] for what occurs here: objects, arrays, strings, whole numbers,
-/// booleans and null. (`serde_json` writes strings as section 3.2.2.2 wants them; our keys are ASCII,
-/// so sorting by bytes is sorting by UTF-16.)
+/// booleans and null. (`serde_json` writes strings as section 3.2.2.2 wants them; members are sorted
+/// by their UTF-16, which is another order than that of their bytes.)
 ///
 /// [RFC 8785]: https://www.rfc-editor.org/rfc/rfc8785
 pub fn canonical(value: &Value) -> String {
     match value {
         Value::Object(members) => {
             let mut sorted: Vec<_> = members.iter().collect();
-            sorted.sort_by_key(|(name, _)| *name);
+            sorted.sort_by(|(one, _), (other, _)| one.encode_utf16().cmp(other.encode_utf16()));
             let members: Vec<_> = sorted
                 .into_iter()
                 .map(|(name, value)| format!("{}:{}", Value::from(name.as_str()), canonical(value)))
@@ -238,37 +209,13 @@ mod tests {
         );
     }
 
+    // RFC 8785 §3.2.3.
     #[test]
-    fn the_hash_depends_on_place_and_content() {
-        let draft = AuditDraft {
-            id: EventId::from_bits(1),
-            chain: Chain::Instance,
-            at: Timestamp::UNIX_EPOCH,
-            actor: Actor {
-                kind: "local",
-                id: String::new(),
-                name: "init".into(),
-                address: None,
-                user_agent: None,
-            },
-            action: "instance.init",
-            target: Target {
-                kind: "instance",
-                id: String::new(),
-                name: String::new(),
-            },
-            result: AuditResult::Success,
-            count: 1,
-            request_id: None,
-            changes: Changes::default().with("status", "active", "disabled"),
-        };
-        let first = draft.seal(1, GENESIS);
-        assert_eq!(first.hash.len(), 64);
-        assert_eq!(first, draft.seal(1, GENESIS));
-        assert_ne!(first.hash, draft.seal(2, GENESIS).hash);
-        assert_ne!(first.hash, draft.seal(1, &first.hash).hash);
-        let mut edited = draft.clone();
-        edited.count = 2;
-        assert_ne!(first.hash, edited.seal(1, GENESIS).hash);
+    fn members_are_sorted_by_their_utf_16() {
+        let value = serde_json::json!({"\u{fb33}": 1, "\u{1f600}": 2, "\u{20ac}": 3, "1": 4});
+        assert_eq!(
+            canonical(&value),
+            "{\"1\":4,\"\u{20ac}\":3,\"\u{1f600}\":2,\"\u{fb33}\":1}"
+        );
     }
 }

@@ -52,6 +52,9 @@ pub enum Dead {
     /// A counter has been raised since the token was issued.
     #[error("the token's generation is over")]
     OldGeneration,
+    /// The key that signed the token was taken back, or has left the JWKS.
+    #[error("the token's signing key is retired or revoked")]
+    KeyOver,
     /// The API that the token is for has been deleted.
     #[error("the API was deleted")]
     ApiDeleted,

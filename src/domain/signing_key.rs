@@ -107,9 +107,12 @@ pub struct SigningKeyRecord {
     pub created_at: Timestamp,
     /// When it first stood in the JWKS.
     pub published_at: Timestamp,
+    /// When a pending key is to begin to sign by itself; `None` when somebody has to say so, or the
+    /// schedule finds it when it needs one.
+    pub activates_at: Option<Timestamp>,
     /// When it began to sign.
     pub active_from: Option<Timestamp>,
-    /// When it stopped signing.
+    /// When it last signed, as far as was noted.
     pub last_signed_at: Option<Timestamp>,
     /// When the last token that it signed is dead, and it leaves the JWKS.
     pub leaves_jwks_at: Option<Timestamp>,
@@ -132,6 +135,21 @@ pub enum ActivationRefusal {
 }
 
 impl SigningKeyRecord {
+    /// A key that is published at `now` and does not sign yet.
+    pub fn pending(kid: String, algorithm: Algorithm, now: Timestamp) -> Self {
+        Self {
+            kid,
+            algorithm,
+            state: KeyState::Pending,
+            created_at: now,
+            published_at: now,
+            activates_at: None,
+            active_from: None,
+            last_signed_at: None,
+            leaves_jwks_at: None,
+        }
+    }
+
     /// Whether it may become active at `now`, after `publish_before` in the JWKS; `force` does not
     /// wait for that.
     pub fn check_activation(
@@ -155,6 +173,7 @@ impl SigningKeyRecord {
     pub fn activated(self, now: Timestamp) -> Self {
         Self {
             state: KeyState::Active,
+            activates_at: None,
             active_from: Some(now),
             ..self
         }
@@ -166,9 +185,29 @@ impl SigningKeyRecord {
     pub fn succeeded(self, now: Timestamp, max_lifetime: Duration) -> Self {
         Self {
             state: KeyState::Retiring,
-            last_signed_at: Some(now),
             leaves_jwks_at: Some(after(after(now, max_lifetime), STAYS_PUBLISHED)),
             ..self
+        }
+    }
+
+    /// The key, out of the JWKS from `now`: everything that it signed has expired, or it has signed
+    /// nothing.
+    #[must_use]
+    pub fn retired(self, now: Timestamp) -> Self {
+        Self {
+            state: KeyState::Retired,
+            activates_at: None,
+            leaves_jwks_at: Some(self.leaves_jwks_at.map_or(now, |end| end.min(now))),
+            ..self
+        }
+    }
+
+    /// The key, taken back at `now` with everything that it signed.
+    #[must_use]
+    pub fn revoked(self, now: Timestamp) -> Self {
+        Self {
+            state: KeyState::Revoked,
+            ..self.retired(now)
         }
     }
 }
@@ -183,14 +222,8 @@ mod tests {
 
     fn key(state: KeyState) -> SigningKeyRecord {
         SigningKeyRecord {
-            kid: "kid".into(),
-            algorithm: Algorithm::Es256,
             state,
-            created_at: at(0),
-            published_at: at(0),
-            active_from: None,
-            last_signed_at: None,
-            leaves_jwks_at: None,
+            ..SigningKeyRecord::pending("kid".into(), Algorithm::Es256, at(0))
         }
     }
 
@@ -225,7 +258,23 @@ mod tests {
         let lifetime = Duration::from_hours(1);
         let old = key(KeyState::Active).succeeded(at(100), lifetime);
         assert_eq!(old.state, KeyState::Retiring);
-        assert_eq!(old.last_signed_at, Some(at(100)));
         assert_eq!(old.leaves_jwks_at, Some(at(100 + 3_600 + 3_600)));
+        let gone = old.clone().retired(at(8_000));
+        assert_eq!(gone.state, KeyState::Retired);
+        assert_eq!(gone.leaves_jwks_at, old.leaves_jwks_at);
+    }
+
+    #[test]
+    fn a_revoked_key_leaves_at_once_and_does_not_come_to_sign() {
+        let old = key(KeyState::Active).succeeded(at(100), Duration::from_hours(1));
+        assert_eq!(old.revoked(at(200)).leaves_jwks_at, Some(at(200)));
+        let planned = SigningKeyRecord {
+            activates_at: Some(at(300)),
+            ..key(KeyState::Pending)
+        };
+        let revoked = planned.revoked(at(200));
+        assert_eq!(revoked.state, KeyState::Revoked);
+        assert_eq!(revoked.activates_at, None);
+        assert_eq!(revoked.leaves_jwks_at, Some(at(200)));
     }
 }

@@ -11,6 +11,7 @@ mod accounts;
 mod anonymous;
 mod api_tokens;
 mod apis;
+mod audit_events;
 mod call;
 mod credentials;
 mod docs;
@@ -37,6 +38,7 @@ mod schema;
 mod scopes;
 mod shape;
 mod sketch;
+mod streamed;
 
 use axum::Router;
 
@@ -46,7 +48,7 @@ use openapi::Document;
 use routes::Routes;
 
 /// What adds the routes of each kind of thing, in the order of the document.
-const ROUTES: [fn(Routes) -> Routes; 15] = [
+const ROUTES: [fn(Routes) -> Routes; 16] = [
     organizations::routes,
     accounts::routes,
     access::routes,
@@ -61,6 +63,7 @@ const ROUTES: [fn(Routes) -> Routes; 15] = [
     scopes::routes,
     resources::routes,
     keys::routes,
+    audit_events::routes,
     leaks::routes,
 ];
 

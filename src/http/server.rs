@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::domain::signing_key::Algorithm;
 use crate::http::address::TrustedProxies;
 use crate::http::admin;
 use crate::http::edge::Edge;
@@ -236,10 +237,14 @@ async fn redis(app: App) -> Health {
 }
 
 async fn signing_key(app: App) -> Health {
-    let algorithm = app.ostler.token.signing_alg;
-    if app.key_ring.can_sign(algorithm) {
+    let missing: Vec<_> = Algorithm::ALL
+        .into_iter()
+        .filter(|algorithm| !app.key_ring.can_sign(*algorithm))
+        .map(Algorithm::as_str)
+        .collect();
+    if missing.is_empty() {
         Health::Ok
     } else {
-        Health::Failed(format!("no active key for {algorithm}"))
+        Health::Failed(format!("no active key for {}", missing.join(", ")))
     }
 }

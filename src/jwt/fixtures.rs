@@ -53,6 +53,7 @@ pub(super) fn record(pair: &KeyPair, state: KeyState) -> SigningKeyRecord {
         state,
         created_at: at(NOW),
         published_at: at(NOW),
+        activates_at: None,
         active_from: None,
         last_signed_at: None,
         leaves_jwks_at: None,

@@ -112,17 +112,29 @@ pub fn list_unrecorded(dir: &KeysDir) -> Result<Vec<(String, Algorithm)>, KeyFil
 
 /// Reads the keys that these records need, and looks at every other private key in `dir`.
 pub fn load(dir: &KeysDir, records: &[SigningKeyRecord]) -> Result<Vec<SigningKey>, KeyFilesError> {
-    let mut keys = Vec::with_capacity(records.len());
-    let mut faults = Vec::new();
-    for record in records {
-        match find_pair(dir, record) {
-            Ok(pair) => keys.push(SigningKey {
-                record: record.clone(),
-                pair,
-            }),
-            Err(fault) => faults.push(fault),
-        }
+    let (keys, faults) = load_each(dir, records);
+    if faults.is_empty() {
+        Ok(keys)
+    } else {
+        Err(KeyFilesError(faults))
     }
+}
+
+/// Reads those of the keys that can be read, and says what is wrong with the others, which are
+/// without their key.
+pub fn load_each(
+    dir: &KeysDir,
+    records: &[SigningKeyRecord],
+) -> (Vec<SigningKey>, Vec<KeyFilesFault>) {
+    let mut faults = Vec::new();
+    let mut read = |record: &SigningKeyRecord| SigningKey {
+        record: record.clone(),
+        pair: find_pair(dir, record).unwrap_or_else(|fault| {
+            faults.push(fault);
+            None
+        }),
+    };
+    let keys = records.iter().map(&mut read).collect();
     match strays(dir, records) {
         Ok(strays) => {
             for path in strays {
@@ -131,11 +143,27 @@ pub fn load(dir: &KeysDir, records: &[SigningKeyRecord]) -> Result<Vec<SigningKe
         }
         Err(error) => faults.push(error.into()),
     }
-    if faults.is_empty() {
-        Ok(keys)
-    } else {
-        Err(KeyFilesError(faults))
+    (keys, faults)
+}
+
+/// Removes the files of the keys that are over, and returns their `kid`s: a private key that signs
+/// and verifies nothing is only something to lose.
+pub fn remove_over(
+    dir: &KeysDir,
+    records: &[SigningKeyRecord],
+) -> Result<Vec<String>, KeyFileError> {
+    let mut removed = Vec::new();
+    for record in records.iter().filter(|key| !key.state.is_published()) {
+        if dir.remove(&file_name(&record.kid))? {
+            removed.push(record.kid.clone());
+        }
     }
+    Ok(removed)
+}
+
+/// Removes the file of a key that was made for nothing: there is no record of it.
+pub fn discard(dir: &KeysDir, kid: &str) -> Result<bool, KeyFileError> {
+    dir.remove(&file_name(kid))
 }
 
 fn find_pair(dir: &KeysDir, record: &SigningKeyRecord) -> Result<Option<KeyPair>, KeyFilesFault> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -40,10 +42,18 @@ pub(super) struct Signer {
     /// Header and dot of a `JWT`, in base64url.
     jwt: String,
     rsa: Arc<RsaLane>,
+    kid: Box<str>,
+    /// When it last signed, in unix seconds.
+    last_signed: Arc<AtomicI64>,
 }
 
 impl Signer {
-    pub(super) fn new(pair: KeyPair, kid: &str, rsa: Arc<RsaLane>) -> Result<Self, KeyFault> {
+    pub(super) fn new(
+        pair: KeyPair,
+        kid: &str,
+        rsa: Arc<RsaLane>,
+        last_signed: Arc<AtomicI64>,
+    ) -> Result<Self, KeyFault> {
         let algorithm = pair.algorithm();
         let segment = |typ| {
             let json = write::header(algorithm, typ, kid).map_err(|_| KeyFault::Failed)?;
@@ -56,7 +66,14 @@ impl Signer {
             jwt: segment(TokenTyp::Jwt)?,
             handle: SigningHandle::new(pair),
             rsa,
+            kid: kid.into(),
+            last_signed,
         })
+    }
+
+    /// Which key it is.
+    pub(super) fn kid(&self) -> &str {
+        &self.kid
     }
 
     /// Writes the text that is signed, with room for the signature.
@@ -78,6 +95,7 @@ impl Signer {
             signer: self,
             text,
             len,
+            issued_at: claims.issued_at,
         })
     }
 }
@@ -93,6 +111,7 @@ pub struct UnsignedToken {
     signer: Arc<Signer>,
     text: String,
     len: usize,
+    issued_at: i64,
 }
 
 impl UnsignedToken {
@@ -124,6 +143,9 @@ impl UnsignedToken {
             .handle
             .sign(text.as_bytes())
             .map_err(|_| SignError::Failed)?;
+        self.signer
+            .last_signed
+            .fetch_max(self.issued_at, Ordering::Relaxed);
         text.push('.');
         text.push_str(&signature);
         debug_assert_eq!(text.len(), self.len);

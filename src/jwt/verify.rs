@@ -58,6 +58,9 @@ pub enum InvalidToken {
     /// The key exists, but what it signed does not count.
     #[error("the token's signing key is {}", .0.as_str())]
     KeyState(KeyState),
+    /// The key verifies, and its file could not be read: what it signed may well be good.
+    #[error("the token's signing key could not be read on this node")]
+    KeyNotAtHand,
     /// Not the algorithm of the key.
     #[error("the token's `alg` is not that of its key")]
     Algorithm,
@@ -79,6 +82,17 @@ pub enum InvalidToken {
     /// `nbf` has not come.
     #[error("the token is not valid yet")]
     NotYetValid,
+}
+
+impl InvalidToken {
+    /// Whether a node that has not yet heard of the latest change of the keys would say this of a
+    /// good token.
+    pub fn may_be_news(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownKey | Self::KeyState(KeyState::Pending) | Self::KeyNotAtHand
+        )
+    }
 }
 
 /// Proof that a key of ours signed a text with well-formed claims. It says nothing about *now*:
@@ -142,6 +156,11 @@ impl UnexpiredToken {
     /// What it says.
     pub fn claims(&self) -> &Claims {
         &self.0.0.claims
+    }
+
+    /// Which key signed it.
+    pub fn kid(&self) -> &str {
+        &self.0.0.kid
     }
 }
 
@@ -287,8 +306,9 @@ impl SignedToken {
 fn verifying_key<'a>(keys: &'a Keys, kid: &str) -> Result<&'a VerifyingHandle, InvalidToken> {
     let known = keys.find(kid).ok_or(InvalidToken::UnknownKey)?;
     match &known.public {
-        Some(public) if known.state.verifies() => Ok(public),
-        _ => Err(InvalidToken::KeyState(known.state)),
+        _ if !known.state.verifies() => Err(InvalidToken::KeyState(known.state)),
+        Some(public) => Ok(public),
+        None => Err(InvalidToken::KeyNotAtHand),
     }
 }
 

@@ -4,8 +4,13 @@
 
 use std::fmt;
 
+use aws_lc_rs::signature::ED25519;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use aws_lc_rs::signature::KeyPair;
+use aws_lc_rs::signature::UnparsedPublicKey;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::digest;
 use zeroize::Zeroizing;
 
 use super::KeysDir;
@@ -13,7 +18,10 @@ use super::file::KeyFileError;
 use super::pem;
 
 /// An Ed25519 key pair.
-pub struct AuditKey(Ed25519KeyPair);
+pub struct AuditKey {
+    pair: Ed25519KeyPair,
+    kid: String,
+}
 
 impl AuditKey {
     /// Its name in the keys directory.
@@ -45,21 +53,44 @@ impl AuditKey {
     fn of(dir: &KeysDir, contents: &[u8]) -> Result<Self, KeyFileError> {
         pem::decode(contents)
             .and_then(|der| Ed25519KeyPair::from_pkcs8(&der).ok())
-            .map(Self)
+            .map(Self::from_pair)
             .ok_or_else(|| {
                 let expected = "an Ed25519 private key, as one unencrypted PKCS#8 block in PEM";
                 KeyFileError::contents(&dir.path_of(Self::FILE), expected)
             })
     }
 
+    fn from_pair(pair: Ed25519KeyPair) -> Self {
+        let x = URL_SAFE_NO_PAD.encode(pair.public_key().as_ref());
+        // RFC 7638 section 3: the required members of the key, in their order, without blanks.
+        let jwk = format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#);
+        let thumbprint = digest::digest(&digest::SHA256, jwk.as_bytes());
+        Self {
+            kid: URL_SAFE_NO_PAD.encode(thumbprint),
+            pair,
+        }
+    }
+
+    /// The RFC 7638 thumbprint of the public half.
+    pub fn kid(&self) -> &str {
+        &self.kid
+    }
+
     /// The Ed25519 signature over `message`, 64 bytes.
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
-        self.0.sign(message).as_ref().to_vec()
+        self.pair.sign(message).as_ref().to_vec()
+    }
+
+    /// Whether this key made `signature` over `message`.
+    #[must_use]
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        let public = UnparsedPublicKey::new(&ED25519, self.public_key());
+        public.verify(message, signature).is_ok()
     }
 
     /// The public half, 32 bytes.
     pub fn public_key(&self) -> &[u8] {
-        self.0.public_key().as_ref()
+        self.pair.public_key().as_ref()
     }
 }
 
@@ -71,9 +102,6 @@ impl fmt::Debug for AuditKey {
 
 #[cfg(test)]
 mod tests {
-    use aws_lc_rs::signature::ED25519;
-    use aws_lc_rs::signature::UnparsedPublicKey;
-
     use super::*;
 
     #[test]
@@ -83,9 +111,9 @@ mod tests {
         assert!(AuditKey::load(&dir).is_err());
         let made = AuditKey::load_or_create(&dir).unwrap();
         let again = AuditKey::load_or_create(&dir).unwrap();
-        let public = UnparsedPublicKey::new(&ED25519, made.public_key());
-        assert!(public.verify(b"head", &again.sign(b"head")).is_ok());
-        assert!(public.verify(b"head", &again.sign(b"tail")).is_err());
+        assert!(made.verify(b"head", &again.sign(b"head")));
+        assert!(!made.verify(b"head", &again.sign(b"tail")));
+        assert_eq!((made.kid(), made.kid().len()), (again.kid(), 43));
     }
 
     #[test]

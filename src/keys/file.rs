@@ -230,6 +230,16 @@ pub(super) fn add_private(
     sync_directory(directory)
 }
 
+/// Removes `directory/name`; `false` when there is none.
+pub(super) fn remove(directory: &Path, name: &str) -> Result<bool, KeyFileError> {
+    let path = directory.join(name);
+    match fs::remove_file(&path) {
+        Ok(()) => sync_directory(directory).map(|()| true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(KeyFileError::io("remove", &path)(error)),
+    }
+}
+
 fn write_new(path: &Path, contents: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)

@@ -35,6 +35,7 @@ pub fn add(dir: &KeysDir, algorithm: Algorithm, which: Which, now: Timestamp) ->
         state: KeyState::Active,
         created_at: now,
         published_at: now,
+        activates_at: None,
         active_from: Some(now),
         last_signed_at: None,
         leaves_jwks_at: None,

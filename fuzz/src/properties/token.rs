@@ -69,6 +69,7 @@ fn signing_key(text: &str, state: KeyState) -> SigningKey {
             state,
             created_at: begin,
             published_at: begin,
+            activates_at: None,
             active_from: Some(begin),
             last_signed_at: None,
             leaves_jwks_at: None,

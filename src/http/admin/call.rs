@@ -128,6 +128,11 @@ impl Call {
         self.object(|_| Some(()))
     }
 
+    /// The parameters of the query.
+    pub(super) fn query(&self) -> Query {
+        Query::parse(&self.query)
+    }
+
     /// Which part of a list is wanted.
     pub(super) fn page(&self) -> Submitted<PageRequest> {
         Query::parse(&self.query).page()

@@ -9,6 +9,8 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::app::keys;
+use crate::app::keys::rotate::Rotation;
+use crate::app::page::Listing;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::domain::role::AdminScope;
@@ -17,6 +19,7 @@ use crate::domain::signing_key::SigningKeyRecord;
 
 use super::call::Call;
 use super::fields::Fields;
+use super::listing::ListBody;
 use super::listing::created;
 use super::listing::listed;
 use super::operation::action;
@@ -38,6 +41,9 @@ struct KeyBody {
     created_at: Timestamp,
     #[schemars(with = "Instant")]
     published_at: Timestamp,
+    /// When a pending key begins to sign by itself.
+    #[schemars(with = "Option<Instant>")]
+    activates_at: Option<Timestamp>,
     #[schemars(with = "Option<Instant>")]
     active_from: Option<Timestamp>,
     #[schemars(with = "Option<Instant>")]
@@ -54,6 +60,7 @@ impl From<SigningKeyRecord> for KeyBody {
             state: key.state.as_str(),
             created_at: key.created_at,
             published_at: key.published_at,
+            activates_at: key.activates_at,
             active_from: key.active_from,
             last_signed_at: key.last_signed_at,
             leaves_jwks_at: key.leaves_jwks_at,
@@ -84,7 +91,36 @@ pub(super) fn routes(routes: Routes) -> Routes {
             )
             .makes::<KeyBody>()
             .reads(read_algorithm)
-            .described("It is published at once, and signs when it is activated."),
+            .conflicts(&[Conflict::QuotaReached])
+            .described(
+                "It is published at once, and signs when it is activated, or when the schedule \
+                 needs a successor.",
+            ),
+        )
+        .post(
+            "/keys/rotate",
+            rotate,
+            action(
+                "signing_key.rotate",
+                AdminScope::KeysWrite,
+                "Rotate the signing keys now",
+            )
+            .answers::<ListBody<KeyBody>>()
+            .reads(|fields| Some(read_rotation(fields)))
+            .described(
+                "A pending key that verifiers know takes over; where there is none, one is \
+                 published, which takes over by itself when they do. Answers the successors.",
+            ),
+        )
+        .get(
+            "/keys/{kid}",
+            get,
+            action(
+                "signing_key.read",
+                AdminScope::KeysRead,
+                "Read a signing key",
+            )
+            .answers::<KeyBody>(),
         )
         .post(
             "/keys/{kid}/activate",
@@ -97,6 +133,40 @@ pub(super) fn routes(routes: Routes) -> Routes {
             .answers::<KeyBody>()
             .reads(|fields| Some(read_force(fields)))
             .conflicts(&[Conflict::NotPublishedLongEnough, Conflict::WrongState]),
+        )
+        .post(
+            "/keys/{kid}/retire",
+            retire,
+            action(
+                "signing_key.retire",
+                AdminScope::KeysWrite,
+                "Have a key sign no more",
+            )
+            .answers::<KeyBody>()
+            .reads(|fields| Some(read_force(fields)))
+            .conflicts(&[
+                Conflict::InUse,
+                Conflict::NotPublishedLongEnough,
+                Conflict::WrongState,
+            ])
+            .described(
+                "A pending key takes over from one that signs, which verifies what it signed until \
+                 `leaves_jwks_at`. One that has not signed yet leaves at once.",
+            ),
+        )
+        .post(
+            "/keys/{kid}/revoke",
+            revoke,
+            action(
+                "signing_key.revoke",
+                AdminScope::KeysWrite,
+                "Take a key back, with every token that it signed",
+            )
+            .answers::<KeyBody>()
+            .described(
+                "The emergency: it leaves the JWKS and its tokens are dead at once. When it signed, \
+                 another signs in its place from the same instant on.",
+            ),
         )
 }
 
@@ -114,6 +184,18 @@ pub(super) async fn list(State(app): State<App>, call: Call) -> Result<impl Into
     Ok(listed::<_, KeyBody>(found))
 }
 
+/// `GET /keys/{kid}`
+pub(super) async fn get(
+    State(app): State<App>,
+    Path(kid): Path<String>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let instance = call.on_instance(&app, AdminScope::KeysRead)?;
+    let found = keys::show(&instance, &kid).await?;
+    call.nothing()?;
+    Ok(Json(KeyBody::from(found)))
+}
+
 /// `POST /keys/{kid}/activate` makes it the one that signs.
 pub(super) async fn activate(
     State(app): State<App>,
@@ -128,6 +210,52 @@ pub(super) async fn activate(
     )
     .await?;
     Ok(Json(KeyBody::from(active)))
+}
+
+/// `POST /keys/{kid}/retire` lets it sign no more.
+pub(super) async fn retire(
+    State(app): State<App>,
+    Path(kid): Path<String>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let instance = call.on_instance(&app, AdminScope::KeysWrite)?;
+    let force = call.object(|fields| Some(read_force(fields)));
+    let retired = keys::retire::retire(instance, kid, force).await?;
+    Ok(Json(KeyBody::from(retired)))
+}
+
+/// `POST /keys/{kid}/revoke` takes it back, with everything that it signed.
+pub(super) async fn revoke(
+    State(app): State<App>,
+    Path(kid): Path<String>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let instance = call.on_instance(&app, AdminScope::KeysWrite)?;
+    let revoked = keys::revoke::revoke(instance, kid, call.nothing()).await?;
+    Ok(Json(KeyBody::from(revoked)))
+}
+
+/// `POST /keys/rotate` rotates all keys, or those of one algorithm.
+pub(super) async fn rotate(
+    State(app): State<App>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let instance = call.on_instance(&app, AdminScope::KeysWrite)?;
+    let successors =
+        keys::rotate::rotate(instance, call.object(|fields| Some(read_rotation(fields)))).await?;
+    Ok(listed::<_, KeyBody>(Listing {
+        items: successors,
+        next_cursor: None,
+    }))
+}
+
+fn read_rotation(fields: &mut Fields<'_>) -> Rotation {
+    let names = Algorithm::ALL.map(Algorithm::as_str);
+    let one = fields.optional("alg", |place| place.one_of(&names, Algorithm::parse));
+    Rotation {
+        algorithms: one.map_or_else(|| Algorithm::ALL.to_vec(), |one| vec![one]),
+        force: read_force(fields),
+    }
 }
 
 fn read_algorithm(fields: &mut Fields<'_>) -> Option<Algorithm> {

@@ -232,6 +232,9 @@ fn responses(route: &Route, routes: &[Route], generator: &mut SchemaGenerator) -
         }
         Content::Other(media_type) => success["content"] = json!({media_type: {}}),
     }
+    if let Some(media_type) = told.other_content {
+        success["content"][media_type] = json!({});
+    }
     let links = links::from(route, routes);
     if !links.is_empty() {
         success["links"] = Value::Object(links);

@@ -111,6 +111,7 @@ impl Action {
             body: None,
             status,
             content,
+            other_content: None,
             conflicts: &[],
         }
     }
@@ -135,6 +136,8 @@ pub(super) struct Operation {
     pub(super) status: StatusCode,
     /// What it answers then.
     pub(super) content: Content,
+    /// The media type that it answers instead when it is asked to.
+    pub(super) other_content: Option<&'static str>,
     /// What can stand against it.
     pub(super) conflicts: &'static [Conflict],
 }
@@ -176,6 +179,14 @@ impl Operation {
     ) -> Self {
         Self {
             body: Some(Box::new(move || schema_of(&read))),
+            ..self
+        }
+    }
+
+    /// It answers this kind of thing instead when it is asked to.
+    pub(super) fn or_serves(self, media_type: &'static str) -> Self {
+        Self {
+            other_content: Some(media_type),
             ..self
         }
     }

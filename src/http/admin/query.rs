@@ -74,6 +74,21 @@ impl Query {
         }
     }
 
+    /// A parameter that `parse` accepts; `rule` says what it has to be.
+    pub(super) fn parsed<T>(
+        &mut self,
+        name: &'static str,
+        rule: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.take(name)?;
+        let value = parse(&text);
+        if value.is_none() {
+            self.note("invalid", format!("`{name}` is {rule}"), None);
+        }
+        value
+    }
+
     /// `limit` and `cursor`.
     pub(super) fn page(mut self) -> Submitted<PageRequest> {
         let limit = match self.take("limit") {

@@ -255,6 +255,7 @@ CREATE TABLE signing_key (
     state TEXT NOT NULL CHECK (state IN ('pending', 'active', 'retiring', 'retired', 'revoked')),
     created_at BIGINT NOT NULL,
     published_at BIGINT NOT NULL,
+    activates_at BIGINT,
     active_from BIGINT,
     last_signed_at BIGINT,
     leaves_jwks_at BIGINT
@@ -282,10 +283,14 @@ CREATE TABLE usage_stamp (
     CHECK (first_at <= last_at)
 );
 
+-- latest_at is the latest `at` of the chain, and max_lateness by how many milliseconds an event was
+-- ever behind it: together they make a span of time a span of numbers, whatever clocks have done.
 CREATE TABLE audit_head (
     chain TEXT NOT NULL PRIMARY KEY,
     sequence BIGINT NOT NULL CHECK (sequence >= 0),
-    hash TEXT NOT NULL CHECK (length(hash) = 64)
+    hash TEXT NOT NULL CHECK (length(hash) = 64),
+    latest_at BIGINT NOT NULL,
+    max_lateness BIGINT NOT NULL CHECK (max_lateness >= 0)
 );
 
 CREATE TABLE audit_event (
@@ -293,6 +298,7 @@ CREATE TABLE audit_event (
     sequence BIGINT NOT NULL CHECK (sequence >= 1),
     id TEXT NOT NULL UNIQUE,
     at BIGINT NOT NULL,
+    latest_at BIGINT NOT NULL,
     actor_type TEXT NOT NULL,
     actor_id TEXT NOT NULL,
     actor_name TEXT NOT NULL,
@@ -309,4 +315,22 @@ CREATE TABLE audit_event (
     previous_hash TEXT NOT NULL CHECK (length(previous_hash) = 64),
     hash TEXT NOT NULL CHECK (length(hash) = 64),
     PRIMARY KEY (chain, sequence)
+);
+-- One for each filter, each in the order in which events are listed.
+CREATE INDEX audit_event_by_time ON audit_event (chain, latest_at, sequence);
+CREATE INDEX audit_event_by_action ON audit_event (chain, action, sequence);
+CREATE INDEX audit_event_by_actor_id ON audit_event (chain, actor_id, sequence);
+CREATE INDEX audit_event_by_actor_name ON audit_event (chain, actor_name, sequence);
+CREATE INDEX audit_event_by_target_id ON audit_event (chain, target_id, sequence);
+CREATE INDEX audit_event_by_target_name ON audit_event (chain, target_name, sequence);
+CREATE INDEX audit_event_by_result ON audit_event (chain, result, sequence);
+CREATE INDEX audit_event_by_request ON audit_event (request_id) WHERE request_id IS NOT NULL;
+
+-- The last event that retention removed from a chain, and a signature that vouches for it. Only the
+-- events up to it can be deleted: see the triggers.
+CREATE TABLE audit_checkpoint (
+    chain TEXT NOT NULL PRIMARY KEY,
+    sequence BIGINT NOT NULL CHECK (sequence >= 1),
+    hash TEXT NOT NULL CHECK (length(hash) = 64),
+    signed TEXT NOT NULL
 );

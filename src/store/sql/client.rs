@@ -25,6 +25,7 @@ use crate::domain::organization::Status;
 use crate::domain::role::BuiltInRole;
 use crate::domain::role::OSTLER_API;
 use crate::domain::secret::SecretHash;
+use crate::domain::signing_key::KeyState;
 use crate::domain::token::Epoch;
 use crate::domain::token::TokenId;
 use crate::store::TokenStanding;
@@ -321,6 +322,7 @@ pub(super) async fn find_token_standing(
     db: &mut Db,
     client_id: ClientId,
     token: TokenId,
+    kid: &str,
 ) -> Answer<Option<TokenStanding>> {
     let query = sqlx::query(
         "SELECT instance.epoch, organization.id AS organization_id,
@@ -332,15 +334,20 @@ pub(super) async fn find_token_standing(
                 service_account.expires_at AS account_ends_at,
                 credential.id AS credential_id, credential.status AS credential_status,
                 credential.generation AS credential_generation,
-                CASE WHEN revoked_token.jti IS NULL THEN 0 ELSE 1 END AS is_revoked
+                CASE WHEN revoked_token.jti IS NULL THEN 0 ELSE 1 END AS is_revoked,
+                signing_key.state AS key_state
          FROM credential
          JOIN service_account ON service_account.id = credential.account_id
          JOIN organization ON organization.id = credential.organization_id
          JOIN instance ON instance.id = 1
          LEFT JOIN revoked_token ON revoked_token.jti = $2
+         LEFT JOIN signing_key ON signing_key.kid = $3
          WHERE credential.client_id = $1 AND service_account.deleted_at IS NULL",
     );
-    let query = query.bind(client_id.to_string()).bind(token.to_string());
+    let query = query
+        .bind(client_id.to_string())
+        .bind(token.to_string())
+        .bind(kid);
     one(db, query)
         .await?
         .as_ref()
@@ -370,5 +377,9 @@ fn read_standing(row: &Row) -> Answer<TokenStanding> {
         organization: row.parse("organization_id")?,
         credential: row.parse("credential_id")?,
         token_is_revoked: row.flag("is_revoked")?,
+        key_verifies: row
+            .optional_text("key_state")?
+            .and_then(KeyState::parse)
+            .is_some_and(KeyState::verifies),
     })
 }

@@ -67,6 +67,16 @@ impl Store for SqlStore {
         self.read(|db| Box::pin(signing_key::list(db))).await
     }
 
+    async fn record_signatures(&self, signed: &[(String, Timestamp)]) -> Result<(), StoreError> {
+        for (kid, at) in signed.iter().cloned() {
+            self.write(move |db| {
+                Box::pin(async move { signing_key::note_signed(db, &kid, at).await })
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
     async fn find_client(&self, client_id: ClientId) -> Result<Option<Client>, StoreError> {
         let interned = Arc::clone(&self.interned);
         self.read(move |db| Box::pin(async move { client::find(db, client_id, &interned).await }))
@@ -77,9 +87,13 @@ impl Store for SqlStore {
         &self,
         client_id: ClientId,
         token: TokenId,
+        kid: &str,
     ) -> Result<Option<TokenStanding>, StoreError> {
-        self.read(move |db| Box::pin(client::find_token_standing(db, client_id, token)))
-            .await
+        let kid = kid.to_owned();
+        self.read(move |db| {
+            Box::pin(async move { client::find_token_standing(db, client_id, token, &kid).await })
+        })
+        .await
     }
 
     async fn find_api_by_audience(&self, audience: &str) -> Result<Option<Api>, StoreError> {

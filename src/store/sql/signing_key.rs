@@ -1,5 +1,7 @@
 //! Signing-key records. The private halves are files.
 
+use jiff::Timestamp;
+
 use crate::domain::signing_key::Algorithm;
 use crate::domain::signing_key::KeyState;
 use crate::domain::signing_key::SigningKeyRecord;
@@ -19,6 +21,7 @@ fn read(row: &Row) -> Answer<SigningKeyRecord> {
         state: row.word("state", KeyState::parse)?,
         created_at: row.instant("created_at")?,
         published_at: row.instant("published_at")?,
+        activates_at: row.optional_instant("activates_at")?,
         active_from: row.optional_instant("active_from")?,
         last_signed_at: row.optional_instant("last_signed_at")?,
         leaves_jwks_at: row.optional_instant("leaves_jwks_at")?,
@@ -27,8 +30,8 @@ fn read(row: &Row) -> Answer<SigningKeyRecord> {
 
 pub(super) async fn list(db: &mut Db) -> Answer<Vec<SigningKeyRecord>> {
     let query = sqlx::query(
-        "SELECT kid, algorithm, state, created_at, published_at, active_from, last_signed_at,
-                leaves_jwks_at
+        "SELECT kid, algorithm, state, created_at, published_at, activates_at, active_from,
+                last_signed_at, leaves_jwks_at
          FROM signing_key ORDER BY created_at, kid",
     );
     all(db, query).await?.iter().map(read).collect()
@@ -36,9 +39,9 @@ pub(super) async fn list(db: &mut Db) -> Answer<Vec<SigningKeyRecord>> {
 
 pub(super) async fn add(db: &mut Db, key: &SigningKeyRecord) -> Answer<()> {
     let query = sqlx::query(
-        "INSERT INTO signing_key (kid, algorithm, state, created_at, published_at, active_from,
-                                  last_signed_at, leaves_jwks_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO signing_key (kid, algorithm, state, created_at, published_at, activates_at,
+                                  active_from, last_signed_at, leaves_jwks_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     );
     let query = query
         .bind(key.kid.as_str())
@@ -46,6 +49,7 @@ pub(super) async fn add(db: &mut Db, key: &SigningKeyRecord) -> Answer<()> {
         .bind(key.state.as_str())
         .bind(millis(key.created_at))
         .bind(millis(key.published_at))
+        .bind(key.activates_at.map(millis))
         .bind(key.active_from.map(millis))
         .bind(key.last_signed_at.map(millis))
         .bind(key.leaves_jwks_at.map(millis));
@@ -53,10 +57,11 @@ pub(super) async fn add(db: &mut Db, key: &SigningKeyRecord) -> Answer<()> {
     Ok(())
 }
 
+/// Writes all that changes in a key's life but its last signature, which is written behind.
 pub(super) async fn update(db: &mut Db, key: &SigningKeyRecord) -> Answer<()> {
     let query = sqlx::query(
         "UPDATE signing_key
-         SET state = $2, published_at = $3, active_from = $4, last_signed_at = $5,
+         SET state = $2, published_at = $3, activates_at = $4, active_from = $5,
              leaves_jwks_at = $6
          WHERE kid = $1",
     );
@@ -64,8 +69,17 @@ pub(super) async fn update(db: &mut Db, key: &SigningKeyRecord) -> Answer<()> {
         .bind(key.kid.as_str())
         .bind(key.state.as_str())
         .bind(millis(key.published_at))
+        .bind(key.activates_at.map(millis))
         .bind(key.active_from.map(millis))
-        .bind(key.last_signed_at.map(millis))
         .bind(key.leaves_jwks_at.map(millis));
     execute_one(db, query, "signing key").await
+}
+
+/// Notes that a key has signed at an instant; an older one than is noted says nothing.
+pub(super) async fn note_signed(db: &mut Db, kid: &str, at: Timestamp) -> Answer<u64> {
+    let query = sqlx::query(
+        "UPDATE signing_key SET last_signed_at = $2
+         WHERE kid = $1 AND (last_signed_at IS NULL OR last_signed_at < $2)",
+    );
+    execute(db, query.bind(kid).bind(millis(at))).await
 }

@@ -182,8 +182,9 @@ pub fn shown_body(reply: &Reply) -> String {
 
 /// Ids, secrets and what is random in an e-mail become `...`.
 fn steady(text: &str) -> String {
-    const IDS: [&str; 11] = [
+    const IDS: [&str; 12] = [
         "org_", "sa_", "cred_", "sac_", "sec_", "tok_", "api_", "res_", "role_", "grp_", "req_",
+        "evt_",
     ];
     let mut steady = text.to_owned();
     for prefix in IDS {
@@ -192,6 +193,7 @@ fn steady(text: &str) -> String {
     steady = mask(&steady, "ostler_cs_", 49);
     steady = mask(&steady, "ostler_at_", 49);
     steady = mask(&steady, "\"hint\": \"", 4);
+    steady = mask(&steady, "hash\": \"", 64);
     mask_before(&steady, "@default.serviceaccount", 6)
 }
 

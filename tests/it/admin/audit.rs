@@ -1,7 +1,7 @@
 //! The audit trail of administration: one row per change, in its transaction, and none for anything
 //! else.
 //!
-//! It has no endpoint yet, so these tests read the table.
+//! These tests read the table: what its endpoint says of it is in `audit_events`.
 
 use serde_json::Value;
 use serde_json::json;

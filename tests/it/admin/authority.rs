@@ -225,7 +225,19 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ),
     ("GET", "/keys", "keys:read"),
     ("POST", "/keys", "keys:write"),
+    ("POST", "/keys/rotate", "keys:write"),
+    ("GET", "/keys/{kid}", "keys:read"),
     ("POST", "/keys/{kid}/activate", "keys:write"),
+    ("POST", "/keys/{kid}/retire", "keys:write"),
+    ("POST", "/keys/{kid}/revoke", "keys:write"),
+    ("GET", "/organizations/{org}/audit-events", "audit:read"),
+    (
+        "POST",
+        "/organizations/{org}/audit-events/verify",
+        "audit:read",
+    ),
+    ("GET", "/audit-events", "audit:read"),
+    ("POST", "/audit-events/verify", "audit:read"),
 ];
 
 /// Every scope of `ostler`.

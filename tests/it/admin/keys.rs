@@ -78,6 +78,7 @@ async fn a_key_is_published_before_it_signs_and_verifies_after_it_has() {
       "state": "pending",
       "created_at": "2026-03-01T12:00:00Z",
       "published_at": "2026-03-01T12:00:00Z",
+      "activates_at": null,
       "active_from": null,
       "last_signed_at": null,
       "leaves_jwks_at": null

@@ -201,6 +201,28 @@ pub struct Reply {
     headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+    /// Whether the body came to its end; one that is sent in chunks can be cut off.
+    pub is_whole: bool,
+}
+
+/// The contents of chunks ([RFC 9112 §7.1]), and whether the last of them is there.
+///
+/// [RFC 9112 §7.1]: https://www.rfc-editor.org/rfc/rfc9112#section-7.1
+fn unchunked(mut bytes: &[u8]) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    while let Some(end) = bytes.windows(2).position(|window| window == b"\r\n") {
+        let size = std::str::from_utf8(&bytes[..end]).expect("a size");
+        let size = usize::from_str_radix(size, 16).expect("a size in hex");
+        if size == 0 {
+            return (body, true);
+        }
+        let Some(chunk) = bytes.get(end + 2..end + 2 + size) else {
+            break;
+        };
+        body.extend_from_slice(chunk);
+        bytes = bytes.get(end + 2 + size + 2..).unwrap_or_default();
+    }
+    (body, false)
 }
 
 impl Reply {
@@ -211,6 +233,10 @@ impl Reply {
             .unwrap_or_else(|| panic!("no head in {:?}", String::from_utf8_lossy(bytes)));
         let mut reply = Self::of_head(&bytes[..end + 4]);
         reply.body = bytes[end + 4..].to_vec();
+        if reply.header("transfer-encoding") == Some("chunked") {
+            let (body, is_whole) = unchunked(&reply.body);
+            (reply.body, reply.is_whole) = (body, is_whole);
+        }
         if let Some(length) = reply.header("content-length")
             && method != "HEAD"
             && reply.status != 304
@@ -250,6 +276,7 @@ impl Reply {
             reason: reason.to_owned(),
             headers,
             body: Vec::new(),
+            is_whole: true,
         }
     }
 

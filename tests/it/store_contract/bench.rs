@@ -170,7 +170,8 @@ impl Bench {
         self.sql(&drop).await.unwrap();
     }
 
-    fn is_sqlite(&self) -> bool {
+    /// Whether it is on a file.
+    pub fn is_sqlite(&self) -> bool {
         self.url.starts_with("sqlite:")
     }
 

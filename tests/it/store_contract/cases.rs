@@ -6,6 +6,7 @@ pub mod api;
 pub mod api_edit;
 pub mod api_token;
 pub mod audit;
+pub mod audit_trail;
 pub mod change;
 pub mod clean_up;
 pub mod client;

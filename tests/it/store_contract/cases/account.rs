@@ -106,7 +106,7 @@ pub async fn a_deleted_account_is_gone_with_all_that_it_had(bench: &mut Bench) {
     none!(store.find_access(organization, holder));
     empty!(store.list_credentials(organization, None, first_page()));
     let gone = store
-        .find_token_standing(credential.client_id, token())
+        .find_token_standing(credential.client_id, token(), "kid")
         .await;
     assert!(gone.unwrap().is_none());
 }

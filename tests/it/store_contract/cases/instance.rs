@@ -55,10 +55,10 @@ pub async fn signing_keys_keep_their_state_and_one_is_active_per_algorithm(bench
     drop(change);
 
     first.state = KeyState::Retiring;
-    first.last_signed_at = Some(at(50));
     first.leaves_jwks_at = Some(at(60));
     second.state = KeyState::Active;
     second.active_from = Some(at(50));
+    second.activates_at = Some(at(49));
     let mut change = store.begin(None).await.unwrap();
     ok!(change.update_signing_key(&first));
     ok!(change.update_signing_key(&second));
@@ -69,6 +69,24 @@ pub async fn signing_keys_keep_their_state_and_one_is_active_per_algorithm(bench
     assert_eq!(store.list_signing_keys().await.unwrap(), keys);
 }
 
+pub async fn a_keys_last_signature_only_moves_forward(bench: &mut Bench) {
+    let mut key = key("first", Algorithm::Es256, KeyState::Active, 10);
+    let mut change = bench.store().begin(None).await.unwrap();
+    ok!(change.add_signing_key(&key));
+    ok!(change.commit(&event(Chain::Instance)));
+    let signed = |second| ("first".to_owned(), at(second));
+    let store = bench.store();
+    ok!(store.record_signatures(&[signed(60), signed(50)]));
+    ok!(store.record_signatures(&[signed(40), ("unknown".to_owned(), at(70))]));
+    // What was read before it was written does not take it back.
+    let mut change = store.begin(None).await.unwrap();
+    ok!(change.update_signing_key(&key));
+    ok!(change.commit(&event(Chain::Instance)));
+    key.last_signed_at = Some(at(60));
+    let store = bench.reopen().await;
+    assert_eq!(store.list_signing_keys().await.unwrap(), [key]);
+}
+
 fn key(kid: &str, algorithm: Algorithm, state: KeyState, second: i64) -> SigningKeyRecord {
     SigningKeyRecord {
         kid: kid.to_owned(),
@@ -76,6 +94,7 @@ fn key(kid: &str, algorithm: Algorithm, state: KeyState, second: i64) -> Signing
         state,
         created_at: at(second),
         published_at: at(second),
+        activates_at: None,
         active_from: (state == KeyState::Active).then(|| at(second)),
         last_signed_at: None,
         leaves_jwks_at: None,

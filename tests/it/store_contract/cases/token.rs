@@ -1,14 +1,22 @@
 //! How tokens stand.
 
+use ostler::domain::audit::Chain;
 use ostler::domain::organization::Generation;
 use ostler::domain::organization::Status;
+use ostler::domain::signing_key::Algorithm;
+use ostler::domain::signing_key::KeyState;
+use ostler::domain::signing_key::SigningKeyRecord;
 use ostler::domain::token::TokenId;
 use ostler::store::RevokedToken;
 
 use crate::store_contract::bench::Bench;
 use crate::store_contract::things::at;
+use crate::store_contract::things::event;
 use crate::store_contract::things::event_of;
 use crate::store_contract::things::instance;
+
+/// The key that signed, of which there is no record.
+const KID: &str = "kid";
 
 fn token(number: u8) -> TokenId {
     TokenId::from_bytes([number; 16])
@@ -31,7 +39,7 @@ pub async fn a_token_stands_as_its_organization_account_and_credential_do(bench:
 
     let store = bench.reopen().await;
     let found = store
-        .find_token_standing(credential.client_id, token(1))
+        .find_token_standing(credential.client_id, token(1), KID)
         .await;
     let found = found.unwrap().unwrap();
     assert_eq!(found.organization, organization);
@@ -77,7 +85,7 @@ pub async fn a_token_is_revoked_once_and_stays_revoked(bench: &mut Bench) {
     let store = bench.reopen().await;
     let standing = async |id| {
         store
-            .find_token_standing(client, id)
+            .find_token_standing(client, id, KID)
             .await
             .unwrap()
             .unwrap()
@@ -89,6 +97,34 @@ pub async fn a_token_is_revoked_once_and_stays_revoked(bench: &mut Bench) {
         [revoked]
     );
     empty!(store.list_revoked_tokens(at(5_000)));
+}
+
+pub async fn a_token_stands_as_the_key_that_signed_it(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let account = bench.account(organization, "deploy-bot").await;
+    let client = bench.credential(&account, "one").await.client_id;
+    let verifies = async |bench: &Bench| {
+        let standing = bench.store().find_token_standing(client, token(1), KID);
+        standing.await.unwrap().unwrap().key_verifies
+    };
+    assert!(!verifies(bench).await, "nobody knows the key");
+    let mut key = SigningKeyRecord::pending(KID.to_owned(), Algorithm::Es256, at(10));
+    let mut change = bench.store().begin(None).await.unwrap();
+    ok!(change.add_signing_key(&key));
+    ok!(change.commit(&event(Chain::Instance)));
+    for (state, expected) in [
+        (KeyState::Pending, false),
+        (KeyState::Active, true),
+        (KeyState::Retiring, true),
+        (KeyState::Retired, false),
+        (KeyState::Revoked, false),
+    ] {
+        key.state = state;
+        let mut change = bench.store().begin(None).await.unwrap();
+        ok!(change.update_signing_key(&key));
+        ok!(change.commit(&event(Chain::Instance)));
+        assert_eq!(verifies(bench).await, expected, "{}", state.as_str());
+    }
 }
 
 pub async fn revoked_tokens_are_forgotten_after_their_end(bench: &mut Bench) {

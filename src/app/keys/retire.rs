@@ -1,0 +1,94 @@
+//! Retiring a key: it signs no more, and what it signed counts to its end.
+
+use crate::domain::audit::Changes;
+use crate::domain::signing_key::KeyState;
+use crate::domain::signing_key::SigningKeyRecord;
+
+use super::super::App;
+use super::super::audited::AuditedChange;
+use super::super::authority::OnInstance;
+use super::super::problem::Conflict;
+use super::super::problem::Problem;
+use super::super::problem::Submitted;
+use super::super::to_completion;
+use super::described;
+use super::find;
+use super::pending;
+use super::refusal;
+use super::succeed;
+use super::take_over;
+use super::target;
+
+/// Retires a key. One that signs is succeeded by a pending one of its algorithm, and stays in the JWKS
+/// until its tokens are dead; one that has not signed yet leaves at once.
+pub async fn retire(
+    instance: OnInstance,
+    kid: String,
+    force: Submitted<bool>,
+) -> Result<SigningKeyRecord, Problem> {
+    to_completion(async move {
+        let mut change = instance.begin().await?;
+        let all = change.rows().list_signing_keys().await?;
+        let key = find(&all, &kid)?;
+        let force = force?;
+        let app = &instance.app;
+        let retired = match key.state {
+            KeyState::Active => succeeded(app, change, &all, key, force).await?,
+            KeyState::Pending => dropped(change, key).await?,
+            KeyState::Retiring | KeyState::Retired => key,
+            KeyState::Revoked => {
+                return Err(Problem::conflict(
+                    Conflict::WrongState,
+                    "the key is revoked, which is more than to be retired",
+                ));
+            }
+        };
+        take_over(app).await;
+        Ok(described(app, retired))
+    })
+    .await
+}
+
+async fn succeeded(
+    app: &App,
+    mut change: AuditedChange,
+    all: &[SigningKeyRecord],
+    key: SigningKeyRecord,
+    force: bool,
+) -> Result<SigningKeyRecord, Problem> {
+    let Some(next) = pending(all, key.algorithm) else {
+        return Err(Problem::conflict(
+            Conflict::InUse,
+            format!(
+                "it is the only key that signs {alg}: publish another (`POST /keys`) and let it \
+                 take over",
+                alg = key.algorithm
+            ),
+        ));
+    };
+    next.check_activation(app.config.keys.publish_before, force, change.now)
+        .map_err(refusal)?;
+    let retired = succeed(app, &mut change, all, key.algorithm).await?;
+    let next = next.clone().activated(change.now);
+    change.rows().update_signing_key(&next).await?;
+    let changes = Changes::default()
+        .with("state", key.state.as_str(), KeyState::Retiring.as_str())
+        .with("active_kid", key.kid.as_str(), next.kid.as_str());
+    change
+        .commit("signing_key.retire", target(&key), changes)
+        .await?;
+    Ok(retired.unwrap_or(key))
+}
+
+async fn dropped(
+    mut change: AuditedChange,
+    key: SigningKeyRecord,
+) -> Result<SigningKeyRecord, Problem> {
+    let retired = key.clone().retired(change.now);
+    change.rows().update_signing_key(&retired).await?;
+    let changes = Changes::default().with("state", key.state.as_str(), KeyState::Retired.as_str());
+    change
+        .commit("signing_key.retire", target(&key), changes)
+        .await?;
+    Ok(retired)
+}
