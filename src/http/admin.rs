@@ -70,8 +70,10 @@ const ROUTES: [fn(Routes) -> Routes; 16] = [
 /// The routes under `/admin/v1`.
 pub fn router(app: &App) -> Router {
     let document = Document::new(&app.config.server.issuer);
-    let own = docs::routes(&document, document.routes(Routes::new(app)));
-    let (router, told) = ROUTES.iter().fold(own, |routes, add| add(routes)).finish();
+    let all = ROUTES
+        .iter()
+        .fold(Routes::new(app), |routes, add| add(routes));
+    let (router, told) = docs::routes(&document, document.routes(all)).finish();
     document.describe(told);
     router
 }

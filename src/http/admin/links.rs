@@ -15,31 +15,34 @@ pub(super) fn from(route: &Route, routes: &[Route]) -> Map<String, Value> {
     if route.operation.status != StatusCode::CREATED {
         return Map::new();
     }
-    let below = routes.iter().filter_map(|other| {
-        let rest = other.path.strip_prefix(&route.path)?.strip_prefix('/')?;
-        let own = rest.split('/').next()?;
-        let is_enough = rest.matches('{').count() == 1;
-        let own = own.strip_prefix('{')?.strip_suffix('}')?;
-        is_enough.then(|| (other.operation.name.to_owned(), link(route, other, own)))
+    let links = routes.iter().filter_map(|other| {
+        let below = other.path.strip_prefix(&route.path)?.strip_prefix('/')?;
+        Some((other.operation.name.to_owned(), link(route, other, below)?))
     });
-    below.collect()
+    links.collect()
 }
 
-/// A link to `other`, where the parameter `own` says which of them is meant.
-fn link(route: &Route, other: &Route, own: &str) -> Value {
-    let member = match own {
-        "scope" => "name",
-        "kid" => "kid",
-        _ => "id",
-    };
-    let mut parameters: Map<String, Value> = parents(&route.path)
+/// A link to `other`, which is `below` the route; `None` when the answer does not name all of it.
+fn link(route: &Route, other: &Route, below: &str) -> Option<Value> {
+    let mut parameters: Map<String, Value> = parameters_of(&route.path)
         .map(|name| (name.to_owned(), json!(format!("$request.path.{name}"))))
         .collect();
-    parameters.insert(own.to_owned(), json!(format!("$response.body#/{member}")));
-    json!({"operationId": other.operation.name, "parameters": parameters})
+    for (position, name) in parameters_of(below).enumerate() {
+        let member = match (position, name) {
+            (0, "scope") => "name",
+            (0, "kid") => "kid",
+            (0, _) => "id",
+            (_, "secret") => "secrets/0/id",
+            _ => return None,
+        };
+        parameters.insert(name.to_owned(), json!(format!("$response.body#/{member}")));
+    }
+    let is_of_one = below.starts_with('{');
+    is_of_one.then(|| json!({"operationId": other.operation.name, "parameters": parameters}))
 }
 
-fn parents(path: &str) -> impl Iterator<Item = &str> {
+/// The parameters of a path, in their order.
+fn parameters_of(path: &str) -> impl Iterator<Item = &str> {
     let parts = path.split('/');
     parts.filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
 }

@@ -164,8 +164,12 @@ fn tags(routes: &[Route]) -> Vec<Value> {
 }
 
 fn tag(operation: &Operation) -> String {
-    let kind = operation.name.split('.').next().unwrap_or_default();
-    kind.replace('_', " ")
+    match operation.name.split('.').next().unwrap_or_default() {
+        "api" => "API".to_owned(),
+        "api_token" => "API token".to_owned(),
+        "openapi" => "this document".to_owned(),
+        kind => kind.replace('_', " "),
+    }
 }
 
 fn operation(route: &Route, routes: &[Route], generator: &mut SchemaGenerator) -> Value {
@@ -241,5 +245,6 @@ fn responses(route: &Route, routes: &[Route], generator: &mut SchemaGenerator) -
     }
     responses.insert(told.status.as_str().to_owned(), success);
     responses.extend(problem::responses_of(route));
+    responses.sort_keys();
     Value::Object(responses)
 }

@@ -229,6 +229,8 @@ pub(super) fn responses_of(route: &Route) -> Map<String, Value> {
     let told = &route.operation;
     let can_be = |status: &str| match status {
         "401" | "403" => told.scope.is_some(),
+        // What is open to everybody and only shows something does not look at the rest.
+        "400" | "415" => told.scope.is_some() || route.method != Method::GET,
         "404" => route.path.contains('{'),
         // What is open to everybody and does something.
         "429" => told.scope.is_none() && route.method == Method::POST,

@@ -200,23 +200,26 @@ fn write_members(html: &mut String, schema: &Value) {
     html.push_str("</dl>\n");
 }
 
+/// What it answers when all is well, or things stand against it; and how it can refuse, in one line.
 fn write_responses(html: &mut String, responses: &Value) {
     html.push_str("<h4>Answers</h4>\n<dl class=\"answers\">\n");
+    let mut refusals = Vec::new();
     for (status, response) in members(responses) {
-        let name = response["$ref"]
-            .as_str()
-            .and_then(|to| to.rsplit('/').next());
-        let told = if let Some(name) = name {
-            format!("<a href=\"#answer-{0}\">{0}</a>", escaped(name))
-        } else {
-            let media = members(&response["content"]).next();
-            let holds = media.map(|(_, media)| shape(&media["schema"]));
-            let said = inline(response["description"].as_str().unwrap_or_default());
-            format!("{said} {}", holds.unwrap_or_default())
-        };
-        let _ = writeln!(html, "<dt>{status}</dt><dd>{told}</dd>");
+        if let Some(reference) = response["$ref"].as_str() {
+            let name = escaped(reference.rsplit('/').next().unwrap_or_default());
+            refusals.push(format!(
+                "<a href=\"#answer-{name}\" title=\"{name}\">{status}</a>"
+            ));
+            continue;
+        }
+        let media = members(&response["content"]).next();
+        let holds = media.map(|(_, media)| shape(&media["schema"]));
+        let said = inline(response["description"].as_str().unwrap_or_default());
+        let holds = holds.unwrap_or_default();
+        let _ = writeln!(html, "<dt>{status}</dt><dd>{said} {holds}</dd>");
     }
-    html.push_str("</dl>\n");
+    let refusals = refusals.join(", ");
+    let _ = write!(html, "<dt>Refused</dt><dd>{refusals}</dd>\n</dl>\n");
 }
 
 fn write_schemas(html: &mut String, document: &Value) {
