@@ -37,4 +37,5 @@ mod resources;
 mod retirement;
 mod roles;
 mod rotation;
+mod schemathesis;
 mod scopes;

@@ -53,6 +53,25 @@ impl Interpreter {
         run.await.expect("it runs")
     }
 
+    /// Runs a program of the folder with these variables: nothing, or what it said when it failed.
+    pub async fn run_file(
+        self,
+        program: &str,
+        variables: &[(&str, &str)],
+    ) -> Result<String, String> {
+        let variables: Vec<_> = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let program = program.to_owned();
+        let run = tokio::task::spawn_blocking(move || {
+            let mut command = self.command_of(&program);
+            command.envs(variables).env("NO_PROXY", "127.0.0.1");
+            outcome(command, "")
+        });
+        run.await.expect("it runs")
+    }
+
     /// The command that runs a program of `tests/interop/`. Blocks while libraries are installed.
     pub fn command_of(self, program: &str) -> Command {
         let ready = self.ready();

@@ -77,9 +77,10 @@ fn recipes(org: &str) -> Vec<(&'static str, &'static str, Value, &'static str)> 
 }
 
 /// The things of one organization, by the parameter that names their kind.
-type Things = BTreeMap<String, String>;
+pub type Things = BTreeMap<String, String>;
 
-async fn things(admin: &Administrator, org: &str) -> Things {
+/// One of each kind, in an organization that there is.
+pub async fn things(admin: &Administrator, org: &str) -> Things {
     let mut made = Things::from([("org".to_owned(), org.to_owned())]);
     for (parameter, at, body, member) in recipes(org) {
         let reply = admin.post(&filled(at, &made), body).await;
@@ -93,7 +94,7 @@ async fn things(admin: &Administrator, org: &str) -> Things {
 }
 
 /// A path with these things in it.
-fn filled(route: &str, things: &Things) -> String {
+pub fn filled(route: &str, things: &Things) -> String {
     let parts = route.split('/').map(|part| match parameter(part) {
         Some(parameter) => things
             .get(parameter)

@@ -4,9 +4,11 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::harness::Reply;
 use crate::harness::TestServer;
 use crate::harness::document::DOCUMENT;
 use crate::interpreters::Interpreter;
@@ -14,12 +16,14 @@ use crate::interpreters::Interpreter;
 use super::actors::Administrator;
 use super::actors::refusal;
 use super::authority::ROUTES;
+use super::crossing::filled;
+use super::crossing::things;
 
 /// The routes that are open to everybody (contract, section 6).
 const OPEN: &[(&str, &str)] = &[
+    ("POST", "/leaks"),
     ("GET", "/openapi.json"),
     ("GET", "/docs"),
-    ("POST", "/leaks"),
 ];
 
 /// The document, as anybody reads it.
@@ -147,6 +151,70 @@ fn assert_strict(schema: &Value, at: &str) {
         assert!(schema.get("maxItems").is_some(), "{at}: a list without end");
         assert_strict(items, &format!("{at}/0"));
     }
+}
+
+// Security case 83: what is told is read, and nothing else.
+#[tokio::test]
+async fn each_member_and_parameter_that_is_told_is_known_and_no_other() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    admin.post("/organizations", json!({"name": "ours"})).await;
+    let things = things(&admin, "ours").await;
+    for route in routes(&document(&server).await) {
+        if route.scope.is_none() && route.method == "GET" {
+            continue;
+        }
+        let at = format!("{} {}", route.method, route.path);
+        let parameters = route.operation["parameters"]
+            .as_array()
+            .into_iter()
+            .flatten();
+        let in_query = parameters.filter(|parameter| parameter["in"] == "query");
+        let query = in_query.map(|parameter| parameter["name"].as_str().unwrap());
+        let query = query
+            .map(|name| format!("{name}=%C3%A4&"))
+            .collect::<String>();
+        let path = format!("{}?{query}unheard_of=1", filled(&route.path, &things));
+        let reply = admin.call(&route.method, &path, None).await;
+        assert_eq!(
+            unknown(&reply),
+            ["there is no parameter `unheard_of` here"],
+            "{at}"
+        );
+
+        let content = &route.operation["requestBody"]["content"];
+        let members = content["application/json"]["schema"]["properties"].as_object();
+        let members = members.into_iter().flat_map(|members| members.keys());
+        let named = members.map(|name| (name.clone(), json!([[]])));
+        let mut body: Map<String, Value> = named.collect();
+        body.insert("unheard_of".to_owned(), json!(1));
+        let path = filled(&route.path, &things);
+        let is_read = content.is_object() || route.method == "POST";
+        if is_read {
+            let reply = admin
+                .call(&route.method, &path, Some(&Value::Object(body)))
+                .await;
+            assert_eq!(
+                unknown(&reply),
+                ["there is no member `unheard_of` here"],
+                "{at}"
+            );
+        }
+    }
+}
+
+/// What a refused request holds that nobody knows.
+fn unknown(reply: &Reply) -> Vec<String> {
+    let problem = reply.json();
+    assert_eq!(reply.status, 400, "{problem}");
+    let errors = problem["errors"].as_array().unwrap().iter();
+    let unknown = errors.filter(|error| {
+        let codes = ["unknown_parameter", "unknown_field", "read_only"];
+        codes.iter().any(|code| error["code"] == *code)
+    });
+    unknown
+        .map(|error| error["detail"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test]
