@@ -1,5 +1,7 @@
 //! `/organizations/{org}/groups`
 
+use std::time::Duration;
+
 use insta::assert_snapshot;
 use serde_json::Value;
 use serde_json::json;
@@ -75,6 +77,8 @@ async fn a_group_is_made_shown_edited_and_deleted() {
 async fn accounts_come_into_a_group_and_leave_it() {
     let server = TestServer::start().await;
     let one = server.client_with("nightly", json!([])).await;
+    // Lists are in the order of ids, which is that of time.
+    server.advance(Duration::from_millis(1));
     let two = server.client_with("weekly", json!([])).await;
     let admin = Administrator::first(&server).await;
     admin.post(GROUPS, json!({"name": "crew"})).await;
