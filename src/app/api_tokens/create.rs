@@ -120,8 +120,8 @@ async fn add(
         "another API token of this account has this name: revoke it, or choose another name";
     added.map_err(|error| Problem::of_write(error, taken))?;
     change.open.touch(Touched::Account(account.id));
-    let token = ApiToken::of(credential).ok_or(super::UNKNOWN)?;
-    Ok((token, value))
+    let made = ApiToken::of(credential).ok_or(super::UNKNOWN)?;
+    Ok((made, value))
 }
 
 fn changes(token: &ApiToken, access: Option<&DescribedAccess>) -> Changes {

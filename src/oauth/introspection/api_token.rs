@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Introspector;
@@ -67,6 +68,8 @@ impl<'a> SeenApiToken<'a> {
         if targets.is_empty() && !opens_nothing {
             return None;
         }
+        // In the same order each time.
+        targets.sort_unstable_by_key(|target| target.api.audience.as_str());
         Some(Self {
             proof,
             issuer: ostler.audience.as_str(),
@@ -94,7 +97,7 @@ impl<'a> SeenApiToken<'a> {
             sub: client.account,
             aud,
             iss: self.issuer,
-            exp: end.map(|end| end.as_second()),
+            exp: end.map(Timestamp::as_second),
             iat: self.proof.secret_id().unix_millis() / 1_000,
             jti: ApiTokenId::of_credential(client.credential),
             token_type: "Bearer",
@@ -186,7 +189,7 @@ mod tests {
 
     /// The answer about an API token with these grants, to its own account or to somebody who holds
     /// this.
-    fn ask(grants: &[Grant], held: Option<Grant>, resource: Option<&str>) -> Option<Value> {
+    fn ask(grants: &[Grant], held: Option<&Grant>, resource: Option<&str>) -> Option<Value> {
         let token = Client {
             kind: CredentialKind::ApiToken,
             secrets: Box::new([stored(1, Some(100))]),
@@ -201,7 +204,7 @@ mod tests {
             } else {
                 own
             },
-            held: held.as_slice(),
+            held: held.map_or(&[], std::slice::from_ref),
         };
         let ostler = ostler();
         let seen = SeenApiToken::by(&introspector, &proof, &ostler, resource)?;
@@ -254,15 +257,15 @@ mod tests {
     fn an_asker_hears_only_of_the_apis_it_may_introspect() {
         let grants = [jira("read", "A"), grant(WIKI_ID, "edit", &[])];
         let wiki = may_introspect(&WIKI_ID.to_string());
-        let answer = ask(&grants, Some(wiki.clone()), None).unwrap();
+        let answer = ask(&grants, Some(&wiki), None).unwrap();
         assert_eq!(
             (&answer["aud"], &answer["scope"]),
             (&json!(WIKI), &json!("edit"))
         );
         assert_eq!(answer.get("authorization_details"), None);
-        assert_eq!(ask(&grants, Some(wiki.clone()), Some(JIRA)), None);
-        assert_eq!(ask(&grants[..1], Some(wiki), None), None);
-        let both = ask(&grants, Some(may_introspect("*")), None).unwrap();
+        assert_eq!(ask(&grants, Some(&wiki), Some(JIRA)), None);
+        assert_eq!(ask(&grants[..1], Some(&wiki), None), None);
+        let both = ask(&grants, Some(&may_introspect("*")), None).unwrap();
         assert_eq!(both["aud"], json!([JIRA, WIKI]));
     }
 
@@ -279,7 +282,7 @@ mod tests {
         let answer = ask(&[], None, None).unwrap();
         assert_eq!(answer["active"], true);
         assert_eq!(answer.get("aud"), None);
-        assert_eq!(ask(&[], Some(may_introspect("*")), None), None);
+        assert_eq!(ask(&[], Some(&may_introspect("*")), None), None);
         assert_eq!(ask(&[], None, Some(JIRA)), None);
     }
 }

@@ -246,7 +246,7 @@ async fn lists_tell_how_many_are_active() {
     let reply = admin.post(&anothers, json!({"name": "one"})).await;
     assert_eq!(reply.status, 201);
     assert_eq!(admin.delete(&format!("{TOKENS}/revoked")).await.status, 204);
-    server.advance(Duration::from_secs(DAY_SECS) - Duration::from_millis(4));
+    server.advance(Duration::from_millis(DAY_SECS * 1_000 - 4));
     let admin = admin.renewed().await;
     assert_eq!(admin.get(TOKENS).await.json()["active_count"], 2);
     server.advance(Duration::from_millis(1));

@@ -87,7 +87,7 @@ async fn what_ended_is_found_for_ninety_days_and_then_forgotten() {
     let rotate = format!("{ACCOUNT}/credentials/rotated/rotate");
     server.act(&rotate, json!({"overlap_seconds": 0})).await;
 
-    server.advance(90 * DAY - Duration::from_secs(1));
+    server.advance(Duration::from_secs(90 * 86_400 - 1));
     clean_up::once(&server.app).await.unwrap();
     assert_eq!(rows(&server).await, Vec::<Value>::new());
     let credentials = [

@@ -21,8 +21,6 @@ use super::description;
 use super::plain_api;
 use super::wire;
 
-const DAY: Duration = Duration::from_hours(24);
-
 /// An account with an API token of this lifetime.
 async fn stage(days: u32) -> (TestServer, TestClient, String) {
     let server = TestServer::start().await;
@@ -180,7 +178,7 @@ async fn what_is_no_good_api_token_is_an_invalid_request_in_the_same_words() {
         token
     };
     let unknown = with_checksum(&format!("ostler_at_{}", "x".repeat(43)));
-    server.advance(DAY - Duration::from_secs(1));
+    server.advance(Duration::from_secs(86_400 - 1));
     assert_eq!(server.exchange(&token, "").await.status, 200);
     server.advance(Duration::from_secs(1));
 
@@ -339,7 +337,7 @@ async fn an_api_token_does_not_authenticate_a_client() {
 #[tokio::test]
 async fn an_access_token_never_outlives_its_api_token() {
     let (server, ci, token) = stage(1).await;
-    server.advance(DAY - Duration::from_secs(10));
+    server.advance(Duration::from_secs(86_400 - 10));
     let reply = server.exchange(&token, "").await;
     assert_eq!(reply.json()["expires_in"], 10);
     // The end is near, and its user is told.
