@@ -15,8 +15,12 @@
 
 mod account;
 mod api;
+mod api_token;
+mod audit;
 mod authorization_server;
+mod body;
 mod client;
+mod completions;
 mod config;
 mod connection;
 mod credential;
@@ -26,17 +30,22 @@ mod exposed;
 mod failure;
 mod files;
 mod grant;
+mod group;
 mod init;
 mod input;
 mod key;
 mod lifetime;
 mod list;
 mod local;
+mod manner;
 mod organization;
 mod output;
 mod problem;
 mod profile;
+mod report;
+mod request;
 mod resource;
+mod role;
 mod scope;
 mod secret_sink;
 mod secret_source;
@@ -56,13 +65,15 @@ use clap::Parser;
 use clap::Subcommand;
 
 use environment::Environment;
+use failure::Exit;
 use failure::Failure;
 use grant::type_flags;
 use shell::Noun;
 use shell::Shell;
 
 const AFTER_HELP: &str = "\
-Try `ostler help environment` for servers, identities and profiles, and `ostler help exit-codes`.";
+Topics: `ostler help environment` for servers, identities and profiles, `ostler help formatting`,
+`ostler help exit-codes`, `ostler help config`.";
 
 /// An OAuth 2.0 authorization server for scripts, services and other machines
 #[derive(Debug, Parser)]
@@ -81,12 +92,14 @@ enum Command {
     /// Run the server
     Serve(serve::Serve),
     /// Check the configuration
-    #[command(subcommand)]
+    #[command(subcommand, after_help = topics::CONFIG)]
     Config(config::Verb),
     /// Service accounts: the identities of machines
     Account(Noun<account::Verb>),
     /// Credentials: the ways in which an account proves itself
     Credential(Noun<credential::Verb>),
+    /// API tokens: for tools that can hold nothing else
+    ApiToken(Noun<api_token::Verb>),
     /// Organizations: the tenants
     Org(Noun<organization::Verb>),
     /// APIs: what tokens are for
@@ -95,14 +108,29 @@ enum Command {
     Scope(Noun<scope::Verb>),
     /// Resources: the things inside an API that access can be limited to
     Resource(Noun<resource::Verb>),
+    /// Roles: named bundles of access
+    Role(Noun<role::Verb>),
+    /// Groups: accounts that share roles
+    Group(Noun<group::Verb>),
     /// Signing keys
     Key(Noun<key::Verb>),
-    /// Access tokens: get one, look into one, check one
+    /// Access tokens: get one, look into one, check one, take one back
     Token(Noun<token::Verb>),
+    /// The audit trail: who changed what
+    Audit(Noun<audit::Verb>),
+    /// Reports: what needs attention
+    Report(Noun<report::Verb>),
+    /// Print the completions of a shell: bash, zsh or fish
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::Completions),
+    /// Write the manual pages into a directory
+    Man(completions::Man),
     #[command(hide = true, about = topics::EXIT_CODES, help_template = "{about}\n")]
     ExitCodes,
     #[command(hide = true, about = topics::ENVIRONMENT, help_template = "{about}\n")]
     Environment,
+    #[command(hide = true, about = topics::FORMATTING, help_template = "{about}\n")]
+    Formatting,
 }
 
 /// Runs the command line of this process.
@@ -124,7 +152,9 @@ pub fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            terminal::note(&failure.to_string());
+            if failure.exit() != Exit::Shown {
+                terminal::note(&failure.to_string());
+            }
             failure.exit().code().into()
         }
     }
@@ -139,24 +169,37 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Config(verb) => config::run(&environment, &verb),
         Command::Account(noun) => remote(environment, noun, account::run),
         Command::Credential(noun) => remote(environment, noun, credential::run),
+        Command::ApiToken(noun) => remote(environment, noun, api_token::run),
         Command::Org(noun) => remote(environment, noun, organization::run),
         Command::Api(noun) => remote(environment, noun, api::run),
         Command::Scope(noun) => remote(environment, noun, scope::run),
         Command::Resource(noun) => remote(environment, noun, resource::run),
+        Command::Role(noun) => remote(environment, noun, role::run),
+        Command::Group(noun) => remote(environment, noun, group::run),
         Command::Key(noun) => remote(environment, noun, key::run),
         Command::Token(noun) => remote(environment, noun, token::run),
+        Command::Audit(noun) => remote(environment, noun, audit::run),
+        Command::Report(noun) => remote(environment, noun, report::run),
+        Command::Completions(completions) => completions.run(Cli::command()),
+        Command::Man(man) => man.run(Cli::command()),
         Command::ExitCodes => terminal::print(&format!("{}\n", topics::EXIT_CODES)),
         Command::Environment => terminal::print(&format!("{}\n", topics::ENVIRONMENT)),
+        Command::Formatting => terminal::print(&format!("{}\n", topics::FORMATTING)),
     }
 }
 
-/// Runs a verb that talks to a server, until it is done or somebody presses Ctrl-C.
+/// Runs a verb of a noun.
 fn remote<V: Subcommand>(
     environment: Environment,
     noun: Noun<V>,
     verb: impl AsyncFnOnce(&Shell, V) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let shell = Shell::new(environment, noun.connection, noun.output);
+    let shell = Shell::new(environment, noun.connection, noun.manner, noun.output);
+    until_done(verb(&shell, noun.verb))
+}
+
+/// Runs what talks to a server, until it is done or somebody presses Ctrl-C.
+fn until_done(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -166,7 +209,7 @@ fn remote<V: Subcommand>(
             // Heard from the first moment on.
             biased;
             Ok(()) = tokio::signal::ctrl_c() => Err(Failure::interrupted()),
-            ended = verb(&shell, noun.verb) => ended,
+            ended = work => ended,
         }
     });
     // A thread may still wait for input that nobody gives.

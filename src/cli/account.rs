@@ -2,20 +2,26 @@
 
 mod access;
 mod create;
+mod edit;
+mod effective_access;
+pub mod list;
 mod roles;
+mod usage;
 
 use clap::Args;
 use clap::Subcommand;
 use serde_json::Value;
+use serde_json::json;
 
 use super::failure::Failure;
-use super::list::PageArgs;
 use super::output::Document;
 use super::output::View;
 use super::session::Session;
 use super::shell::Shell;
 use super::terminal;
 use super::terminal::printable;
+
+pub use usage::UsageArgs;
 
 pub const VIEW: View = View {
     columns: &[
@@ -35,24 +41,30 @@ pub enum Verb {
     /// Make a service account, with its access and its first credential if you like
     Create(Box<create::Create>),
     /// Show an account
-    Get(Account),
+    #[command(visible_alias = "get")]
+    Show(Account),
     /// List the accounts
-    List {
-        #[command(flatten)]
-        page: PageArgs,
-    },
+    List(Box<list::List>),
+    /// Change what is told of an account, its end or the lifetime of its tokens
+    Edit(Box<edit::Edit>),
     /// Stop an account: its tokens are dead at once, and it gets no new ones
     Disable(Account),
     /// Let a stopped account work again; its old tokens stay dead
     Enable(Account),
     /// Delete an account for good, with its credentials and tokens
-    Delete(Delete),
-    /// What an account may do
+    Delete(Account),
+    /// End all tokens that an account has now; it can get new ones
+    RevokeTokens(Account),
+    /// What an account is granted
     #[command(subcommand)]
     Access(access::Verb),
     /// The roles of an account
     #[command(subcommand)]
     Roles(roles::Verb),
+    /// What an account may do in the end, with its roles and groups, and where that is from
+    EffectiveAccess(effective_access::EffectiveAccess),
+    /// How much an account was used, and from where
+    Usage(usage::Usage),
 }
 
 /// An account that exists.
@@ -63,34 +75,25 @@ pub struct Account {
     pub account: String,
 }
 
-#[derive(Args, Clone, Debug)]
-pub struct Delete {
-    #[command(flatten)]
-    account: Account,
-    /// Do not ask
-    #[arg(long, short)]
-    yes: bool,
-}
-
 /// Runs the verb.
 pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::Create(create) => create.run(shell).await,
-        Verb::Get(account) => {
-            let session = shell.session().await?;
+        Verb::Show(account) => {
+            let session = shell.session()?;
             let found = session.read(&account.path(&session)?).await?;
             shell.show(&Document::of(&found)?, &VIEW)
         }
-        Verb::List { page } => {
-            let session = shell.session().await?;
-            let path = session.here(&["service-accounts"])?;
-            shell.show(&session.list(&path, &page).await?, &VIEW)
-        }
+        Verb::List(list) => list.run(shell).await,
+        Verb::Edit(edit) => edit.run(shell).await,
         Verb::Disable(account) => account.set_state(shell, "disable").await,
         Verb::Enable(account) => account.set_state(shell, "enable").await,
-        Verb::Delete(delete) => delete.run(shell).await,
+        Verb::Delete(account) => account.delete(shell).await,
+        Verb::RevokeTokens(account) => account.revoke_tokens(shell).await,
         Verb::Access(verb) => access::run(shell, verb).await,
         Verb::Roles(verb) => roles::run(shell, verb).await,
+        Verb::EffectiveAccess(effective) => effective.run(shell).await,
+        Verb::Usage(usage) => usage.run(shell).await,
     }
 }
 
@@ -106,27 +109,36 @@ impl Account {
     }
 
     async fn set_state(&self, shell: &Shell, verb: &str) -> Result<(), Failure> {
-        let session = shell.session().await?;
+        let session = shell.session()?;
         let changed = session.set_state(&self.path(&session)?, verb).await?;
         shell.show(&Document::of(&changed)?, &VIEW)
     }
-}
 
-impl Delete {
-    async fn run(&self, shell: &Shell) -> Result<(), Failure> {
-        let session = shell.session().await?;
-        let path = self.account.path(&session)?;
+    async fn revoke_tokens(&self, shell: &Shell) -> Result<(), Failure> {
+        let session = shell.session()?;
+        let path = self.path(&session)?;
+        let seen = session.glance(&path).await?;
+        let answer = session
+            .act(&path, seen.as_ref(), "revoke-tokens", json!({}))
+            .await?;
+        terminal::note(&format!(
+            "✓ the tokens of {} are dead",
+            printable(&self.account)
+        ));
+        shell.show(&Document::of(&answer)?, &VIEW)
+    }
+
+    async fn delete(&self, shell: &Shell) -> Result<(), Failure> {
+        let session = shell.session()?;
+        let path = self.path(&session)?;
         let seen = session.glance(&path).await?;
         let question = match &seen {
             Some(seen) => question(&seen.json()?),
-            None => format!("Delete {}? It cannot be undone.", self.account.account),
+            None => format!("Delete {}? It cannot be undone.", self.account),
         };
-        shell.confirm(&question, self.yes).await?;
+        shell.confirm(&question).await?;
         session.delete(&path, seen.as_ref()).await?;
-        terminal::note(&format!(
-            "✓ {} is deleted",
-            printable(&self.account.account)
-        ));
+        terminal::note(&format!("✓ {} is deleted", printable(&self.account)));
         Ok(())
     }
 }

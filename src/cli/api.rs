@@ -1,17 +1,23 @@
 //! `ostler api`: the protected APIs, which OAuth calls resource servers.
 
+mod edit;
+
 use clap::Args;
 use clap::Subcommand;
-use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use super::body::Body;
 use super::failure::Failure;
 use super::lifetime::Span;
 use super::list::PageArgs;
+use super::list::Query;
 use super::output::Document;
 use super::output::View;
+use super::session::Session;
 use super::shell::Shell;
+use super::terminal;
+use super::terminal::printable;
 
 const VIEW: View = View {
     columns: &[
@@ -28,16 +34,25 @@ pub enum Verb {
     /// Make an API with its scopes and resource types
     Create(Create),
     /// Show an API
-    Get {
-        /// The API, by name or id
-        #[arg(value_name = "API")]
-        api: String,
-    },
+    #[command(visible_alias = "get")]
+    Show(Api),
     /// List the APIs
     List {
         #[command(flatten)]
         page: PageArgs,
     },
+    /// Change its resource types or its tokens
+    Edit(edit::Edit),
+    /// Delete an API for good: its tokens are dead, and its audience stays reserved
+    Delete(Delete),
+}
+
+/// An API that exists.
+#[derive(Args, Clone, Debug)]
+pub struct Api {
+    /// The API, by name or id
+    #[arg(value_name = "API")]
+    pub api: String,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -57,53 +72,100 @@ pub struct Create {
     /// A type of resource that access can be limited to; may be repeated
     #[arg(long, value_name = "TYPE", value_delimiter = ',')]
     resource_type: Vec<String>,
+    #[command(flatten)]
+    token: TokenArgs,
+}
+
+/// What the tokens of an API are like.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Its tokens")]
+pub struct TokenArgs {
     /// The lifetime of its tokens
-    #[arg(long, value_name = "TIME", help_heading = "Its tokens")]
+    #[arg(long, value_name = "TIME")]
     lifetime: Option<Span>,
     /// ES256, RS256 or EdDSA
-    #[arg(long, value_name = "ALG", help_heading = "Its tokens")]
+    #[arg(long, value_name = "ALG")]
     signing_alg: Option<String>,
     /// at+jwt, or JWT for verifiers that refuse anything else
-    #[arg(long, value_name = "TYP", help_heading = "Its tokens")]
+    #[arg(long, value_name = "TYP")]
     typ: Option<String>,
+}
+
+impl TokenArgs {
+    /// The members that were said, if any were.
+    fn value(&self) -> Option<Value> {
+        let mut token = Body::new();
+        token.say("lifetime_seconds", self.lifetime.map(Span::as_secs));
+        token.say("signing_alg", self.signing_alg.as_ref());
+        token.say("typ", self.typ.as_ref());
+        Some(token.value()).filter(|token| *token != json!({}))
+    }
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Delete {
+    #[command(flatten)]
+    api: Api,
+    /// Even though somebody has access to it
+    #[arg(long)]
+    force: bool,
 }
 
 /// Runs the verb.
 pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
-    let session = shell.session().await?;
+    let session = shell.session()?;
     let document = match verb {
         Verb::Create(create) => {
             let path = session.here(&["apis"])?;
-            Document::of(&session.post(&path, &create.body()).await?)?
+            Document::of(&session.post(&path, create.body()).await?)?
         }
-        Verb::Get { api } => Document::of(&session.read(&session.here(&["apis", &api])?).await?)?,
+        Verb::Show(api) => Document::of(&session.read(&api.path(&session)?).await?)?,
         Verb::List { page } => session.list(&session.here(&["apis"])?, &page).await?,
+        Verb::Edit(edit) => edit.run(&session).await?,
+        Verb::Delete(delete) => {
+            let name = &delete.api.api;
+            let path = delete.api.path(&session)?;
+            let gone = format!("the API {name}, with its scopes, resources and tokens");
+            return remove(shell, &session, &path, &gone, delete.force).await;
+        }
     };
     shell.show(&document, &VIEW)
 }
 
+/// Deletes something of an API's that may be in use, once somebody has thought again.
+pub async fn remove(
+    shell: &Shell,
+    session: &Session,
+    path: &str,
+    what: &str,
+    force: bool,
+) -> Result<(), Failure> {
+    let seen = session.glance(path).await?;
+    shell
+        .confirm(&format!("Delete {what}? It cannot be undone."))
+        .await?;
+    let force = Query::new().and("force", force.then_some(true));
+    session.delete(&force.after(path), seen.as_ref()).await?;
+    terminal::note(&format!("✓ {} is deleted", printable(what)));
+    Ok(())
+}
+
+impl Api {
+    fn path(&self, session: &Session) -> Result<String, Failure> {
+        session.here(&["apis", &self.api])
+    }
+}
+
 impl Create {
     fn body(&self) -> Value {
-        let mut body = json!({
-            "name": self.name,
-            "audience": self.audience,
-            "scopes": self.scope.iter().map(|text| scope(text)).collect::<Vec<_>>(),
-            "resource_types": self.resource_type,
-        });
-        let mut token = Map::new();
-        if let Some(lifetime) = self.lifetime {
-            token.insert("lifetime_seconds".to_owned(), json!(lifetime.as_secs()));
-        }
-        if let Some(alg) = &self.signing_alg {
-            token.insert("signing_alg".to_owned(), json!(alg));
-        }
-        if let Some(typ) = &self.typ {
-            token.insert("typ".to_owned(), json!(typ));
-        }
-        if !token.is_empty() {
-            body["token"] = Value::Object(token);
-        }
-        body
+        let mut body = Body::new();
+        body.say("name", Some(&self.name));
+        body.say("audience", Some(&self.audience));
+        let scopes: Vec<Value> = self.scope.iter().map(|text| scope(text)).collect();
+        body.say("scopes", Some(scopes));
+        body.say("resource_types", Some(&self.resource_type));
+        body.say("token", self.token.value());
+        body.value()
     }
 }
 

@@ -1,12 +1,16 @@
 //! The shell's HTTP client: every wait has an end, every answer a bound, and nothing is followed.
 
 use std::error::Error;
+use std::io::ErrorKind;
+use std::io::Write;
 use std::sync::Once;
 use std::time::Duration;
 
 use bytes::Bytes;
 use bytes::BytesMut;
+use reqwest::Method;
 use reqwest::RequestBuilder;
+use reqwest::Response;
 use reqwest::StatusCode;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
@@ -18,6 +22,9 @@ use crate::domain::issuer::Issuer;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// For an answer that the server needs time for.
+pub const LONG_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
@@ -70,28 +77,48 @@ impl Client {
         Ok(self.http.post(self.url(path)?))
     }
 
-    /// A `PUT` to a path below the base URL.
-    pub fn put(&self, path: &str) -> Result<RequestBuilder, Failure> {
-        Ok(self.http.put(self.url(path)?))
-    }
-
-    /// A `DELETE` of a path below the base URL.
-    pub fn delete(&self, path: &str) -> Result<RequestBuilder, Failure> {
-        Ok(self.http.delete(self.url(path)?))
+    /// Any request to a path below the base URL.
+    pub fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, Failure> {
+        Ok(self.http.request(method, self.url(path)?))
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer, Failure> {
-        let mut response = request
-            .send()
-            .await
-            .map_err(|error| self.unreachable(&error))?;
+        let mut response = self.sent(request).await?;
+        self.read(&mut response).await
+    }
+
+    /// Sends a request whose answer may be long, and writes that to `out` as it comes. An answer
+    /// that is no success is read as a whole.
+    pub async fn download(
+        &self,
+        request: RequestBuilder,
+        out: &mut dyn Write,
+    ) -> Result<Option<Answer>, Failure> {
+        let mut response = self.sent(request).await?;
+        if !response.status().is_success() {
+            return self.read(&mut response).await.map(Some);
+        }
+        while let Some(chunk) = self.chunk(&mut response).await? {
+            match out.write_all(&chunk) {
+                // A reader that has gone (`| head`) has had what it wanted.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
+                written => written.map_err(|error| {
+                    Failure::failed(format!("cannot write what the server sent: {error}"))
+                })?,
+            }
+        }
+        Ok(None)
+    }
+
+    async fn sent(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let sent = request.send().await;
+        sent.map_err(|error| self.unreachable(&error))
+    }
+
+    async fn read(&self, response: &mut Response) -> Result<Answer, Failure> {
         let mut body = BytesMut::new();
-        while let Some(chunk) = response
-            .chunk()
-            .await
-            .map_err(|error| self.unreachable(&error))?
-        {
+        while let Some(chunk) = self.chunk(response).await? {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
                 return Err(Failure::failed(format!(
                     "{} sent an answer of more than {MAX_ANSWER_BYTES} bytes",
@@ -105,6 +132,11 @@ impl Client {
             headers: std::mem::take(response.headers_mut()),
             body: body.freeze(),
         })
+    }
+
+    async fn chunk(&self, response: &mut Response) -> Result<Option<Bytes>, Failure> {
+        let chunk = response.chunk().await;
+        chunk.map_err(|error| self.unreachable(&error))
     }
 
     fn url(&self, path: &str) -> Result<Url, Failure> {

@@ -24,6 +24,12 @@ pub fn find(arguments: &[OsString]) -> Option<Failure> {
     })
 }
 
+/// Whether a text has a secret in it.
+pub fn is_in(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && !"_-.=".contains(c))
+        .any(|word| kind(word).is_some())
+}
+
 fn kind(argument: &str) -> Option<&'static str> {
     let has = |prefix: &str| {
         // The published prefix and at least one character of the secret itself.

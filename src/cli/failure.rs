@@ -23,12 +23,15 @@ pub enum Exit {
     Negative,
     /// Somebody pressed Ctrl-C.
     Interrupted,
+    /// Nothing went wrong: a request was to be shown instead of sent, and there the command ends.
+    Shown,
 }
 
 impl Exit {
     /// The exit code of the process.
     pub const fn code(self) -> u8 {
         match self {
+            Self::Shown => 0,
             Self::Failure => 1,
             Self::Usage => 2,
             Self::NotFound => 3,
@@ -75,6 +78,11 @@ impl Failure {
     /// Somebody pressed Ctrl-C.
     pub fn interrupted() -> Self {
         Self::new(Exit::Interrupted, "interrupted")
+    }
+
+    /// The request was shown, and that is all there is to do.
+    pub fn shown() -> Self {
+        Self::new(Exit::Shown, "the request was shown instead of sent")
     }
 
     /// The same with what to do about it.

@@ -5,6 +5,9 @@
 
 pub mod type_flags;
 
+use std::path::Path;
+use std::path::PathBuf;
+
 use clap::Args;
 use clap::Command;
 use serde_json::Map;
@@ -13,6 +16,8 @@ use serde_json::json;
 
 use super::connection::ConnectionArgs;
 use super::failure::Failure;
+use super::input;
+use super::manner::Manner;
 use super::output::OutputArgs;
 use super::session::Session;
 
@@ -58,6 +63,60 @@ impl GrantArgs {
             json!({"api": api, "scopes": self.scope, "resources": resources}),
         ))
     }
+
+    /// The API by its name, as answers tell it, where that can be looked up.
+    pub async fn api_name(&self, session: &Session) -> Result<String, Failure> {
+        let said = self.api.clone().unwrap_or_default();
+        let found = session.look(&session.here(&["apis", &said])?).await;
+        let found = found.and_then(|found| found.json()).unwrap_or_default();
+        Ok(found["name"].as_str().map_or(said, str::to_owned))
+    }
+}
+
+/// The flags that describe all the access of something: one grant, or a file of them.
+#[derive(Args, Clone, Debug, Default)]
+pub struct AccessArgs {
+    #[command(flatten)]
+    grant: GrantArgs,
+    /// All its access, as JSON: a list of grants, - for standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with = "api",
+        help_heading = "Access"
+    )]
+    access_file: Option<PathBuf>,
+}
+
+impl AccessArgs {
+    /// The list of grants, if one is described, on the command line of `A`.
+    pub async fn grants<A: Args>(&self, session: &Session) -> Result<Option<Value>, Failure> {
+        let grant = self.grant.grant::<A>(session).await?;
+        match &self.access_file {
+            Some(path) => from_file(path).await.map(Some),
+            None => Ok(grant.map(|grant| json!([grant]))),
+        }
+    }
+}
+
+/// A list of grants, or what `account access show` prints.
+pub async fn from_file(path: &Path) -> Result<Value, Failure> {
+    let text = input::file_or_stdin(path).await?;
+    let read: Value = serde_json::from_str(&text).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Failure::usage(format!(
+            "{} is not JSON at line {line}, column {column}",
+            path.display()
+        ))
+    })?;
+    let grants = match read {
+        Value::Object(mut answer) => answer.remove("access"),
+        grants => Some(grants),
+    };
+    grants.filter(Value::is_array).ok_or_else(|| {
+        Failure::usage(format!("{} is not a list of grants", path.display()))
+            .fix(r#"write [{"api": "...", "scopes": ["..."], "resources": {}}]"#)
+    })
 }
 
 /// `project=A,B`, `project=*`, and `project=` for none.
@@ -80,7 +139,7 @@ fn add(resources: &mut Map<String, Value>, text: &str) -> Result<(), Failure> {
 }
 
 async fn resource_types(session: &Session, api: &str) -> Result<Vec<String>, Failure> {
-    let api = session.read(&session.here(&["apis", api])?).await?.json()?;
+    let api = session.look(&session.here(&["apis", api])?).await?.json()?;
     let types = api["resource_types"].as_array().into_iter().flatten();
     Ok(types.filter_map(Value::as_str).map(str::to_owned).collect())
 }
@@ -89,6 +148,7 @@ async fn resource_types(session: &Session, api: &str) -> Result<Vec<String>, Fai
 fn flags_of<A: Args>() -> Vec<String> {
     let command = A::augment_args(Command::new(""));
     let command = ConnectionArgs::augment_args(OutputArgs::augment_args(command));
+    let command = Manner::augment_args(command);
     let shown = command.get_arguments().filter(|flag| !flag.is_hide_set());
     shown
         .filter_map(|flag| flag.get_long())
@@ -108,7 +168,7 @@ fn undeclared(api: &str, name: &str, declared: &[String], known: &[String]) -> F
 }
 
 /// The name that was probably meant.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     if name.len() > 64 {
         return None;
     }

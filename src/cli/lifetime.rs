@@ -1,9 +1,12 @@
 //! Lifetimes on the command line: `90d`, `24h`, `15m`, `30s`, `never`.
 
+use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::Timestamp;
+
+use super::terminal::printable;
 
 /// The units, with their seconds.
 const UNITS: &[(char, u64)] = &[
@@ -22,6 +25,17 @@ impl Span {
     /// In seconds.
     pub fn as_secs(self) -> u64 {
         self.0.as_secs()
+    }
+}
+
+/// As the API takes it in a query: `90d`, or seconds.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secs = self.as_secs();
+        match secs % 86_400 {
+            0 => write!(f, "{}d", secs / 86_400),
+            _ => write!(f, "{secs}s"),
+        }
     }
 }
 
@@ -129,6 +143,18 @@ pub fn in_words(secs: i64) -> String {
     }
 }
 
+/// An instant as an answer tells it, with how long ago that is, or how soon.
+pub fn told(instant: &str, now: Timestamp) -> String {
+    let shown = printable(instant);
+    let Ok(at) = instant.parse::<Timestamp>() else {
+        return shown.into_owned();
+    };
+    match at.as_second() - now.as_second() {
+        left @ 0.. => format!("{shown} (in {})", in_words(left)),
+        past => format!("{shown} ({} ago)", in_words(-past)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +208,18 @@ mod tests {
         let instant = "2027-01-31T12:00:00Z";
         assert_eq!(end(instant), Some(instant.parse().unwrap()));
         assert!("tomorrow".parse::<End>().is_err());
+    }
+
+    #[test]
+    fn an_instant_is_told_with_its_distance() {
+        let now: Timestamp = "2026-01-01T12:00:00Z".parse().unwrap();
+        for (instant, shown) in [
+            ("2026-01-01T06:00:00Z", "2026-01-01T06:00:00Z (6h00m ago)"),
+            ("2026-01-01T12:15:00Z", "2026-01-01T12:15:00Z (in 15m00s)"),
+            ("some\u{1b} day", "some\\u{1b} day"),
+        ] {
+            assert_eq!(told(instant, now), shown);
+        }
     }
 
     #[test]

@@ -31,11 +31,54 @@ pub struct PageArgs {
     cursor: Option<String>,
 }
 
+/// The parameters of a query that were said.
+#[derive(Clone, Debug, Default)]
+pub struct Query(Vec<(&'static str, String)>);
+
+impl Query {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with one more, if it was said.
+    #[must_use]
+    pub fn and(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
+        self.0.extend(value.map(|value| (name, value.to_string())));
+        self
+    }
+
+    /// A path with these parameters behind it.
+    pub fn after(&self, path: &str) -> String {
+        if self.0.is_empty() {
+            return path.to_owned();
+        }
+        let start = format!("{path}?");
+        let query_at = start.len();
+        let mut query = form_urlencoded::Serializer::for_suffix(start, query_at);
+        query.extend_pairs(&self.0);
+        query.finish()
+    }
+}
+
 impl Session {
     /// Reads a list.
     pub async fn list(&self, path: &str, page: &PageArgs) -> Result<Document, Failure> {
+        self.filtered(path, &Query::new(), page).await
+    }
+
+    /// Reads what of a list answers to `filters`.
+    pub async fn filtered(
+        &self,
+        path: &str,
+        filters: &Query,
+        page: &PageArgs,
+    ) -> Result<Document, Failure> {
         let limit = page.limit.unwrap_or(PAGE);
-        let query = |cursor: Option<&str>| with_query(path, limit, cursor);
+        let query = |cursor: Option<&str>| {
+            let query = filters.clone().and("limit", Some(limit));
+            query.and("cursor", cursor).after(path)
+        };
         let first = self.read(&query(page.cursor.as_deref())).await?;
         let mut document = Document::of(&first)?;
         if page.limit.is_some() {
@@ -51,17 +94,6 @@ impl Session {
         Err(Failure::failed("there is more than fits in one list")
             .fix("go page by page with --limit and --cursor"))
     }
-}
-
-fn with_query(path: &str, limit: u32, cursor: Option<&str>) -> String {
-    let start = format!("{path}?");
-    let query_at = start.len();
-    let mut query = form_urlencoded::Serializer::for_suffix(start, query_at);
-    query.append_pair("limit", &limit.to_string());
-    if let Some(cursor) = cursor {
-        query.append_pair("cursor", cursor);
-    }
-    query.finish()
 }
 
 fn next_cursor(page: &Value) -> Option<String> {
@@ -88,12 +120,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_encoded() {
-        assert_eq!(with_query("/x", 200, None), "/x?limit=200");
+    fn parameters_are_encoded_and_those_not_said_left_out() {
+        let query = |cursor: Option<&str>| Query::new().and("limit", Some(7)).and("cursor", cursor);
+        assert_eq!(query(None).after("/x"), "/x?limit=7");
         assert_eq!(
-            with_query("/x", 7, Some("c/=")),
-            "/x?limit=7&cursor=c%2F%3D"
+            query(Some("c/=&")).after("/x"),
+            "/x?limit=7&cursor=c%2F%3D%26"
         );
+        assert_eq!(Query::new().after("/x"), "/x");
     }
 
     #[test]

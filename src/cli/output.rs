@@ -158,14 +158,29 @@ fn things(value: &Value) -> &[Value] {
     }
 }
 
+/// A value in words: a line, or one for each object of a list.
+pub fn lines(value: &Value) -> Vec<String> {
+    cell::lines(value)
+}
+
+/// A grant of access in words: `demo: read, write on project APOLLO, GEMINI`.
+pub fn in_words(grant: &Value) -> String {
+    cell::object(grant)
+}
+
+/// A member of a thing, or of a thing inside it: `actor.name`.
+fn member_of<'t>(thing: &'t Value, member: &str) -> &'t Value {
+    member.split('.').fold(thing, |thing, part| &thing[part])
+}
+
 fn is_list(value: &Value) -> bool {
     value.get("items").is_some_and(Value::is_array)
 }
 
 fn ids(value: &Value, view: &View) -> Result<String, Failure> {
     let no_id = || Failure::usage("this answer has no id").fix("use another format than -o id");
-    let id = |thing: &Value| match thing.get(view.id) {
-        Some(Value::String(id)) => Ok(format!("{}\n", terminal::printable(id))),
+    let id = |thing: &Value| match member_of(thing, view.id) {
+        Value::String(id) => Ok(format!("{}\n", terminal::printable(id))),
         _ => Err(no_id()),
     };
     things(value).iter().map(id).collect()

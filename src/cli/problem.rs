@@ -24,7 +24,6 @@ struct Refusal {
     errors: Vec<Mistake>,
     error: Option<String>,
     error_description: Option<String>,
-    evidence: Option<Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -63,9 +62,6 @@ fn failure(answer: &Answer) -> Failure {
         .iter()
         .filter_map(|mistake| mistake.line(&sentence));
     failure = lines.fold(failure, Failure::detail);
-    if let Some(evidence) = &refusal.evidence {
-        failure = failure.detail(bounded(&format!("evidence: {evidence}")));
-    }
     if let Some(fix) = fix(answer, code) {
         failure = failure.fix(fix);
     }
@@ -160,7 +156,11 @@ fn fix(answer: &Answer, code: Option<&str>) -> Option<String> {
             "look at the client id and its secret: they may be mistyped, expired, revoked or \
              disabled. The server's log has the reason"
         }
-        (_, Some("secret_in_use")) => "wait until the old secret is unused",
+        (_, Some("secret_in_use")) => {
+            "wait until whoever uses it has the new one, or end it now with --force"
+        }
+        (_, Some("in_use")) => "take it away from those who have it, or delete it with --force",
+        (_, Some("idempotency_conflict")) => "give this other change another --idempotency-key",
         (_, Some("overlap_in_progress")) => "wait for its end, or end it now with --end-overlap",
         (_, Some("not_published_long_enough")) => "wait, or activate it now with --force",
         (StatusCode::UNAUTHORIZED, _) => "get a new token: the one presented does not count",

@@ -4,12 +4,14 @@ use std::str::FromStr;
 
 use clap::Args;
 use clap::Subcommand;
-use serde_json::json;
 
+use super::api;
+use super::body::Body;
 use super::failure::Failure;
 use super::list::PageArgs;
 use super::output::Document;
 use super::output::View;
+use super::session::Session;
 use super::shell::Shell;
 
 const VIEW: View = View {
@@ -27,14 +29,8 @@ pub enum Verb {
     /// Tell of a resource that an API has
     Create(Create),
     /// Show a resource
-    Get {
-        /// The API, by name or id
-        #[arg(value_name = "API")]
-        api: String,
-        /// The resource, as TYPE:KEY or by id
-        #[arg(value_name = "TYPE:KEY")]
-        resource: String,
-    },
+    #[command(visible_alias = "get")]
+    Show(Resource),
     /// List the resources of an API
     List {
         /// The API, by name or id
@@ -43,6 +39,33 @@ pub enum Verb {
         #[command(flatten)]
         page: PageArgs,
     },
+    /// Change what people call a resource
+    Edit {
+        #[command(flatten)]
+        resource: Resource,
+        /// What people call it; '' for nothing
+        #[arg(long, value_name = "TEXT")]
+        name: Option<String>,
+    },
+    /// Delete a resource for good: tokens that reach it are dead
+    Delete {
+        #[command(flatten)]
+        resource: Resource,
+        /// Even though somebody has access to it
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+/// A resource and its API.
+#[derive(Args, Clone, Debug)]
+pub struct Resource {
+    /// The API, by name or id
+    #[arg(value_name = "API")]
+    api: String,
+    /// The resource, as TYPE:KEY or by id
+    #[arg(value_name = "TYPE:KEY")]
+    resource: String,
 }
 
 /// `project:APOLLO`.
@@ -84,25 +107,39 @@ pub struct Create {
 
 /// Runs the verb.
 pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
-    let session = shell.session().await?;
+    let session = shell.session()?;
     let document = match verb {
         Verb::Create(create) => {
             let TypeAndKey { resource_type, key } = create.resource;
-            let mut body = json!({"type": resource_type, "key": key});
-            if let Some(name) = create.name {
-                body["name"] = json!(name);
-            }
+            let mut body = Body::new();
+            body.say("type", Some(resource_type));
+            body.say("key", Some(key));
+            body.say("name", create.name);
             let path = session.here(&["apis", &create.api, "resources"])?;
-            Document::of(&session.post(&path, &body).await?)?
+            Document::of(&session.post(&path, body.value()).await?)?
         }
-        Verb::Get { api, resource } => {
-            let path = session.here(&["apis", &api, "resources", &resource])?;
-            Document::of(&session.read(&path).await?)?
-        }
+        Verb::Show(resource) => Document::of(&session.read(&resource.path(&session)?).await?)?,
         Verb::List { api, page } => {
             let path = session.here(&["apis", &api, "resources"])?;
             session.list(&path, &page).await?
         }
+        Verb::Edit { resource, name } => {
+            let mut body = Body::new();
+            body.say_text("name", name.as_ref());
+            let path = resource.path(&session)?;
+            Document::of(&session.edit_now(&path, body.some_change()?).await?)?
+        }
+        Verb::Delete { resource, force } => {
+            let path = resource.path(&session)?;
+            let gone = format!("the resource {} of {}", resource.resource, resource.api);
+            return api::remove(shell, &session, &path, &gone, force).await;
+        }
     };
     shell.show(&document, &VIEW)
+}
+
+impl Resource {
+    fn path(&self, session: &Session) -> Result<String, Failure> {
+        session.here(&["apis", &self.api, "resources", &self.resource])
+    }
 }

@@ -2,12 +2,14 @@
 
 use clap::Args;
 use clap::Subcommand;
-use serde_json::json;
 
+use super::api;
+use super::body::Body;
 use super::failure::Failure;
 use super::list::PageArgs;
 use super::output::Document;
 use super::output::View;
+use super::session::Session;
 use super::shell::Shell;
 
 const VIEW: View = View {
@@ -18,7 +20,10 @@ const VIEW: View = View {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
     /// Add a scope to an API
-    Create(Create),
+    Create(Described),
+    /// Show a scope
+    #[command(visible_alias = "get")]
+    Show(Scope),
     /// List the scopes of an API
     List {
         /// The API, by name or id
@@ -27,14 +32,31 @@ pub enum Verb {
         #[command(flatten)]
         page: PageArgs,
     },
+    /// Change what is told of a scope
+    Edit(Described),
+    /// Delete a scope for good: tokens with it are dead
+    Delete {
+        #[command(flatten)]
+        scope: Scope,
+        /// Even though somebody has it
+        #[arg(long)]
+        force: bool,
+    },
 }
 
+/// A scope and its API.
 #[derive(Args, Clone, Debug)]
-pub struct Create {
+pub struct Scope {
     /// The API, by name or id
     api: String,
     /// The scope, as tokens carry it
     scope: String,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Described {
+    #[command(flatten)]
+    scope: Scope,
     /// What it allows
     #[arg(long, value_name = "TEXT")]
     description: Option<String>,
@@ -42,20 +64,37 @@ pub struct Create {
 
 /// Runs the verb.
 pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
-    let session = shell.session().await?;
+    let session = shell.session()?;
     let document = match verb {
         Verb::Create(create) => {
-            let mut body = json!({"name": create.scope});
-            if let Some(description) = create.description {
-                body["description"] = json!(description);
-            }
-            let path = session.here(&["apis", &create.api, "scopes"])?;
-            Document::of(&session.post(&path, &body).await?)?
+            let mut body = Body::new();
+            body.say("name", Some(&create.scope.scope));
+            body.say("description", create.description.as_ref());
+            let path = session.here(&["apis", &create.scope.api, "scopes"])?;
+            Document::of(&session.post(&path, body.value()).await?)?
         }
+        Verb::Show(scope) => Document::of(&session.read(&scope.path(&session)?).await?)?,
         Verb::List { api, page } => {
             let path = session.here(&["apis", &api, "scopes"])?;
             session.list(&path, &page).await?
         }
+        Verb::Edit(edit) => {
+            let mut body = Body::new();
+            body.say_text("description", edit.description.as_ref());
+            let path = edit.scope.path(&session)?;
+            Document::of(&session.edit_now(&path, body.some_change()?).await?)?
+        }
+        Verb::Delete { scope, force } => {
+            let path = scope.path(&session)?;
+            let gone = format!("the scope {} of {}", scope.scope, scope.api);
+            return api::remove(shell, &session, &path, &gone, force).await;
+        }
     };
     shell.show(&document, &VIEW)
+}
+
+impl Scope {
+    fn path(&self, session: &Session) -> Result<String, Failure> {
+        session.here(&["apis", &self.api, "scopes", &self.scope])
+    }
 }

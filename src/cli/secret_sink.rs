@@ -24,7 +24,8 @@ pub struct SecretArgs {
     /// Write it to this new file (0600), and show it nowhere
     #[arg(long, value_name = "FILE")]
     secret_out: Option<PathBuf>,
-    /// The form of that file: env (OSTLER_URL, OSTLER_CLIENT_ID, OSTLER_CLIENT_SECRET) or json
+    /// The form of that file: env (OSTLER_URL, OSTLER_CLIENT_ID, OSTLER_CLIENT_SECRET; of an API
+    /// token OSTLER_URL, OSTLER_API_TOKEN) or json
     #[arg(
         long,
         value_enum,
@@ -42,7 +43,7 @@ pub enum SecretFormat {
     /// `OSTLER_URL`, `OSTLER_CLIENT_ID` and `OSTLER_CLIENT_SECRET`, as a shell or Docker reads them
     #[default]
     Env,
-    /// `issuer`, `client_id` and `client_secret` as a JSON object
+    /// `issuer`, `client_id` and `client_secret` (`token` of an API token) as a JSON object
     Json,
 }
 
@@ -79,6 +80,11 @@ impl SecretArgs {
 }
 
 impl SecretSink {
+    /// A place where no secret will come.
+    pub fn idle(output: Output) -> Self {
+        Self { file: None, output }
+    }
+
     /// Hands over the secret of the credential at `pointer` in the answer, and shows the answer.
     pub fn hand_over(
         self,
@@ -102,7 +108,8 @@ impl SecretSink {
         let name = file.path().display().to_string();
         file.finish(&text).map_err(lost)?;
         let hint = hint(credential);
-        credential["client_secret"] = Value::Null;
+        let member = member_of(credential);
+        credential[member] = Value::Null;
         self.output.show(&Document::from(answer.value), view)?;
         terminal::note(&format!(
             "✓ new secret{hint} written to {name} (0600, shown nowhere else)"
@@ -113,32 +120,50 @@ impl SecretSink {
 
 /// A secret was made, and nobody has it.
 fn lost(failure: Failure) -> Failure {
-    failure.fix("the secret is lost: make another with `ostler credential rotate`")
+    failure.fix(
+        "the secret is lost: make another with `ostler credential rotate`, or another API token",
+    )
 }
 
-fn in_form(
+/// The contents of a file with the secret of this credential.
+pub fn in_form(
     format: SecretFormat,
     issuer: &str,
     credential: &Value,
 ) -> Result<Zeroizing<String>, Failure> {
+    let member = member_of(credential);
     let (Some(id), Some(secret)) = (
         credential["client_id"].as_str(),
-        credential["client_secret"].as_str(),
+        credential[member].as_str(),
     ) else {
         return Err(Failure::failed(
-            "the server made a credential and answered without its secret",
+            "the server answered without the secret: it was made and shown before",
         )
-        .fix("make another with `ostler credential rotate`"));
+        .fix("make another with `ostler credential rotate`, or another API token"));
     };
     Ok(Zeroizing::new(match format {
+        SecretFormat::Env if member == API_TOKEN => {
+            format!("OSTLER_URL={issuer}\nOSTLER_API_TOKEN={secret}\n")
+        }
         SecretFormat::Env => {
             format!("OSTLER_URL={issuer}\nOSTLER_CLIENT_ID={id}\nOSTLER_CLIENT_SECRET={secret}\n")
         }
         SecretFormat::Json => {
-            let object = json!({"issuer": issuer, "client_id": id, "client_secret": secret});
+            let object = json!({"issuer": issuer, "client_id": id, member: secret});
             format!("{object}\n")
         }
     }))
+}
+
+/// The member that an API token is in.
+const API_TOKEN: &str = "token";
+
+/// The member that the secret is in.
+fn member_of(credential: &Value) -> &'static str {
+    match credential.get(API_TOKEN) {
+        Some(_) => API_TOKEN,
+        None => "client_secret",
+    }
 }
 
 /// The last characters of the secret, by which people tell secrets apart.
@@ -147,6 +172,7 @@ fn hint(credential: &Value) -> String {
         let mut live = secrets.iter().filter(|secret| secret["status"] == "active");
         live.next_back()?["hint"].as_str()
     });
+    let newest = newest.or(credential["hint"].as_str());
     newest.map_or_else(String::new, |hint| {
         format!(" …{}", terminal::printable(hint))
     })
@@ -223,6 +249,21 @@ mod tests {
             assert_eq!(fs::read_to_string(path).unwrap(), text);
         }
         assert_eq!(hint(&answer().value), " …Xk3f");
+    }
+
+    #[test]
+    fn an_api_token_is_a_secret_too() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("token.env");
+        let made = json!({"client_id": "sac_1", "hint": "Xk3f", "token": "ostler_at_1"});
+        let sink = to(path.clone(), SecretFormat::Env).sink(PIPE).unwrap();
+        assert_eq!(hint(&made), " …Xk3f");
+        sink.hand_over("https://a.example", made.into(), "", &VIEW)
+            .unwrap();
+        assert_eq!(
+            fs::read_to_string(path).unwrap(),
+            "OSTLER_URL=https://a.example\nOSTLER_API_TOKEN=ostler_at_1\n"
+        );
     }
 
     #[test]

@@ -1,24 +1,35 @@
 //! The admin API, as an authenticated caller of it.
 //!
-//! Changes are made with `If-Match`, so that nobody overwrites what they have not seen.
+//! Changes are made with `If-Match`, so that nobody overwrites what they have not seen, and what is
+//! posted has an `Idempotency-Key`, so that it happens once however often it is sent. Who we are is
+//! proved when the first request is sent; one that is only shown ([`Manner`]) needs nobody.
+
+use std::io::Write;
 
 use percent_encoding::AsciiSet;
 use percent_encoding::NON_ALPHANUMERIC;
 use percent_encoding::utf8_percent_encode;
+use reqwest::Method;
 use reqwest::RequestBuilder;
 use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
 use serde_json::Value;
 use serde_json::json;
+use tokio::sync::OnceCell;
 
 use super::authorization_server::AuthorizationServer;
 use super::authorization_server::Caller;
 use super::client::Answer;
 use super::client::Client;
+use super::client::LONG_TIMEOUT;
 use super::connection::Connection;
+use super::connection::Identity;
 use super::connection::no_identity;
 use super::failure::Failure;
+use super::manner::Manner;
+use super::request::Request;
+use super::terminal;
 use crate::domain::issuer::Issuer;
 
 /// Everything but the unreserved characters of RFC 3986 section 2.3.
@@ -33,43 +44,61 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
 const ATTEMPTS: usize = 3;
 
 /// An authenticated caller of the admin API, in one organization.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Session {
+    server: Issuer,
     admin: Client,
     organization: String,
+    identity: Option<Identity>,
+    manner: Manner,
+    proved: OnceCell<Proved>,
+}
+
+/// What the exchange of a secret for a token gave.
+#[derive(Clone, Debug)]
+struct Proved {
     issuer: String,
     bearer: SecretString,
 }
 
 impl Session {
-    /// Exchanges the secret for a token whose audience is the issuer.
-    pub async fn open(connection: Connection) -> Result<Self, Failure> {
-        let identity = connection.identity.ok_or_else(no_identity)?;
-        let caller = Caller::of(identity).await?;
-        let server = Client::new(connection.server)?;
-        let server = AuthorizationServer::discover(server).await?;
-        Self::of(&server, connection.admin, connection.organization, caller).await
+    /// A session that exchanges the secret for a token, whose audience is the issuer, when it needs
+    /// one.
+    pub fn open(connection: Connection, manner: Manner) -> Result<Self, Failure> {
+        Ok(Self {
+            server: connection.server,
+            admin: Client::new(connection.admin)?,
+            organization: connection.organization,
+            identity: connection.identity,
+            manner,
+            proved: OnceCell::new(),
+        })
     }
 
     /// The same at a server that is known, for a caller whose secret has been fetched.
     pub async fn of(
         server: &AuthorizationServer,
-        admin: Issuer,
-        organization: String,
+        connection: Connection,
         caller: Caller,
     ) -> Result<Self, Failure> {
         let bearer = server.admin_token(caller).await?;
+        let issuer = server.issuer().to_owned();
+        let session = Self::open(connection, Manner::default())?;
         Ok(Self {
-            admin: Client::new(admin)?,
-            organization,
-            issuer: server.issuer().to_owned(),
-            bearer,
+            proved: OnceCell::new_with(Some(Proved { issuer, bearer })),
+            ..session
         })
     }
 
     /// The server's name.
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        let proved = self.proved.get();
+        proved.map_or(self.server.as_str(), |proved| &proved.issuer)
+    }
+
+    /// The organization, as it was named.
+    pub fn organization(&self) -> &str {
+        &self.organization
     }
 
     /// A path of the organization: `/organizations/{org}` and these segments.
@@ -77,24 +106,48 @@ impl Session {
         path(&[&["organizations", &self.organization], segments].concat())
     }
 
-    /// Reads a thing or a list.
+    /// Reads a thing or a list, which is what the command is for.
     pub async fn read(&self, path: &str) -> Result<Answer, Failure> {
-        self.send(self.admin.get(path)?).await
+        self.perform(Request::get(path)).await
     }
 
-    /// Makes a thing in a collection, or starts an action that belongs to no one thing.
-    pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
-        self.send(self.admin.post(path)?.json(body)).await
+    /// Reads what another request is made from.
+    pub async fn look(&self, path: &str) -> Result<Answer, Failure> {
+        self.send(&Request::get(path)).await?.success()
+    }
+
+    /// Reads what may not be there.
+    pub async fn look_for(&self, path: &str) -> Result<Option<Answer>, Failure> {
+        let answer = self.send(&Request::get(path)).await?;
+        match answer.status {
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => answer.success().map(Some),
+        }
     }
 
     /// Reads a thing that is about to be changed. Somebody may be allowed to change what they may
     /// not look at; then there is nothing that the change could be matched with.
     pub async fn glance(&self, path: &str) -> Result<Option<Answer>, Failure> {
-        let answer = self.admin.send(self.signed(self.admin.get(path)?)).await?;
+        if self.manner.shows_curl() {
+            // The line is as good without, where nobody can look.
+            let looked = self.look(path).await;
+            return Ok(looked.ok());
+        }
+        let answer = self.send(&Request::get(path)).await?;
         match answer.status {
             StatusCode::FORBIDDEN => Ok(None),
             _ => answer.success().map(Some),
         }
+    }
+
+    /// Makes a thing in a collection, or starts an action that belongs to no one thing.
+    pub async fn post(&self, path: &str, body: Value) -> Result<Answer, Failure> {
+        self.perform(self.keyed(Request::post(path, body))).await
+    }
+
+    /// Asks something with a body; nothing is changed by it.
+    pub async fn ask(&self, request: Request) -> Result<Answer, Failure> {
+        self.perform(request.asking_only()).await
     }
 
     /// Puts a thing in place of the one that was seen.
@@ -102,10 +155,26 @@ impl Session {
         &self,
         path: &str,
         seen: Option<&Answer>,
-        body: &Value,
+        body: Value,
     ) -> Result<Answer, Failure> {
-        let request = self.admin.put(path)?.json(body);
-        self.send(matching(request, seen)).await
+        self.perform(Request::put(path, body).matching(seen)).await
+    }
+
+    /// Changes the members that are said, of the thing as it was seen.
+    pub async fn edit(
+        &self,
+        path: &str,
+        seen: Option<&Answer>,
+        body: Value,
+    ) -> Result<Answer, Failure> {
+        self.perform(Request::patch(path, body).matching(seen))
+            .await
+    }
+
+    /// Changes the members that are said, of the thing as it is now.
+    pub async fn edit_now(&self, path: &str, body: Value) -> Result<Answer, Failure> {
+        let seen = self.glance(path).await?;
+        self.edit(path, seen.as_ref(), body).await
     }
 
     /// An action on the thing as it was seen.
@@ -114,10 +183,10 @@ impl Session {
         thing: &str,
         seen: Option<&Answer>,
         verb: &str,
-        body: &Value,
+        body: Value,
     ) -> Result<Answer, Failure> {
-        let request = self.admin.post(&format!("{thing}/{verb}"))?.json(body);
-        self.send(matching(request, seen)).await
+        let request = Request::post(format!("{thing}/{verb}"), body).matching(seen);
+        self.perform(self.keyed(request)).await
     }
 
     /// An action that sets a state, whatever else becomes of the thing: it is tried again when
@@ -126,12 +195,10 @@ impl Session {
         let mut attempt = 1;
         loop {
             let seen = self.glance(thing).await?;
-            let request = self
-                .admin
-                .post(&format!("{thing}/{verb}"))?
-                .json(&json!({}));
-            let request = matching(request, seen.as_ref());
-            let answer = self.admin.send(self.signed(request)).await?;
+            let request = Request::post(format!("{thing}/{verb}"), json!({}));
+            let request = self.keyed(request.matching(seen.as_ref()));
+            self.show_instead(&request)?;
+            let answer = self.send(&request).await?;
             if answer.status != StatusCode::PRECONDITION_FAILED || attempt == ATTEMPTS {
                 return answer.success();
             }
@@ -141,23 +208,91 @@ impl Session {
 
     /// Deletes the thing as it was seen.
     pub async fn delete(&self, thing: &str, seen: Option<&Answer>) -> Result<(), Failure> {
-        let request = self.admin.delete(thing)?;
-        self.send(matching(request, seen)).await.map(drop)
+        let request = Request::delete(thing).matching(seen);
+        self.perform(request).await.map(drop)
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Answer, Failure> {
-        self.admin.send(self.signed(request)).await?.success()
+    /// Sends a request, or shows it, and takes nothing but a success.
+    pub async fn perform(&self, request: Request) -> Result<Answer, Failure> {
+        self.show_instead(&request)?;
+        let answer = self.send(&request).await?;
+        if answer.header("idempotency-replayed").is_some() {
+            terminal::note("note: this was done before, under the same Idempotency-Key");
+        }
+        answer.success()
     }
 
-    fn signed(&self, request: RequestBuilder) -> RequestBuilder {
-        request.bearer_auth(self.bearer.expose_secret())
+    /// Reads what may be long, and writes it to `out` as it comes.
+    pub async fn download(&self, path: &str, out: &mut dyn Write) -> Result<(), Failure> {
+        let request = Request::get(path).patient();
+        self.show_instead(&request)?;
+        let bearer = &self.proved().await?.bearer;
+        let built = self.built(&request)?.bearer_auth(bearer.expose_secret());
+        match self.admin.download(built, out).await? {
+            Some(refusal) => refusal.success().map(drop),
+            None => Ok(()),
+        }
     }
-}
 
-fn matching(request: RequestBuilder, seen: Option<&Answer>) -> RequestBuilder {
-    match seen.and_then(|seen| seen.header("etag")) {
-        Some(etag) => request.header("if-match", etag),
-        None => request,
+    /// Ends the command with the request that it would have sent, when that was asked for.
+    fn show_instead(&self, request: &Request) -> Result<(), Failure> {
+        self.manner.show_instead(request, self.admin.server())
+    }
+
+    /// The same request under a key, so that it is done once however often it is sent.
+    pub fn keyed(&self, request: Request) -> Request {
+        request.once(self.manner.idempotency_key())
+    }
+
+    async fn send(&self, request: &Request) -> Result<Answer, Failure> {
+        let bearer = &self.proved().await?.bearer;
+        let built = self.built(request)?.bearer_auth(bearer.expose_secret());
+        let sent = self.admin.send(built).await;
+        let is_post = request.method == Method::POST;
+        let key = request
+            .headers
+            .iter()
+            .find(|(name, _)| is_post && *name == "idempotency-key");
+        sent.map_err(|failure| match key {
+            // It may have been done, and nobody heard of it.
+            Some((_, key)) => failure.detail(format!(
+                "if it is not known whether it was done, add --idempotency-key {key}: it is done once"
+            )),
+            None => failure,
+        })
+    }
+
+    fn built(&self, request: &Request) -> Result<RequestBuilder, Failure> {
+        let mut built = self.admin.request(request.method.clone(), &request.path)?;
+        if request.is_patient() {
+            built = built.timeout(LONG_TIMEOUT);
+        }
+        for (name, value) in &request.headers {
+            built = built.header(*name, value);
+        }
+        Ok(match &request.body {
+            Some(body) => built.json(body),
+            None => built,
+        })
+    }
+
+    async fn proved(&self) -> Result<&Proved, Failure> {
+        self.proved.get_or_try_init(|| self.prove()).await
+    }
+
+    async fn prove(&self) -> Result<Proved, Failure> {
+        let identity = self.identity.clone().ok_or_else(no_identity)?;
+        let caller = Caller::of(identity).await?;
+        let server = Client::new(self.server.clone())?;
+        let server = AuthorizationServer::discover(server).await?;
+        let bearer = server.admin_token(caller).await?;
+        let issuer = server.issuer().to_owned();
+        Ok(Proved { issuer, bearer })
+    }
+
+    /// The token that is presented, for what it says of its bearer.
+    pub async fn bearer(&self) -> Result<&SecretString, Failure> {
+        Ok(&self.proved().await?.bearer)
     }
 }
 

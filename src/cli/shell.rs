@@ -10,10 +10,13 @@ use super::connection::Connection;
 use super::connection::ConnectionArgs;
 use super::environment::Environment;
 use super::failure::Failure;
+use super::manner::Manner;
 use super::output::Document;
 use super::output::Output;
 use super::output::OutputArgs;
 use super::output::View;
+use super::secret_sink::SecretArgs;
+use super::secret_sink::SecretSink;
 use super::session::Session;
 use super::terminal;
 use crate::clock::Clock;
@@ -27,6 +30,8 @@ pub struct Noun<V: Subcommand> {
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]
+    pub manner: Manner,
+    #[command(flatten)]
     pub connection: ConnectionArgs,
 }
 
@@ -34,6 +39,7 @@ pub struct Noun<V: Subcommand> {
 pub struct Shell {
     environment: Environment,
     args: ConnectionArgs,
+    manner: Manner,
     clock: SystemClock,
     /// Where data goes.
     pub output: Output,
@@ -41,10 +47,16 @@ pub struct Shell {
 
 impl Shell {
     /// The shell for the flags of a noun.
-    pub fn new(environment: Environment, args: ConnectionArgs, output: OutputArgs) -> Self {
+    pub fn new(
+        environment: Environment,
+        args: ConnectionArgs,
+        manner: Manner,
+        output: OutputArgs,
+    ) -> Self {
         Self {
             environment,
             args,
+            manner,
             clock: SystemClock,
             output: Output::new(output),
         }
@@ -60,9 +72,23 @@ impl Shell {
         Connection::find(&self.args, &self.environment)
     }
 
-    /// An authenticated caller of the admin API.
-    pub async fn session(&self) -> Result<Session, Failure> {
-        Session::open(self.connection()?).await
+    /// In which manner the command does its work.
+    pub fn manner(&self) -> &Manner {
+        &self.manner
+    }
+
+    /// A caller of the admin API.
+    pub fn session(&self) -> Result<Session, Failure> {
+        Session::open(self.connection()?, self.manner.clone())
+    }
+
+    /// A place for the secret that a command is about to make, if it makes one at all.
+    pub fn sink(&self, args: &SecretArgs) -> Result<SecretSink, Failure> {
+        if self.manner.makes_changes() {
+            args.sink(self.output)
+        } else {
+            Ok(SecretSink::idle(self.output))
+        }
     }
 
     /// Prints a document.
@@ -76,8 +102,8 @@ impl Shell {
     }
 
     /// Lets a person think again; a script has said what it means.
-    pub async fn confirm(&self, question: &str, yes: bool) -> Result<(), Failure> {
-        if yes || !terminal::can_ask() {
+    pub async fn confirm(&self, question: &str) -> Result<(), Failure> {
+        if !self.manner.asks() || !terminal::can_ask() {
             return Ok(());
         }
         terminal::question(&format!("{question} [y/N] "));

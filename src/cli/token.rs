@@ -1,7 +1,8 @@
-//! `ostler token`: get one, look into one, check one.
+//! `ostler token`: get one, look into one, check one, take one back.
 
-mod decode;
+pub mod decode;
 mod get;
+mod preview;
 mod verify;
 
 use std::path::Path;
@@ -9,12 +10,23 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::Subcommand;
+use secrecy::ExposeSecret;
 use secrecy::SecretString;
+use serde_json::json;
 
 use super::failure::Failure;
 use super::input;
+use super::output::Document;
+use super::output::View;
+use super::request::Request;
+use super::session;
 use super::shell::Shell;
 use super::terminal;
+
+const VIEW: View = View {
+    columns: &[],
+    id: "",
+};
 
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
@@ -24,6 +36,12 @@ pub enum Verb {
     Decode(TokenArgs),
     /// Check a token: signature, issuer, audience, time, and what the server says of it
     Verify(verify::Verify),
+    /// Ask the server all that it knows of a token, and why it is not active
+    Inspect(OtherToken),
+    /// Take one token back, whoever's it is
+    Revoke(OtherToken),
+    /// Ask what a credential would get, or why not
+    Preview(preview::Preview),
 }
 
 /// A token to look at.
@@ -35,12 +53,23 @@ pub struct TokenArgs {
     token: Option<PathBuf>,
 }
 
+/// A token that is not our own.
+#[derive(Args, Clone, Debug)]
+pub struct OtherToken {
+    /// A file with the token, - for standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    token: PathBuf,
+}
+
 /// Runs the verb.
 pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::Get(get) => get.run(shell).await,
         Verb::Decode(args) => decode::run(shell, &args).await,
         Verb::Verify(verify) => verify.run(shell).await,
+        Verb::Inspect(token) => token.inspect(shell).await,
+        Verb::Revoke(token) => token.revoke(shell).await,
+        Verb::Preview(preview) => preview.run(shell).await,
     }
 }
 
@@ -55,10 +84,36 @@ impl TokenArgs {
             }
             (None, None) => input::file_or_stdin(Path::new("-")).await?,
         };
-        let token = text.trim();
-        if token.is_empty() {
-            return Err(Failure::usage("there is no token: the input is empty"));
-        }
-        Ok(SecretString::from(token))
+        one_token(&text)
+    }
+}
+
+impl OtherToken {
+    async fn request(&self, verb: &str) -> Result<Request, Failure> {
+        let token = one_token(&input::file_or_stdin(&self.token).await?)?;
+        let body = json!({"token": token.expose_secret()});
+        let request = Request::post(session::path(&["tokens", verb])?, body);
+        Ok(request.with_secret("token", "TOKEN"))
+    }
+
+    async fn inspect(&self, shell: &Shell) -> Result<(), Failure> {
+        let request = self.request("inspect").await?;
+        let answer = shell.session()?.ask(request).await?;
+        decode::json_unless_said(shell.output).show(&Document::of(&answer)?, &VIEW)
+    }
+
+    async fn revoke(&self, shell: &Shell) -> Result<(), Failure> {
+        let request = self.request("revoke").await?;
+        let session = shell.session()?;
+        session.perform(session.keyed(request)).await?;
+        terminal::note("✓ the token is revoked");
+        Ok(())
+    }
+}
+
+fn one_token(text: &str) -> Result<SecretString, Failure> {
+    match text.trim() {
+        "" => Err(Failure::usage("there is no token: the input is empty")),
+        token => Ok(SecretString::from(token)),
     }
 }

@@ -10,7 +10,8 @@ How a command ended, for the script that ran it:
     3  there is no such thing
     4  not authenticated, or not allowed
     5  a conflict: the name is taken, or somebody changed it meanwhile
-    6  a check was made (token verify, config check), and its answer is no
+    6  a check was made, and its answer is no: token verify, token preview, audit verify, diff,
+     config check
   130  interrupted
 
 Data goes to standard output, everything else to standard error.";
@@ -43,3 +44,47 @@ variables, then from a file (-c or OSTLER_CONFIG). A variable is OSTLER_ and the
 each dot: OSTLER_SERVER__LISTEN, OSTLER_DATABASE__URL, or OSTLER_DATABASE__URL_FILE for a secret.
 
 For a certificate of your own authority, set SSL_CERT_FILE to its PEM file.";
+
+/// `ostler help formatting`.
+pub const FORMATTING: &str = "\
+How answers are printed, with -o:
+
+  table  aligned columns with their titles; this is what a terminal gets
+  json   the API's own JSON, byte for byte; indented on a terminal
+  yaml   the same as YAML
+  csv    comma-separated values with a header (RFC 4180)
+  id     only the id, one a line
+
+Without -o a pipe gets the columns separated by tabs, without titles:
+
+  ostler account list --unused-for 90d -o id | xargs -n1 ostler account disable
+  ostler credential list -o json | jq -r '.items[] | select(.status == \"active\") | .client_id'
+
+A list is whole, however long it is, unless --limit asks for one page. Instants are in UTC (RFC 3339).
+What other people wrote is shown so that it cannot steer the terminal.
+
+Every command shows its request as a line to paste with --curl, and changes nothing with --dry-run.";
+
+/// What `ostler help config` says beside the verbs.
+pub const CONFIG: &str = "\
+The server (dev, init, serve) reads its configuration from flags, then from variables, then from one
+TOML file (-c or OSTLER_CONFIG); what nothing says has a safe default. An unknown key is an error.
+
+  [server]      listen, issuer, behind_tls_proxy, trusted_proxies, tls.cert_file, tls.key_file,
+                atlassian_path
+  [management]  listen
+  [admin]       listen
+  [database]    url
+  [redis]       url
+  [data]        dir
+  [keys]        dir, rotation_days, publish_before_seconds
+  [tokens]      lifetime_seconds, max_lifetime_seconds, max_bytes
+  [limits]      failed_auth_per_minute, connections, body_bytes, admin_body_bytes
+  [secrets]     pepper_file
+  [audit]       retention_days
+  [usage]       retention_days
+
+A variable is OSTLER_ and the key, with __ for each dot: OSTLER_SERVER__LISTEN. A secret is also read
+from a file that a variable names: OSTLER_DATABASE__URL_FILE.
+
+Which server this shell talks to, and as whom, is another matter: ostler help environment.";

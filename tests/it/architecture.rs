@@ -71,6 +71,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "http",
             "jwt",
             "oauth",
+            "random",
             "run",
             "shutdown",
             "telemetry",

@@ -1,12 +1,15 @@
 //! The shell, as a person or a script meets it: the real binary, with all that it prints.
 
 mod accounts;
+mod api_tokens;
 mod credentials;
 mod dev;
 mod exit_codes;
 mod hangup;
+mod help;
 mod identity;
 mod output;
+mod requests;
 mod secrets;
 mod server;
 pub mod shell;

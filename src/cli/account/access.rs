@@ -1,6 +1,7 @@
-//! `ostler account access`: what an account may do.
+//! `ostler account access`: what an account is granted.
 
-use std::path::Path;
+mod revoke;
+
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,10 +12,11 @@ use serde_json::json;
 use super::Account;
 use crate::cli::client::Answer;
 use crate::cli::failure::Failure;
+use crate::cli::grant;
 use crate::cli::grant::GrantArgs;
-use crate::cli::input;
 use crate::cli::output::Document;
 use crate::cli::output::View;
+use crate::cli::request::Request;
 use crate::cli::session::Session;
 use crate::cli::shell::Shell;
 use crate::cli::terminal;
@@ -28,17 +30,20 @@ const VIEW: View = View {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
     /// Show the grants of an account
-    Get(Account),
+    #[command(visible_alias = "get")]
+    Show(Account),
     /// Put grants in place of the present ones; taking any away kills the account's tokens
     Set(Set),
     /// Add one grant to the present ones
     Grant(Box<Grant>),
+    /// Take an API, scopes or resources away; the account's tokens are dead
+    Revoke(Box<revoke::Revoke>),
 }
 
 const EXAMPLES: &str = "\
 Examples:
   Look at it, edit it, see what would change, change it:
-    ostler account access get ci-deployer -o json > access.json
+    ostler account access show ci-deployer -o json > access.json
     ostler account access set ci-deployer --file access.json --dry-run
     ostler account access set ci-deployer --file access.json
 
@@ -53,9 +58,6 @@ pub struct Set {
     /// The grants as JSON, - for standard input
     #[arg(long, value_name = "FILE")]
     file: PathBuf,
-    /// Say what would change, and change nothing
-    #[arg(long)]
-    dry_run: bool,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -65,9 +67,6 @@ Example:
 pub struct Grant {
     #[command(flatten)]
     account: Account,
-    /// Say what would change, and change nothing
-    #[arg(long)]
-    dry_run: bool,
     #[command(flatten)]
     added: GrantArgs,
 }
@@ -75,45 +74,43 @@ pub struct Grant {
 /// Runs the verb.
 pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
     match verb {
-        Verb::Get(account) => {
-            let session = shell.session().await?;
+        Verb::Show(account) => {
+            let session = shell.session()?;
             let access = session.read(&account.path_of(&session, "access")?).await?;
             shell.show(&Document::of(&access)?, &VIEW)
         }
         Verb::Set(set) => {
-            let wanted = from_file(&set.file).await?;
-            let session = shell.session().await?;
+            let wanted = grant::from_file(&set.file).await?;
+            let session = shell.session()?;
             let path = set.account.path_of(&session, "access")?;
             let seen = session.glance(&path).await?;
-            put(shell, &session, &path, seen.as_ref(), &wanted, set.dry_run).await
+            put(shell, &session, &path, seen.as_ref(), wanted).await
         }
         Verb::Grant(grant) => grant.run(shell).await,
+        Verb::Revoke(revoke) => revoke.run(shell).await,
     }
 }
 
 impl Grant {
     async fn run(&self, shell: &Shell) -> Result<(), Failure> {
-        let session = shell.session().await?;
+        let session = shell.session()?;
         let Some(added) = self.added.grant::<Self>(&session).await? else {
             return Err(Failure::usage("no API is named").fix("add --api API --scope SCOPES"));
         };
         let path = self.account.path_of(&session, "access")?;
-        let present = session.read(&path).await?;
-        let Some(Value::Array(mut grants)) = present.json()?.get("access").cloned() else {
-            return Err(Failure::failed(
-                "the server answered without the account's access",
-            ));
-        };
+        let present = session.look(&path).await?;
+        let mut grants = grants_of(&present)?;
         grants.push(added);
-        put(
-            shell,
-            &session,
-            &path,
-            Some(&present),
-            &json!(grants),
-            self.dry_run,
-        )
-        .await
+        put(shell, &session, &path, Some(&present), json!(grants)).await
+    }
+}
+
+fn grants_of(present: &Answer) -> Result<Vec<Value>, Failure> {
+    match present.json()?.get("access") {
+        Some(Value::Array(grants)) => Ok(grants.clone()),
+        _ => Err(Failure::failed(
+            "the server answered without the account's access",
+        )),
     }
 }
 
@@ -122,16 +119,17 @@ async fn put(
     session: &Session,
     path: &str,
     seen: Option<&Answer>,
-    wanted: &Value,
-    dry_run: bool,
+    wanted: Value,
 ) -> Result<(), Failure> {
-    let target = if dry_run {
-        format!("{path}?dry_run=true")
-    } else {
-        path.to_owned()
-    };
     let body = json!({"access": wanted});
-    let answer = session.replace(&target, seen, &body).await?;
+    let dry_run = shell.manner().is_dry_run();
+    let request = if dry_run {
+        // The server says what would become of it.
+        Request::put(format!("{path}?dry_run=true"), body).asking_only()
+    } else {
+        Request::put(path, body)
+    };
+    let answer = session.perform(request.matching(seen)).await?;
     let answer = Document::of(&answer)?;
     if answer.value["tokens_revoked"] == true {
         let verb = if dry_run { "would be" } else { "are" };
@@ -144,24 +142,4 @@ async fn put(
         terminal::note(&format!("warning: {text}"));
     }
     shell.show(&answer, &VIEW)
-}
-
-/// A list of grants, or what `access get` prints.
-pub async fn from_file(path: &Path) -> Result<Value, Failure> {
-    let text = input::file_or_stdin(path).await?;
-    let read: Value = serde_json::from_str(&text).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        Failure::usage(format!(
-            "{} is not JSON at line {line}, column {column}",
-            path.display()
-        ))
-    })?;
-    let grants = match read {
-        Value::Object(mut answer) => answer.remove("access"),
-        grants => Some(grants),
-    };
-    grants.filter(Value::is_array).ok_or_else(|| {
-        Failure::usage(format!("{} is not a list of grants", path.display()))
-            .fix(r#"write [{"api": "...", "scopes": ["..."], "resources": {}}]"#)
-    })
 }

@@ -1,17 +1,14 @@
 //! `ostler account create`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde_json::Map;
 use serde_json::Value;
-use serde_json::json;
 
 use super::VIEW;
-use super::access;
+use crate::cli::body::Body;
 use crate::cli::credential::FIRST_CREDENTIAL;
 use crate::cli::failure::Failure;
-use crate::cli::grant::GrantArgs;
+use crate::cli::grant::AccessArgs;
 use crate::cli::lifetime::End;
 use crate::cli::lifetime::Lifetime;
 use crate::cli::lifetime::Span;
@@ -53,15 +50,7 @@ pub struct Create {
     #[arg(long, value_name = "ROLE")]
     role: Vec<String>,
     #[command(flatten)]
-    grant: GrantArgs,
-    /// All its access, as JSON: a list of grants, - for standard input
-    #[arg(
-        long,
-        value_name = "FILE",
-        conflicts_with = "api",
-        help_heading = "Access"
-    )]
-    access_file: Option<PathBuf>,
+    access: AccessArgs,
     /// Make its first credential too, under this name
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true,
           default_missing_value = FIRST_CREDENTIAL, help_heading = "The new secret")]
@@ -81,13 +70,13 @@ pub struct Create {
 impl Create {
     pub async fn run(&self, shell: &Shell) -> Result<(), Failure> {
         let sink = match &self.credential {
-            Some(_) => Some(self.secret.sink(shell.output)?),
+            Some(_) => Some(shell.sink(&self.secret)?),
             None => None,
         };
-        let session = shell.session().await?;
+        let session = shell.session()?;
         let body = self.body(shell, &session).await?;
         let made = session
-            .post(&session.here(&["service-accounts"])?, &body)
+            .post(&session.here(&["service-accounts"])?, body)
             .await?;
         let made = Document::of(&made)?;
         match sink {
@@ -97,53 +86,40 @@ impl Create {
     }
 
     async fn body(&self, shell: &Shell, session: &Session) -> Result<Value, Failure> {
-        let mut body = Map::from_iter([("name".to_owned(), json!(self.name))]);
-        let mut say = |member: &str, value: Value| body.insert(member.to_owned(), value);
-        if let Some(description) = &self.description {
-            say("description", json!(description));
-        }
-        if let Some(owner) = &self.owner {
-            say("owner", json!(owner));
-        }
-        if !self.label.is_empty() {
-            say("labels", self.label.iter().cloned().collect());
-        }
-        if let Some(end) = self.expires {
-            let instant = end.instant(shell.now());
-            say(
-                "expires_at",
-                json!(instant.map(|instant| instant.to_string())),
-            );
-        }
-        if let Some(span) = self.max_token_lifetime {
-            say("max_token_lifetime_seconds", json!(span.as_secs()));
-        }
-        if !self.role.is_empty() {
-            say("roles", json!(self.role));
-        }
-        if let Some(access) = self.access(session).await? {
-            say("access", access);
-        }
-        if let Some(name) = &self.credential {
-            let mut credential = json!({"name": name});
-            if let Some(lifetime) = self.credential_expires {
-                credential["expires_in_seconds"] = json!(lifetime.as_secs());
-            }
-            say("credential", credential);
-        }
-        Ok(Value::Object(body))
+        let mut body = Body::new();
+        body.say("name", Some(&self.name));
+        body.say("description", self.description.as_ref());
+        body.say("owner", self.owner.as_ref());
+        let labels: Map<String, Value> = self.label.iter().cloned().map(text_member).collect();
+        body.say("labels", (!labels.is_empty()).then_some(labels));
+        let end = self.expires.map(|end| end.instant(shell.now()));
+        body.say("expires_at", end.map(|at| at.map(|at| at.to_string())));
+        let lifetime = self.max_token_lifetime.map(Span::as_secs);
+        body.say("max_token_lifetime_seconds", lifetime);
+        body.say_all("roles", &self.role);
+        body.say("access", self.access.grants::<Self>(session).await?);
+        body.say(
+            "credential",
+            self.credential.as_ref().map(|name| self.first(name)),
+        );
+        Ok(body.value())
     }
 
-    async fn access(&self, session: &Session) -> Result<Option<Value>, Failure> {
-        let grant = self.grant.grant::<Self>(session).await?;
-        match &self.access_file {
-            Some(path) => access::from_file(path).await.map(Some),
-            None => Ok(grant.map(|grant| json!([grant]))),
-        }
+    fn first(&self, name: &str) -> Value {
+        let mut credential = Body::new();
+        credential.say("name", Some(name));
+        let lifetime = self.credential_expires.map(Lifetime::as_secs);
+        credential.say("expires_in_seconds", lifetime);
+        credential.value()
     }
 }
 
-fn label(text: &str) -> Result<(String, String), String> {
+fn text_member((key, value): (String, String)) -> (String, Value) {
+    (key, Value::String(value))
+}
+
+/// `team=ops`.
+pub(super) fn label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("write KEY=VALUE".to_owned()),

@@ -1,15 +1,16 @@
 //! `ostler credential rotate`.
 
 use clap::Args;
-use serde_json::Map;
+use jiff::Timestamp;
 use serde_json::Value;
-use serde_json::json;
 
 use super::Existing;
 use super::VIEW;
+use crate::cli::body::Body;
 use crate::cli::failure::Failure;
 use crate::cli::lifetime::Lifetime;
 use crate::cli::lifetime::Span;
+use crate::cli::lifetime::told;
 use crate::cli::output::Document;
 use crate::cli::secret_sink::SecretArgs;
 use crate::cli::shell::Shell;
@@ -46,15 +47,15 @@ pub struct Rotate {
 impl Rotate {
     /// Makes the new secret, hands it over, and tells what becomes of the old one.
     pub async fn run(&self, shell: &Shell) -> Result<(), Failure> {
-        let sink = self.secret.sink(shell.output)?;
-        let session = shell.session().await?;
-        let path = self.existing.credential.path(&session)?;
+        let sink = shell.sink(&self.secret)?;
+        let session = shell.session()?;
+        let path = self.existing.path(&session)?;
         let seen = session.glance(&path).await?;
         let rotated = session
-            .act(&path, seen.as_ref(), "rotate", &self.body())
+            .act(&path, seen.as_ref(), "rotate", self.body())
             .await?;
         let rotated = Document::of(&rotated)?;
-        let old = what_becomes_of_the_old(&rotated.value);
+        let old = what_becomes_of_the_old(&rotated.value, shell.now());
         sink.hand_over(session.issuer(), rotated, "", &VIEW)?;
         for line in old {
             terminal::note(&line);
@@ -63,38 +64,38 @@ impl Rotate {
     }
 
     fn body(&self) -> Value {
-        let mut body = Map::new();
-        let mut say = |member: &str, value: Value| body.insert(member.to_owned(), value);
-        if let Some(overlap) = self.overlap {
-            say("overlap_seconds", json!(overlap.as_secs()));
-        }
-        if let Some(lifetime) = self.expires {
-            say("expires_in_seconds", json!(lifetime.as_secs()));
-        }
-        if self.revoke_tokens {
-            say("revoke_tokens", json!(true));
-        }
-        if self.end_overlap {
-            say("end_overlap", json!(true));
-        }
-        Value::Object(body)
+        let mut body = Body::new();
+        body.say("overlap_seconds", self.overlap.map(Span::as_secs));
+        body.say("expires_in_seconds", self.expires.map(Lifetime::as_secs));
+        body.say_set("revoke_tokens", self.revoke_tokens);
+        body.say_set("end_overlap", self.end_overlap);
+        body.value()
     }
 }
 
 /// Until when the old secret works, and when it was last used.
-fn what_becomes_of_the_old(credential: &Value) -> Vec<String> {
+fn what_becomes_of_the_old(credential: &Value, now: Timestamp) -> Vec<String> {
     let secrets = credential["secrets"].as_array().into_iter().flatten();
     let old = secrets.filter(|secret| secret["status"] == "overlap");
     old.map(|old| {
-        let text = |member: &str| old[member].as_str().map(printable);
-        let used = match (text("last_used_at"), text("last_used_address")) {
-            (Some(at), Some(address)) => format!("last used {at} from {address}"),
-            (Some(at), None) => format!("last used {at}"),
-            (None, _) => "never used".to_owned(),
-        };
-        let hint = text("hint").unwrap_or_default();
-        let end = text("ends_at").unwrap_or_default();
-        format!("  old secret …{hint} works until {end}, {used}")
+        let text = |member: &str| old[member].as_str().unwrap_or_default();
+        let (hint, end) = (printable(text("hint")), told(text("ends_at"), now));
+        format!(
+            "  old secret …{hint} works until {end}, {}",
+            evidence(old, now)
+        )
     })
     .collect()
+}
+
+/// When a secret was last used, and from where.
+pub fn evidence(secret: &Value, now: Timestamp) -> String {
+    let text = |member: &str| secret[member].as_str();
+    match (text("last_used_at"), text("last_used_address")) {
+        (Some(at), Some(address)) => {
+            format!("last used {} from {}", told(at, now), printable(address))
+        }
+        (Some(at), None) => format!("last used {}", told(at, now)),
+        (None, _) => "never used".to_owned(),
+    }
 }

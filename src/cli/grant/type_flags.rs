@@ -11,8 +11,19 @@ use clap::Command;
 /// The hidden flag.
 pub const CARRIER: &str = "resource-type-flag";
 
-/// The command line with unknown flags of `account create` and `account access grant` carried by the
-/// hidden one. Without `--api` there is no type that a flag could name, and clap's own message about
+/// The commands that take a grant.
+const COMMANDS: &[&[&str]] = &[
+    &["account", "create"],
+    &["account", "access", "grant"],
+    &["account", "access", "revoke"],
+    &["api-token", "create"],
+    &["credential", "create"],
+    &["credential", "edit"],
+    &["role", "create"],
+    &["role", "edit"],
+];
+
+/// The command line with unknown flags of a command that takes a grant carried by the hidden one. Without `--api` there is no type that a flag could name, and clap's own message about
 /// an unknown flag is the better one.
 pub fn carried(arguments: Vec<OsString>, cli: &Command) -> Vec<OsString> {
     let Some(known) = flags_of_command(&arguments, cli) else {
@@ -57,11 +68,7 @@ fn flags_of_command(arguments: &[OsString], cli: &Command) -> Option<Vec<String>
         .skip(1)
         .filter_map(|word| word.to_str())
         .collect();
-    let path: &[&str] = match words.as_slice() {
-        ["account", "create", ..] => &["account", "create"],
-        ["account", "access", "grant", ..] => &["account", "access", "grant"],
-        _ => return None,
-    };
+    let path = COMMANDS.iter().find(|path| words.starts_with(path))?;
     let names_api = |word: &&str| *word == "--api" || word.starts_with("--api=");
     words.iter().find(|word| names_api(word))?;
     let mut command = cli;
@@ -70,7 +77,7 @@ fn flags_of_command(arguments: &[OsString], cli: &Command) -> Option<Vec<String>
         let longs = command.get_arguments().filter_map(|flag| flag.get_long());
         flags.extend(longs.map(str::to_owned));
     };
-    for name in path {
+    for name in *path {
         command = command.find_subcommand(name)?;
         collect(command);
     }

@@ -47,7 +47,8 @@ fn is_nested(value: &Value) -> bool {
     value.is_array() || value.is_object()
 }
 
-fn object(value: &Value) -> String {
+/// An object of a list in one line; a grant of access in words.
+pub fn object(value: &Value) -> String {
     match value {
         Value::Object(grant) if grant.contains_key("scopes") && grant.contains_key("api") => {
             in_words(grant)

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::View;
 use super::cell;
 use super::is_list;
+use super::member_of;
 use super::things;
 
 /// The header and a row for each thing: the columns of a list, all members of a single thing.
@@ -18,7 +19,9 @@ pub fn render(value: &Value, view: &View) -> String {
     let columns = || view.columns.iter().map(|(_, member)| *member);
     let mut text = row(columns().map(str::to_owned));
     for thing in things(value) {
-        text.push_str(&row(columns().map(|member| cell::text(&thing[member]))));
+        text.push_str(&row(
+            columns().map(|member| cell::text(member_of(thing, member)))
+        ));
     }
     text
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::View;
 use super::cell;
 use super::is_list;
+use super::member_of;
 use super::things;
 use crate::cli::terminal::printable;
 
@@ -34,7 +35,8 @@ pub fn separated(value: &Value, view: &View) -> String {
 }
 
 fn cells(thing: &Value, view: &View, absent: &str) -> Vec<String> {
-    let members = view.columns.iter().map(|(_, member)| &thing[*member]);
+    let members = view.columns.iter();
+    let members = members.map(|(_, member)| member_of(thing, member));
     members
         .map(|value| shown(&cell::text(value), absent))
         .collect()

@@ -1,5 +1,7 @@
 //! `ostler token get`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use secrecy::ExposeSecret;
 
@@ -12,10 +14,14 @@ use crate::cli::client::Client;
 use crate::cli::connection::Identity;
 use crate::cli::connection::no_identity;
 use crate::cli::failure::Failure;
+use crate::cli::input;
+use crate::cli::lifetime::Span;
 use crate::cli::output::Document;
 use crate::cli::output::View;
+use crate::cli::request::quoted;
 use crate::cli::shell::Shell;
 use crate::cli::terminal;
+use crate::domain::issuer::Issuer;
 
 const VIEW: View = View {
     columns: &[],
@@ -35,6 +41,12 @@ pub struct Get {
     /// The audience of the API that the token is for
     #[arg(long, value_name = "URI")]
     resource: Option<String>,
+    /// What it may reach, as RFC 9396 has it: JSON, - for standard input
+    #[arg(long, value_name = "FILE")]
+    authorization_details: Option<PathBuf>,
+    /// A shorter lifetime than it would have
+    #[arg(long, value_name = "TIME")]
+    expires_in: Option<Span>,
     /// Show what the token says instead of the token itself
     #[arg(long)]
     show: bool,
@@ -43,16 +55,17 @@ pub struct Get {
 impl Get {
     pub async fn run(&self, shell: &Shell) -> Result<(), Failure> {
         let connection = shell.connection()?;
+        let parameters = self.parameters().await?;
+        if shell.manner().shows_curl() {
+            let line = as_curl(&connection.server, &parameters);
+            return terminal::print(&format!("{line}\n"));
+        }
         let client = client(connection.identity).await?;
         let server = AuthorizationServer::discover(Client::new(connection.server)?).await?;
-        let scope = self.scope.join(" ");
-        let mut parameters = Vec::new();
-        if !scope.is_empty() {
-            parameters.push(("scope", scope.as_str()));
-        }
-        if let Some(resource) = &self.resource {
-            parameters.push(("resource", resource.as_str()));
-        }
+        let parameters: Vec<_> = parameters
+            .iter()
+            .map(|(name, value)| (*name, &**value))
+            .collect();
         let answer = server.token(&client, &parameters).await?.success()?;
         warn_of_end(&answer);
         let token = access_token(&answer)?;
@@ -64,6 +77,42 @@ impl Get {
             Some(_) => shell.show(&Document::of(&answer)?, &VIEW),
         }
     }
+}
+
+impl Get {
+    /// Those of the request, beside the grant type.
+    async fn parameters(&self) -> Result<Vec<(&'static str, String)>, Failure> {
+        let scope = Some(self.scope.join(" ")).filter(|scope| !scope.is_empty());
+        let details = match &self.authorization_details {
+            Some(path) => Some(input::file_or_stdin(path).await?.trim().to_owned()),
+            None => None,
+        };
+        let lifetime = self.expires_in.map(|span| span.as_secs().to_string());
+        let said = [
+            ("scope", scope),
+            ("resource", self.resource.clone()),
+            ("authorization_details", details),
+            ("expires_in", lifetime),
+        ];
+        let said = said.into_iter();
+        Ok(said
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect())
+    }
+}
+
+/// The request as a line of the shell, with variables for the client id and its secret.
+fn as_curl(server: &Issuer, parameters: &[(&'static str, String)]) -> String {
+    let mut words = vec![
+        "curl -sS -u \"$OSTLER_CLIENT_ID:$OSTLER_CLIENT_SECRET\"".to_owned(),
+        "-d grant_type=client_credentials".to_owned(),
+    ];
+    for (name, value) in parameters {
+        let pair = quoted(&format!("{name}={value}"));
+        words.push(format!("--data-urlencode {pair}"));
+    }
+    words.push(quoted(&server.endpoint("/oauth/token")));
+    words.join(" \\\n  ")
 }
 
 /// Whose secret is exchanged.

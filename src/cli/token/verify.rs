@@ -13,7 +13,6 @@ use super::decode;
 use crate::cli::authorization_server::AuthorizationServer;
 use crate::cli::authorization_server::Caller;
 use crate::cli::client::Client;
-use crate::cli::connection::Connection;
 use crate::cli::connection::Identity;
 use crate::cli::connection::no_identity;
 use crate::cli::failure::Exit;
@@ -67,12 +66,7 @@ impl Verify {
         let audience = match (&self.api, &caller) {
             (None, _) => self.audience.clone(),
             (Some(api), Some(caller)) => {
-                let Connection {
-                    admin,
-                    organization,
-                    ..
-                } = connection;
-                let session = Session::of(&server, admin, organization, caller.clone()).await?;
+                let session = Session::of(&server, connection, caller.clone()).await?;
                 Some(audience_of(&session, api).await?)
             }
             (Some(_), None) => return Err(nobody_to_look_it_up()),
@@ -121,7 +115,7 @@ impl Verify {
 }
 
 async fn audience_of(session: &Session, api: &str) -> Result<String, Failure> {
-    let found = session.read(&session.here(&["apis", api])?).await?.json()?;
+    let found = session.look(&session.here(&["apis", api])?).await?.json()?;
     match &found["audience"] {
         Value::String(audience) => Ok(audience.clone()),
         _ => Err(Failure::failed(format!(

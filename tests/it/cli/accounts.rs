@@ -344,3 +344,118 @@ async fn what_the_server_warns_of_is_told() {
     let warned = ran.json()["warnings"][0].as_str().unwrap().to_owned();
     assert_eq!(ran.stderr, format!("warning: {warned}\n"));
 }
+
+#[tokio::test]
+async fn access_is_revoked_in_parts() {
+    let server = TestServer::start().await;
+    let admin = administrator(&server).await;
+    let line = "account create ci-deployer --api jira --scope read,write --project APOLLO,GEMINI";
+    admin.run(line).await.data();
+
+    let revoke = "account access revoke ci-deployer --api jira";
+    let line = format!("{revoke} --scope write --project APOLLO");
+    admin.run(&line).await.data();
+    let access = admin.run("account access show ci-deployer").await;
+    assert_eq!(
+        access.data(),
+        "access\tjira: read on project APOLLO, GEMINI; jira: write on project GEMINI\n"
+    );
+    assert_eq!(
+        admin.run(&format!("{revoke} --scope nothing")).await.code,
+        Some(2)
+    );
+    let tried = admin.run(&format!("{revoke} --dry-run")).await;
+    assert!(
+        tried.data().contains("\naccess\t\n") || tried.data().starts_with("access\t\n"),
+        "{tried}"
+    );
+    admin.run(revoke).await.data();
+    assert_eq!(
+        admin.run("account access show ci-deployer").await.data(),
+        "access\t\n"
+    );
+}
+
+#[tokio::test]
+async fn a_role_reaches_accounts_by_itself_and_through_a_group() {
+    let server = TestServer::start().await;
+    let admin = administrator(&server).await;
+    admin.run("account create ci-deployer").await.data();
+    let role = "role create deployer --api jira --scope write --project APOLLO -o json";
+    let role = admin.run(role).await.json();
+    assert_eq!(
+        role["access"][0]["resources"],
+        json!({"project": ["APOLLO"]})
+    );
+
+    admin
+        .run("account roles add ci-deployer deployer")
+        .await
+        .data();
+    let roles = admin.run("account roles show ci-deployer").await;
+    assert_eq!(roles.data(), "roles\tdeployer\n");
+    admin.run("group create ci --role deployer").await.data();
+    assert_snapshot!(admin.run("group members add ci ci-deployer").await.screen(), @"
+    ! ✓ ci-deployer is in ci
+    exit 0
+    ");
+    let members = admin.run("group members list ci").await;
+    assert!(
+        members.data().starts_with("ci-deployer\tci-deployer-"),
+        "{members}"
+    );
+    let effective = admin
+        .run("account effective-access ci-deployer -o json")
+        .await
+        .json();
+    assert!(effective.to_string().contains("group:ci"), "{effective}");
+
+    let in_use = admin.run("role delete deployer").await;
+    assert_eq!(in_use.code, Some(5), "{in_use}");
+    admin
+        .run("group members remove ci ci-deployer")
+        .await
+        .data();
+    admin.run("group delete ci").await.data();
+    admin
+        .run("account roles remove ci-deployer deployer")
+        .await
+        .data();
+    admin.run("role delete deployer").await.data();
+    assert_eq!(admin.run("role show deployer").await.code, Some(3));
+}
+
+#[tokio::test]
+async fn what_an_api_has_is_edited_and_deleted() {
+    let server = TestServer::start().await;
+    let admin = administrator(&server).await;
+    let line = "account create ci-deployer --api jira --scope read --project APOLLO";
+    admin.run(line).await.data();
+
+    let api = admin
+        .run("api edit jira --add-resource-type space --lifetime 5m -o json")
+        .await;
+    let api = api.json();
+    assert_eq!(api["resource_types"], json!(["project", "space"]));
+    assert_eq!(api["token"]["lifetime_seconds"], 300);
+    let resource = admin
+        .run("resource edit jira project:GEMINI --name Gemini -o json")
+        .await;
+    assert_eq!(resource.json()["name"], "Gemini");
+    let scope = admin
+        .run("scope edit jira write --description Write -o json")
+        .await;
+    assert_eq!(scope.json()["description"], "Write");
+    assert_eq!(admin.run("scope edit jira write").await.code, Some(2));
+
+    admin.run("scope delete jira write").await.data();
+    let in_use = admin.run("resource delete jira project:APOLLO").await;
+    assert_eq!(in_use.code, Some(5), "{in_use}");
+    assert!(in_use.stderr.contains("--force"), "{in_use}");
+    admin
+        .run("resource delete jira project:APOLLO --force")
+        .await
+        .data();
+    admin.run("api delete jira --force").await.data();
+    assert_eq!(admin.run("api show jira").await.code, Some(3));
+}

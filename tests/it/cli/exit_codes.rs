@@ -44,7 +44,7 @@ async fn a_mistyped_word_is_told_with_what_was_meant() {
     assert_snapshot!(person.run("acount list").await.screen(), @"
     ! error: unrecognized subcommand 'acount'
     ! 
-    !   tip: a similar subcommand exists: 'account'
+    !   tip: some similar subcommands exist: 'audit', 'account'
     ! 
     ! Usage: ostler <COMMAND>
     ! 

@@ -1,0 +1,86 @@
+//! `ostler group members`: who is in a group.
+
+use clap::Args;
+use clap::Subcommand;
+use serde_json::json;
+
+use super::Group;
+use crate::cli::failure::Failure;
+use crate::cli::list::PageArgs;
+use crate::cli::output::View;
+use crate::cli::request::Request;
+use crate::cli::session::Session;
+use crate::cli::shell::Shell;
+use crate::cli::terminal;
+use crate::cli::terminal::printable;
+
+const VIEW: View = View {
+    columns: &[("NAME", "name"), ("E-MAIL", "email"), ("ID", "id")],
+    id: "id",
+};
+
+#[derive(Clone, Debug, Subcommand)]
+pub enum Verb {
+    /// List the members of a group
+    List {
+        #[command(flatten)]
+        group: Group,
+        #[command(flatten)]
+        page: PageArgs,
+    },
+    /// Put accounts into a group
+    Add(Members),
+    /// Take accounts out of a group; their tokens are dead
+    Remove(Members),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct Members {
+    #[command(flatten)]
+    group: Group,
+    /// The accounts, by name or id
+    #[arg(value_name = "ACCOUNT", required = true)]
+    accounts: Vec<String>,
+}
+
+/// Runs the verb.
+pub async fn run(shell: &Shell, session: &Session, verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::List { group, page } => {
+            let path = format!("{}/members", group.path(session)?);
+            shell.show(&session.list(&path, &page).await?, &VIEW)
+        }
+        Verb::Add(members) => members.add(session).await,
+        Verb::Remove(members) => members.remove(session).await,
+    }
+}
+
+impl Members {
+    /// Being in a group is a state, so nothing has to be matched.
+    async fn add(&self, session: &Session) -> Result<(), Failure> {
+        for account in &self.accounts {
+            let path = self.path_of(session, account)?;
+            session.perform(Request::put(path, json!({}))).await?;
+            self.tell(account, "in");
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, session: &Session) -> Result<(), Failure> {
+        for account in &self.accounts {
+            let path = self.path_of(session, account)?;
+            session.delete(&path, None).await?;
+            self.tell(account, "no longer in");
+        }
+        Ok(())
+    }
+
+    fn path_of(&self, session: &Session, account: &str) -> Result<String, Failure> {
+        session.here(&["groups", &self.group.group, "members", account])
+    }
+
+    fn tell(&self, account: &str, state: &str) {
+        let (account, group) = (printable(account), printable(&self.group.group));
+        terminal::note(&format!("✓ {account} is {state} {group}"));
+    }
+}
