@@ -16,6 +16,7 @@
 mod account;
 mod api;
 mod api_token;
+mod apply;
 mod audit;
 mod authorization_server;
 mod body;
@@ -120,6 +121,10 @@ enum Command {
     Audit(Noun<audit::Verb>),
     /// Reports: what needs attention
     Report(Noun<report::Verb>),
+    /// Bring an organization to the state that a file declares
+    Apply(apply::Apply),
+    /// Say where an organization differs from what a file declares
+    Diff(apply::Diff),
     /// Print the completions of a shell: bash, zsh or fish
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::Completions),
@@ -180,6 +185,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Token(noun) => remote(environment, noun, token::run),
         Command::Audit(noun) => remote(environment, noun, audit::run),
         Command::Report(noun) => remote(environment, noun, report::run),
+        Command::Apply(apply) => apply.run(environment),
+        Command::Diff(diff) => diff.run(environment),
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Man(man) => man.run(Cli::command()),
         Command::ExitCodes => terminal::print(&format!("{}\n", topics::EXIT_CODES)),

@@ -20,7 +20,7 @@ const VIEW: View = View {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
     /// Add a scope to an API
-    Create(Described),
+    Create(Create),
     /// Show a scope
     #[command(visible_alias = "get")]
     Show(Scope),
@@ -32,8 +32,6 @@ pub enum Verb {
         #[command(flatten)]
         page: PageArgs,
     },
-    /// Change what is told of a scope
-    Edit(Described),
     /// Delete a scope for good: tokens with it are dead
     Delete {
         #[command(flatten)]
@@ -54,7 +52,7 @@ pub struct Scope {
 }
 
 #[derive(Args, Clone, Debug)]
-pub struct Described {
+pub struct Create {
     #[command(flatten)]
     scope: Scope,
     /// What it allows
@@ -77,12 +75,6 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
         Verb::List { api, page } => {
             let path = session.here(&["apis", &api, "scopes"])?;
             session.list(&path, &page).await?
-        }
-        Verb::Edit(edit) => {
-            let mut body = Body::new();
-            body.say_text("description", edit.description.as_ref());
-            let path = edit.scope.path(&session)?;
-            Document::of(&session.edit_now(&path, body.some_change()?).await?)?
         }
         Verb::Delete { scope, force } => {
             let path = scope.path(&session)?;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod api_tokens;
+mod apply;
 mod credentials;
 mod dev;
 mod exit_codes;
@@ -9,6 +10,7 @@ mod hangup;
 mod help;
 mod identity;
 mod output;
+mod readme;
 mod requests;
 mod secrets;
 mod server;

@@ -14,7 +14,7 @@ use crate::interpreters::Interpreter;
 const README: &str = include_str!("../../README.md");
 
 /// The code block of the README that is marked with this name.
-fn snippet(name: &str) -> &'static str {
+pub fn snippet(name: &str) -> &'static str {
     let mark = format!("<!-- snippet: {name} -->\n```");
     let (_, rest) = README.split_once(&mark).expect("the README has it");
     let (_language, rest) = rest.split_once('\n').expect("a code block");

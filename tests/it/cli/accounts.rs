@@ -442,11 +442,10 @@ async fn what_an_api_has_is_edited_and_deleted() {
         .run("resource edit jira project:GEMINI --name Gemini -o json")
         .await;
     assert_eq!(resource.json()["name"], "Gemini");
-    let scope = admin
-        .run("scope edit jira write --description Write -o json")
-        .await;
-    assert_eq!(scope.json()["description"], "Write");
-    assert_eq!(admin.run("scope edit jira write").await.code, Some(2));
+    assert_eq!(
+        admin.run("resource edit jira project:GEMINI").await.code,
+        Some(2)
+    );
 
     admin.run("scope delete jira write").await.data();
     let in_use = admin.run("resource delete jira project:APOLLO").await;

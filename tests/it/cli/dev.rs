@@ -14,13 +14,13 @@ use serde_json::json;
 use super::Person;
 
 /// A demo that runs, and what it printed.
-struct RunningDemo {
+pub struct RunningDemo {
     child: Child,
     printed: String,
 }
 
 impl RunningDemo {
-    fn start(operator: &Person) -> Self {
+    pub fn start(operator: &Person) -> Self {
         let mut child = operator.start(&["dev"]);
         let mut printed = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -43,7 +43,7 @@ impl RunningDemo {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    fn stop(mut self) -> String {
+    pub fn stop(mut self) -> String {
         rustix::process::kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
         self.printed

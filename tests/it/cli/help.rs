@@ -36,7 +36,7 @@ async fn every_noun_tells_its_verbs() {
         ),
         ("api-token", "create list show revoke"),
         ("api", "create show list edit delete"),
-        ("scope", "create show list edit delete"),
+        ("scope", "create show list delete"),
         ("resource", "create show list edit delete"),
         ("role", "create show list edit delete"),
         ("group", "create show list edit delete members"),

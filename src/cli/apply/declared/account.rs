@@ -1,0 +1,106 @@
+//! A service account in a declaration, with its credentials.
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+
+use super::super::reader::Field;
+use super::super::reader::Nullable;
+use super::super::reader::Place;
+use super::Access;
+use super::Settings;
+use super::all;
+use super::say;
+use crate::domain::name::AccountName;
+use crate::domain::name::Label;
+
+/// A service account.
+#[derive(Debug)]
+pub struct Account {
+    /// Its name.
+    pub name: String,
+    /// `description`, `owner`, `labels`, `expires_at`, `max_token_lifetime_seconds`.
+    pub settings: Settings,
+    /// Whether it may get tokens.
+    pub enabled: Option<bool>,
+    /// Its roles.
+    pub roles: Option<Vec<(String, Place)>>,
+    /// Its grants.
+    pub access: Option<Access>,
+    /// Its credentials.
+    pub credentials: Option<Vec<Credential>>,
+}
+
+/// A credential. Its secret is no part of it.
+#[derive(Debug)]
+pub struct Credential {
+    /// Its name.
+    pub name: String,
+    /// The lifetime of the secret that is made with it; null is never.
+    pub expires_in_seconds: Option<Nullable<u64>>,
+    /// `allowed_networks`.
+    pub settings: Settings,
+    /// What it is narrowed to; null is no narrowing.
+    pub access: Option<Nullable<Access>>,
+}
+
+/// Reads the accounts.
+pub fn read_all(section: &Field<'_>) -> Option<Vec<Account>> {
+    all(section, AccountName::parse, read)
+}
+
+fn read(name: String, field: &Field<'_>) -> Option<Account> {
+    field.members(|members| {
+        let mut settings = Settings::new();
+        for name in ["description", "owner"] {
+            let text = members.take(name, |field| field.nullable(Field::text));
+            say(&mut settings, name, text);
+        }
+        say(
+            &mut settings,
+            "labels",
+            members.take("labels", |field| labels(&field)),
+        );
+        let end = |field: &Field<'_>| field.parsed(str::parse::<Timestamp>);
+        let end = members.take("expires_at", |field| field.nullable(end));
+        say(&mut settings, "expires_at", end);
+        let name_of_limit = "max_token_lifetime_seconds";
+        let limit = members.take(name_of_limit, |field| field.nullable(Field::number));
+        say(&mut settings, name_of_limit, limit);
+        Account {
+            name,
+            settings,
+            enabled: members.take("enabled", |field| field.boolean()),
+            roles: members.take("roles", |field| field.texts()),
+            access: members.take("access", |field| Access::read(&field)),
+            credentials: members.take("credentials", |field| all(&field, Label::parse, credential)),
+        }
+    })
+}
+
+fn credential(name: String, field: &Field<'_>) -> Option<Credential> {
+    field.members(|members| {
+        let mut settings = Settings::new();
+        let networks = members.take("allowed_networks", |field| {
+            let items = field.list()?;
+            let networks = items.iter().map(|item| item.parsed(str::parse::<IpNet>));
+            Some(networks.flatten().collect::<Vec<_>>())
+        });
+        say(&mut settings, "allowed_networks", networks);
+        Credential {
+            name,
+            expires_in_seconds: members
+                .take("expires_in_seconds", |field| field.nullable(Field::number)),
+            settings,
+            access: members.take("access", |field| field.nullable(Access::read)),
+        }
+    })
+}
+
+/// A text for each key; null takes the label away.
+fn labels(field: &Field<'_>) -> Option<Settings> {
+    let mut labels = Settings::new();
+    for (key, field) in field.named()? {
+        say(&mut labels, &key, field.nullable(Field::text));
+    }
+    Some(labels)
+}

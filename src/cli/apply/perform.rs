@@ -1,0 +1,128 @@
+//! The steps of a plan, one after the other.
+
+use std::collections::BTreeSet;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::path::PathBuf;
+
+use super::plan::Action;
+use super::plan::Plan;
+use super::plan::Step;
+use crate::cli::failure::Failure;
+use crate::cli::files::NewFile;
+use crate::cli::secret_sink;
+use crate::cli::secret_sink::SecretFormat;
+use crate::cli::session::Session;
+use crate::cli::terminal;
+use crate::cli::terminal::printable;
+
+/// Does all of it; what was done stays when a step fails.
+pub async fn all(session: &Session, plan: Plan, secrets: Option<&Path>) -> Result<(), Failure> {
+    let secrets = secrets.filter(|_| plan.secrets() > 0);
+    if let Some(directory) = secrets {
+        make(directory)?;
+    }
+    let count = plan.steps.len();
+    let mut seen = BTreeSet::new();
+    for (done, step) in plan.steps.into_iter().enumerate() {
+        let told = done_line(&step);
+        one(session, step, secrets, &mut seen)
+            .await
+            .map_err(|failure| {
+                failure.detail(format!(
+                    "{done} of {count} changes were made before that; run it again to go on"
+                ))
+            })?;
+        terminal::note(&told);
+    }
+    Ok(())
+}
+
+/// One step. The first one that changes a thing is matched with what the plan saw of it; later ones
+/// with what the earlier ones left.
+async fn one(
+    session: &Session,
+    step: Step,
+    secrets: Option<&Path>,
+    seen: &mut BTreeSet<String>,
+) -> Result<(), Failure> {
+    let sink = match secrets.filter(|_| step.makes_secret) {
+        Some(directory) => Some(NewFile::create(&file(directory, &step.name))?),
+        None => None,
+    };
+    let request = match step.thing {
+        None => step.request,
+        Some((path, Some(etag))) if !is_touched(seen, &path) => {
+            seen.insert(path);
+            step.request.matching_tag(&etag)
+        }
+        Some((path, _)) => {
+            let now = session.glance(&path).await?;
+            seen.insert(path);
+            step.request.matching(now.as_ref())
+        }
+    };
+    let answer = session.perform(request).await?;
+    if let Some(sink) = sink {
+        let path = sink.path().display().to_string();
+        let credential = answer.json()?;
+        let text = secret_sink::in_form(SecretFormat::Env, session.issuer(), &credential)?;
+        sink.finish(&text)?;
+        terminal::note(&format!(
+            "✓ its secret is in {path} (0600, shown nowhere else)"
+        ));
+    }
+    Ok(())
+}
+
+/// Whether an earlier step has changed it, something below it, or what it is below.
+fn is_touched(seen: &BTreeSet<String>, path: &str) -> bool {
+    let mut seen = seen.iter();
+    seen.any(|known| known.starts_with(path) || path.starts_with(known.as_str()))
+}
+
+fn done_line(step: &Step) -> String {
+    let done = match step.action {
+        Action::Create => "made",
+        Action::Edit => "changed",
+        Action::Delete => "deleted",
+    };
+    format!("✓ {} {} {done}", step.kind, printable(&step.name))
+}
+
+fn make(directory: &Path) -> Result<(), Failure> {
+    let made = DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory);
+    made.map_err(|error| Failure::failed(format!("cannot make {}: {error}", directory.display())))
+}
+
+/// `ci-deployer.github.env`, whatever characters are in the names.
+fn file(directory: &Path, name: &str) -> PathBuf {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+    let plain = |c: char| match c {
+        '/' => '.',
+        c if is_plain(c) => c,
+        _ => '_',
+    };
+    let name: String = name.chars().map(plain).collect();
+    directory.join(format!("{name}.env"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_a_secret_stays_in_its_directory() {
+        for (name, expected) in [
+            ("ci-bot/github", "d/ci-bot.github.env"),
+            ("ci-bot/../../etc", "d/ci-bot.__.__.etc.env"),
+            ("ci-bot/a b", "d/ci-bot.a_b.env"),
+        ] {
+            assert_eq!(file(Path::new("d"), name), Path::new(expected));
+        }
+    }
+}

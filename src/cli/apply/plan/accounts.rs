@@ -1,0 +1,205 @@
+//! Steps for service accounts and their credentials.
+
+use serde_json::Value;
+use serde_json::json;
+
+use super::super::compare;
+use super::super::declared::Access;
+use super::super::declared::Account;
+use super::super::declared::Credential;
+use super::super::present::Present;
+use super::super::present::folded;
+use super::super::reader::Nullable;
+use super::Planner;
+use crate::cli::failure::Failure;
+use crate::cli::request::Request;
+use crate::domain::role::BuiltInRole;
+use crate::domain::role::OSTLER_NAME;
+
+impl Planner<'_> {
+    pub(super) fn plan_accounts(&mut self) -> Result<(), Failure> {
+        let Some(declared) = &self.declared.accounts else {
+            return Ok(());
+        };
+        for (name, account) in &self.world.accounts {
+            let is_declared = declared.iter().any(|known| folded(&known.name) == *name);
+            if self.prune && !is_declared && !self.administers(account) {
+                let path = self.session.here(&["service-accounts", name])?;
+                self.remove("account", name, path, account);
+            }
+        }
+        for account in declared {
+            match self.world.accounts.get(&folded(&account.name)) {
+                Some(present) => self.plan_present_account(account, present)?,
+                None => self.make_account(account)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an account administers, or is the one that asks. Such a one never goes by not being
+    /// declared: nobody would be left to mend it.
+    fn administers(&self, account: &Present) -> bool {
+        let roles = account.value["roles"].as_array().into_iter().flatten();
+        let mut roles = roles.filter_map(Value::as_str);
+        let grants = account.value["access"].as_array().into_iter().flatten();
+        let mut apis = grants.map(|grant| &grant["api"]);
+        account.value["id"] == self.world.own_account.as_str()
+            || roles.any(|role| BuiltInRole::parse(role).is_some())
+            || apis.any(|api| api == OSTLER_NAME)
+    }
+
+    fn make_account(&mut self, account: &Account) -> Result<(), Failure> {
+        let mut body = json!({"name": account.name});
+        for (member, value) in &account.settings {
+            body[member] = value.clone();
+        }
+        if let Some(labels) = body.get_mut("labels").and_then(Value::as_object_mut) {
+            labels.retain(|_, value| !value.is_null());
+        }
+        if let Some(roles) = &account.roles {
+            body["roles"] = roles.iter().map(|(role, _)| json!(role)).collect();
+        }
+        if let Some(access) = &account.access {
+            body["access"] = access.value();
+        }
+        let path = self.session.here(&["service-accounts"])?;
+        self.create("account", &account.name, path, body);
+        if account.enabled == Some(false) {
+            self.set_state(account, &Present::default(), "disable")?;
+        }
+        Ok(())
+    }
+
+    fn plan_present_account(
+        &mut self,
+        account: &Account,
+        present: &Present,
+    ) -> Result<(), Failure> {
+        let name = &account.name;
+        let path = self.session.here(&["service-accounts", name])?;
+        let difference = compare::settings(&account.settings, &present.value);
+        self.edit("account", name, &path, present, difference);
+
+        if let Some(roles) = &account.roles {
+            let roles: Value = roles.iter().map(|(role, _)| json!(role)).collect();
+            let declared = [("roles".to_owned(), roles)].into_iter().collect();
+            let difference = compare::settings(&declared, &present.value);
+            if !difference.is_none() {
+                let path = format!("{path}/roles");
+                let request = Request::put(path.as_str(), Value::Object(difference.members));
+                self.change(
+                    "account",
+                    name,
+                    &path,
+                    &Present::default(),
+                    difference.words,
+                    request,
+                );
+            }
+        }
+        if let Some(wanted) = account.access.as_ref().map(Access::value) {
+            let words = compare::access(&wanted, &present.value["access"], self.world);
+            if !words.is_empty() {
+                let path = format!("{path}/access");
+                let request = Request::put(path.as_str(), json!({"access": wanted}));
+                self.change("account", name, &path, &Present::default(), words, request);
+            }
+        }
+        let is_enabled = present.value["status"] != "disabled";
+        match account.enabled {
+            Some(true) if !is_enabled => self.set_state(account, present, "enable"),
+            Some(false) if is_enabled => self.set_state(account, present, "disable"),
+            _ => Ok(()),
+        }
+    }
+
+    fn set_state(
+        &mut self,
+        account: &Account,
+        present: &Present,
+        verb: &'static str,
+    ) -> Result<(), Failure> {
+        let name = &account.name;
+        let path = self.session.here(&["service-accounts", name])?;
+        let request = Request::post(format!("{path}/{verb}"), json!({}));
+        let request = self.session.keyed(request);
+        self.change(
+            "account",
+            name,
+            &path,
+            present,
+            vec![verb.to_owned()],
+            request,
+        );
+        Ok(())
+    }
+
+    pub(super) fn plan_credentials(&mut self) -> Result<(), Failure> {
+        for account in self.declared.accounts.iter().flatten() {
+            let Some(declared) = &account.credentials else {
+                continue;
+            };
+            let present = self.world.credentials.get(&folded(&account.name));
+            for (name, credential) in present.into_iter().flatten() {
+                let is_declared = declared.iter().any(|known| known.name == *name);
+                if self.prune && !is_declared {
+                    let path = self.credential_path(account, name)?;
+                    let thing = format!("{}/{name}", account.name);
+                    self.remove("credential", &thing, path, credential);
+                }
+            }
+            for credential in declared {
+                let present = present.and_then(|present| present.get(&credential.name));
+                self.plan_credential(account, credential, present)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn plan_credential(
+        &mut self,
+        account: &Account,
+        credential: &Credential,
+        present: Option<&Present>,
+    ) -> Result<(), Failure> {
+        let thing = format!("{}/{}", account.name, credential.name);
+        if let Some(present) = present {
+            let mut difference = compare::settings(&credential.settings, &present.value);
+            let narrowing = &present.value["access"];
+            match credential.access.as_ref().map(Nullable::value) {
+                Some(None) if !narrowing.is_null() => {
+                    difference.add("access", narrowing, Value::Null);
+                }
+                // Nothing at all is something else than no narrowing.
+                Some(Some(access)) if narrowing.is_null() => {
+                    difference.add("access", narrowing, access.value());
+                }
+                Some(access) => self.compare_access(access, present, &mut difference),
+                None => {}
+            }
+            let path = self.credential_path(account, &credential.name)?;
+            self.edit("credential", &thing, &path, present, difference);
+            return Ok(());
+        }
+        let mut body = json!({"name": credential.name});
+        for (member, value) in &credential.settings {
+            body[member] = value.clone();
+        }
+        if let Some(lifetime) = &credential.expires_in_seconds {
+            body["expires_in_seconds"] = json!(lifetime);
+        }
+        if let Some(access) = &credential.access {
+            body["access"] = json!(access.value().map(Access::value));
+        }
+        let path = ["service-accounts", &account.name, "credentials"];
+        let path = self.session.here(&path)?;
+        self.create("credential", &thing, path, body).makes_secret = true;
+        Ok(())
+    }
+
+    fn credential_path(&self, account: &Account, name: &str) -> Result<String, Failure> {
+        self.session
+            .here(&["service-accounts", &account.name, "credentials", name])
+    }
+}

@@ -1,0 +1,142 @@
+//! Steps for what bundles access: roles, and groups with their members.
+
+use serde_json::Value;
+use serde_json::json;
+
+use super::super::compare;
+use super::super::compare::Difference;
+use super::super::declared::Access;
+use super::super::declared::Group;
+use super::super::present::Present;
+use super::super::present::folded;
+use super::Action;
+use super::Planner;
+use super::Step;
+use crate::cli::failure::Failure;
+use crate::cli::request::Request;
+use crate::domain::role::BuiltInRole;
+
+impl Planner<'_> {
+    pub(super) fn plan_roles(&mut self) -> Result<(), Failure> {
+        let Some(declared) = &self.declared.roles else {
+            return Ok(());
+        };
+        for (name, role) in &self.world.roles {
+            let is_declared = declared.iter().any(|role| role.name == *name);
+            let is_built_in = BuiltInRole::parse(name).is_some();
+            if self.prune && !is_declared && !is_built_in {
+                self.remove("role", name, self.session.here(&["roles", name])?, role);
+            }
+        }
+        for role in declared {
+            let Some(present) = self.world.roles.get(&role.name) else {
+                let mut body = json!({"name": role.name});
+                for (member, value) in &role.settings {
+                    body[member] = value.clone();
+                }
+                let access = role.access.as_ref().map(Access::value);
+                body["access"] = access.unwrap_or_else(|| json!([]));
+                let path = self.session.here(&["roles"])?;
+                self.create("role", &role.name, path, body);
+                continue;
+            };
+            let mut difference = compare::settings(&role.settings, &present.value);
+            self.compare_access(role.access.as_ref(), present, &mut difference);
+            let path = self.session.here(&["roles", &role.name])?;
+            self.edit("role", &role.name, &path, present, difference);
+        }
+        Ok(())
+    }
+
+    /// Adds the access to what is to change, when it differs.
+    pub(super) fn compare_access(
+        &self,
+        declared: Option<&Access>,
+        present: &Present,
+        difference: &mut Difference,
+    ) {
+        let Some(wanted) = declared.map(Access::value) else {
+            return;
+        };
+        let words = compare::access(&wanted, &present.value["access"], self.world);
+        if !words.is_empty() {
+            difference.words.extend(words);
+            difference.members.insert("access".to_owned(), wanted);
+        }
+    }
+
+    pub(super) fn plan_groups(&mut self) -> Result<(), Failure> {
+        let Some(declared) = &self.declared.groups else {
+            return Ok(());
+        };
+        for (name, group) in &self.world.groups {
+            let is_declared = declared.iter().any(|group| group.name == *name);
+            if self.prune && !is_declared {
+                self.remove("group", name, self.session.here(&["groups", name])?, group);
+            }
+        }
+        for group in declared {
+            self.plan_group(group)?;
+            self.plan_members(group)?;
+        }
+        Ok(())
+    }
+
+    fn plan_group(&mut self, group: &Group) -> Result<(), Failure> {
+        let mut settings = group.settings.clone();
+        if let Some(roles) = &group.roles {
+            let roles: Value = roles.iter().map(|(role, _)| json!(role)).collect();
+            settings.insert("roles".to_owned(), roles);
+        }
+        if let Some(present) = self.world.groups.get(&group.name) {
+            let difference = compare::settings(&settings, &present.value);
+            let path = self.session.here(&["groups", &group.name])?;
+            self.edit("group", &group.name, &path, present, difference);
+        } else {
+            settings.insert("name".to_owned(), json!(group.name));
+            let path = self.session.here(&["groups"])?;
+            self.create("group", &group.name, path, Value::Object(settings));
+        }
+        Ok(())
+    }
+
+    /// Who is in a group is a state of each, so no request has to be matched with the group.
+    fn plan_members(&mut self, group: &Group) -> Result<(), Failure> {
+        let Some(declared) = &group.members else {
+            return Ok(());
+        };
+        let present = self.world.members.get(&group.name);
+        let is_declared = |name: &String| declared.iter().any(|(known, _)| folded(known) == *name);
+        for name in present.into_iter().flatten() {
+            if self.prune && !is_declared(name) {
+                let request = Request::delete(self.member_path(group, name)?);
+                let step = member(Action::Delete, group, name, request);
+                self.removals.push(step);
+            }
+        }
+        for (name, _) in declared {
+            if !present.is_some_and(|present| present.contains(&folded(name))) {
+                let request = Request::put(self.member_path(group, name)?, json!({}));
+                self.push(member(Action::Create, group, name, request));
+            }
+        }
+        Ok(())
+    }
+
+    fn member_path(&self, group: &Group, account: &str) -> Result<String, Failure> {
+        self.session
+            .here(&["groups", &group.name, "members", account])
+    }
+}
+
+fn member(action: Action, group: &Group, account: &str, request: Request) -> Step {
+    Step {
+        action,
+        kind: "member",
+        name: format!("{} {account}", group.name),
+        words: Vec::new(),
+        request,
+        thing: None,
+        makes_secret: false,
+    }
+}
