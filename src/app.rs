@@ -13,7 +13,8 @@
 //!   [`organizations`], [`accounts`], [`credentials`], [`api_tokens`], [`access`],
 //!   [`account_roles`], [`effective_access`], [`roles`], [`groups`], [`apis`], [`resources`],
 //!   [`keys`], [`audit`]; [`problem`] is why one was not carried out, [`page`] a part of a list
-//! - [`change`]: how a durable change is made, to its end, with its audit event and its effects
+//! - [`change`]: how a durable change is made, to its end, with its audit event and its effects;
+//!   [`terms`]: on which terms; [`retries`]: once, however often it is asked for
 //! - [`leaks`]: a secret is reported as leaked; [`clean_up`]: what ended long ago is forgotten
 //! - [`throttle`]: how many guesses are too many
 //! - [`usage`]: what was used, on its way from the request to the store; [`refused_calls`] likewise
@@ -53,8 +54,10 @@ pub mod problem;
 mod reduction;
 pub mod refused_calls;
 pub mod resources;
+pub mod retries;
 pub mod revocation;
 pub mod roles;
+pub mod terms;
 pub mod throttle;
 pub mod tokens;
 pub mod usage;

@@ -22,6 +22,7 @@ use crate::app::keys::note_signatures;
 use crate::app::keys::schedule;
 use crate::app::open::Ground;
 use crate::app::open::StartError;
+use crate::app::retries;
 use crate::app::usage::Pace;
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -108,6 +109,7 @@ pub async fn serve_on(listeners: Listeners, app: &App, shutdown: &Shutdown) {
         clean_up(app, shutdown),
         keep_audit_trails_short(app, shutdown),
         keep_keys(app, until_all_served()),
+        forget_kept_answers(app, shutdown),
     );
     tracing::info!("stopped");
 }
@@ -192,6 +194,22 @@ async fn keep_following(app: &App) {
                 tracing::warn!(?error, "the signing keys do not follow their schedule now");
             }
             Err(_) => {}
+        }
+    }
+}
+
+/// An answer that was given under an `Idempotency-Key` is kept for a day.
+async fn forget_kept_answers(app: &App, shutdown: &Shutdown) {
+    let mut hourly = tokio::time::interval(Duration::from_hours(1));
+    loop {
+        tokio::select! {
+            () = shutdown.triggered() => return,
+            _ = hourly.tick() => {}
+        }
+        match retries::forget_expired(app, app.clock.now()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(count, "forgot answers that were kept for retries"),
+            Err(error) => tracing::warn!(%error, "answers kept for retries were not removed"),
         }
     }
 }

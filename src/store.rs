@@ -15,15 +15,20 @@
 //!
 //! [`SqlStore`] is the store over SQLite and PostgreSQL.
 
+mod answered_call;
 mod api;
 mod api_token;
 mod audit;
 mod clean_up;
 mod group;
 mod leak;
+mod lifecycle;
 mod role;
 mod sql;
 
+pub use answered_call::AnsweredCall;
+pub use answered_call::AnsweredCallWrites;
+pub use answered_call::AnsweredCalls;
 pub use api::ApiChanges;
 pub use api::ApiPart;
 pub use api_token::ApiTokenReads;
@@ -42,6 +47,8 @@ pub use group::GroupReads;
 pub use leak::LeakReads;
 pub use leak::LeakWrites;
 pub use leak::SecretOwner;
+pub use lifecycle::AccountNames;
+pub use lifecycle::LifecycleWrites;
 pub use role::NamedHolder;
 pub use role::RoleChanges;
 pub use role::RoleReads;
@@ -219,7 +226,9 @@ pub struct ApiHolder {
 /// The durable store.
 #[async_trait]
 pub trait Store:
-    ApiTokenReads
+    AccountNames
+    + AnsweredCalls
+    + ApiTokenReads
     + AuditReads
     + CleanUpReads
     + GroupReads
@@ -408,12 +417,14 @@ pub enum ResourceLookup {
 /// under the lock.
 #[async_trait]
 pub trait Change:
-    ApiChanges
+    AnsweredCallWrites
+    + ApiChanges
     + ApiTokenRows
     + AuditWrites
     + CleanUpWrites
     + GroupChanges
     + LeakWrites
+    + LifecycleWrites
     + RoleChanges
     + Send
 {

@@ -22,6 +22,8 @@ pub(super) use reading::Reading;
 
 use crate::domain::audit::Changes;
 use crate::domain::holdings::Holdings;
+use crate::domain::version::EntityTag;
+use crate::domain::version::Versioned;
 use crate::store::Holder;
 
 use super::accounts;
@@ -29,6 +31,7 @@ use super::administrators;
 use super::authority::InOrganization;
 use super::problem::Problem;
 use super::problem::Submitted;
+use super::terms::Tagged;
 use super::to_completion;
 
 /// What replacing some access comes to.
@@ -44,17 +47,31 @@ pub struct Replaced {
     pub tokens_revoked: bool,
     /// What its clients will have to mind, in sentences.
     pub warnings: Vec<String>,
+    /// The version of the account.
+    pub tag: EntityTag,
+}
+
+impl Versioned for Replaced {
+    fn tag(&self) -> EntityTag {
+        self.tag.clone()
+    }
 }
 
 /// The account's own grants.
-pub async fn show(within: &InOrganization, account: &str) -> Result<DescribedAccess, Problem> {
+pub async fn show(
+    within: &InOrganization,
+    account: &str,
+) -> Result<Tagged<DescribedAccess>, Problem> {
     let account = within.account(account).await?;
     let holder = Holder::Account(account.id);
     let found = within.app.store.find_access(within.id(), holder).await?;
     let access = found.unwrap_or_default();
     let mut book = Book::new(within);
     book.read(within.app.store.as_ref(), &access).await?;
-    Ok(book.describe(&access))
+    Ok(Tagged {
+        thing: book.describe(&access),
+        tag: account.tag(),
+    })
 }
 
 /// Replaces the account's own grants; with `dry_run` it only says what that would come to.
@@ -75,6 +92,7 @@ pub async fn replace(
         let account = within.account_in(change.rows(), &account).await?;
         within.caller.may_edit_access_of(account.id)?;
         let (presented, dry_run) = submitted?;
+        change.check_version(&account)?;
 
         let held = accounts::holdings(&mut change, &account).await?;
         let before = held.own.clone();
@@ -99,6 +117,7 @@ pub async fn replace(
         let tokens_revoked = all_before.is_reduced_to(&all_after);
         let book = reading.book;
         let described = |access| book.describe(access).to_json();
+        let mut tag = account.tag();
         if dry_run || after == before {
             drop(change);
         } else {
@@ -111,6 +130,7 @@ pub async fn replace(
                 change.kill_tokens_of(&account).await?;
             }
             let changes = Changes::default().with("access", described(&before), described(&after));
+            tag = change.reread(&account).await?.tag();
             let target = accounts::target(&account);
             change
                 .commit("service_account.update_access", target, changes)
@@ -123,6 +143,7 @@ pub async fn replace(
             removed: book.describe(&before.lost_in(&after)),
             tokens_revoked,
             warnings: size::warnings(&within.app, &book, &account, &all_after),
+            tag,
         })
     })
     .await

@@ -7,6 +7,8 @@ use crate::domain::holdings::Holdings;
 use crate::domain::id::RoleId;
 use crate::domain::name::Name;
 use crate::domain::role::Role;
+use crate::domain::version::EntityTag;
+use crate::domain::version::Versioned;
 
 use super::access::Reading;
 use super::accounts;
@@ -14,6 +16,7 @@ use super::administrators;
 use super::authority::InOrganization;
 use super::problem::Problem;
 use super::problem::Submitted;
+use super::terms::Tagged;
 use super::to_completion;
 
 /// What replacing the roles of an account comes to.
@@ -23,15 +26,26 @@ pub struct ReplacedRoles {
     pub roles: Vec<Name>,
     /// Whether the account's tokens die of it.
     pub tokens_revoked: bool,
+    /// The version of the account.
+    pub tag: EntityTag,
+}
+
+impl Versioned for ReplacedRoles {
+    fn tag(&self) -> EntityTag {
+        self.tag.clone()
+    }
 }
 
 /// The names of the roles of an account.
-pub async fn show(within: &InOrganization, account: &str) -> Result<Vec<Name>, Problem> {
+pub async fn show(within: &InOrganization, account: &str) -> Result<Tagged<Vec<Name>>, Problem> {
     let account = within.account(account).await?;
     let store = &within.app.store;
     let mut roles = store.list_roles_of(within.id(), &[account.id]).await?;
     let roles = roles.remove(&account.id).unwrap_or_default();
-    Ok(roles.into_iter().map(|role| role.name).collect())
+    Ok(Tagged {
+        thing: roles.into_iter().map(|role| role.name).collect(),
+        tag: account.tag(),
+    })
 }
 
 /// Replaces the roles of an account.
@@ -52,6 +66,7 @@ pub async fn replace(
             return Err(reading.refuse().await);
         }
 
+        change.check_version(&account)?;
         let held = accounts::holdings(&mut change, &account).await?;
         let (before, had) = (held.access(), held.roles.clone());
         let after = Holdings {
@@ -63,9 +78,10 @@ pub async fn replace(
             within.caller.may_hand_on(&after)?;
         }
         administrators::keep_one(&mut change, account.id, &before, &after).await?;
-        let replaced = ReplacedRoles {
+        let mut replaced = ReplacedRoles {
             tokens_revoked: before.is_reduced_to(&after),
             roles: roles.iter().map(|role| role.name.clone()).collect(),
+            tag: account.tag(),
         };
         if ids_of(&had) == ids_of(&roles) {
             return Ok(replaced);
@@ -78,6 +94,7 @@ pub async fn replace(
         if replaced.tokens_revoked {
             change.kill_tokens_of(&account).await?;
         }
+        replaced.tag = change.reread(&account).await?.tag();
         let changes = Changes::default().with("roles", names_of(&had), names_of(&roles));
         let target = accounts::target(&account);
         change

@@ -1,12 +1,15 @@
-//! Service accounts: made, shown, stopped, started again, deleted.
+//! Service accounts: made, shown, edited, stopped, started again, deleted.
 
 mod create;
 mod described;
+mod edit;
 
 pub use create::CreatedAccount;
 pub use create::NewAccount;
 pub use create::create;
 pub use described::DescribedAccount;
+pub use edit::AccountEdit;
+pub use edit::edit;
 
 use crate::domain::access::Access;
 use crate::domain::account::ServiceAccount;
@@ -63,6 +66,7 @@ pub async fn disable(
         let mut change = within.begin().await?;
         let account = within.account_in(change.rows(), &account).await?;
         nothing?;
+        change.check_version(&account)?;
         if account.status == Status::Active {
             let held = effective_access(&mut change, &account).await?;
             administrators::keep_one(&mut change, account.id, &held, &Access::NOTHING).await?;
@@ -94,6 +98,7 @@ pub async fn enable(
         let resulting = effective_access(&mut change, &account).await?;
         within.caller.may_hand_on(&resulting)?;
         nothing?;
+        change.check_version(&account)?;
         if account.status == Status::Active {
             drop(change);
         } else {
@@ -121,6 +126,30 @@ async fn set_status(
     Ok(())
 }
 
+/// Kills every token of an account. It gets new ones as before.
+pub async fn revoke_tokens(
+    within: InOrganization,
+    account: String,
+    nothing: Submitted<()>,
+) -> Result<DescribedAccount, Problem> {
+    to_completion(async move {
+        let mut change = within.begin().await?;
+        let account = within.account_in(change.rows(), &account).await?;
+        nothing?;
+        change.check_version(&account)?;
+        change.kill_tokens_of(&account).await?;
+        change
+            .commit(
+                "service_account.revoke_tokens",
+                target(&account),
+                Changes::default(),
+            )
+            .await?;
+        show(&within, &account.id.to_string()).await
+    })
+    .await
+}
+
 /// Deletes an account with its credentials and kills its tokens. What remains is a tombstone that
 /// audit and usage can still name: the same name later is another identity.
 pub async fn delete(
@@ -132,6 +161,7 @@ pub async fn delete(
         let mut change = within.begin().await?;
         let account = within.account_in(change.rows(), &account).await?;
         nothing?;
+        change.check_version(&account)?;
         let held = effective_access(&mut change, &account).await?;
         administrators::keep_one(&mut change, account.id, &held, &Access::NOTHING).await?;
         change.kill_tokens_of(&account).await?;

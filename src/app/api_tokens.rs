@@ -116,11 +116,12 @@ pub async fn revoke(
         let account = within.account_in(change.rows(), &account).await?;
         let token = find_in(&within, &mut change, &account, &token).await?;
         nothing?;
+        change.check_version(&token)?;
         if token.credential().status == Status::Revoked {
             return Ok(());
         }
-        revoke_in(change, &token, "api_token.revoke").await?;
-        Ok(())
+        let (target, changes) = revoke_in(&mut change, &token).await?;
+        change.commit("api_token.revoke", target, changes).await
     })
     .await
 }
@@ -141,12 +142,11 @@ async fn find_in(
 
 const UNKNOWN: Problem = Problem::NotFound("API token");
 
-/// Takes an API token back, with what it was exchanged for, and commits.
+/// Takes an API token back, with what it was exchanged for; it is still to be committed, as this.
 pub(super) async fn revoke_in(
-    mut change: AuditedChange,
+    change: &mut AuditedChange,
     token: &ApiToken,
-    action: &'static str,
-) -> Result<(), StoreError> {
+) -> Result<(Target, Changes), StoreError> {
     let (credential, now) = (token.credential(), change.now);
     change.kill_tokens_got_by(credential).await?;
     change
@@ -155,7 +155,7 @@ pub(super) async fn revoke_in(
         .await?;
     let (before, after) = (token.status_at(now), CredentialStatus::Revoked);
     let changes = Changes::default().with("status", before.as_str(), after.as_str());
-    change.commit(action, target(token), changes).await
+    Ok((target(token), changes))
 }
 
 /// The API token as the target of an audit event.

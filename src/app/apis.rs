@@ -28,6 +28,7 @@ use crate::domain::id::ApiId;
 use crate::domain::name::Name;
 use crate::domain::resource::ResourceType;
 use crate::domain::role::OSTLER_NAME;
+use crate::domain::version::Version;
 use crate::store::Lookup;
 
 use super::App;
@@ -155,6 +156,7 @@ fn record(within: &InOrganization, change: &AuditedChange, new: NewApi) -> ApiRe
         },
         described_scopes,
         created_at: change.now,
+        version: Version::FIRST,
     }
 }
 

@@ -1,5 +1,7 @@
 //! A change that somebody makes: it commits with exactly one audit event, which says who.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::domain::account::ServiceAccount;
@@ -13,12 +15,15 @@ use crate::domain::credential::Credential;
 use crate::domain::id::EventId;
 use crate::domain::id::OrganizationId;
 use crate::domain::id::RequestId;
+use crate::domain::organization::Organization;
+use crate::domain::version::Versioned;
 use crate::live::Dead;
 use crate::store::Change;
 use crate::store::Lookup;
 use crate::store::StoreError;
 
 use super::App;
+use super::authority::Caller;
 use super::authority::Identity;
 use super::authority::InOrganization;
 use super::authority::OnInstance;
@@ -27,6 +32,10 @@ use super::change;
 use super::change::OpenChange;
 use super::directory::Touched;
 use super::init::new_id;
+use super::problem::Problem;
+use super::retries;
+use super::retries::Earlier;
+use super::terms::Terms;
 
 /// An open change with who makes it and when.
 pub struct AuditedChange {
@@ -34,6 +43,7 @@ pub struct AuditedChange {
     chain: Chain,
     actor: Actor,
     request_id: Option<RequestId>,
+    terms: Arc<Terms>,
     /// The instant of the change; everything in it happens then.
     pub now: Timestamp,
     /// The transaction, and what it touches.
@@ -42,22 +52,40 @@ pub struct AuditedChange {
 
 impl InOrganization {
     /// Begins a change in the organization, under its lock.
-    pub(super) async fn begin(&self) -> Result<AuditedChange, StoreError> {
+    pub(super) async fn begin(&self) -> Result<AuditedChange, Problem> {
         let organization = Some(self.organization.id);
-        let (identity, origin) = (self.caller.identity(), self.caller.origin());
-        AuditedChange::begin(&self.app, identity, origin, organization).await
+        AuditedChange::begin_for(&self.app, &self.caller, organization).await
     }
 }
 
 impl OnInstance {
     /// Begins a change of the instance, under its lock.
-    pub(super) async fn begin(&self) -> Result<AuditedChange, StoreError> {
-        let (identity, origin) = (self.caller.identity(), self.caller.origin());
-        AuditedChange::begin(&self.app, identity, origin, None).await
+    pub(super) async fn begin(&self) -> Result<AuditedChange, Problem> {
+        AuditedChange::begin_for(&self.app, &self.caller, None).await
     }
 }
 
 impl AuditedChange {
+    /// Begins a change that a caller makes, on the terms of the call.
+    async fn begin_for(
+        app: &App,
+        caller: &Caller,
+        organization: Option<OrganizationId>,
+    ) -> Result<Self, Problem> {
+        let (identity, origin) = (caller.identity(), caller.origin());
+        let mut change = Self::begin(app, identity, origin, organization).await?;
+        change.terms = Arc::clone(caller.terms());
+        if let Some(call) = caller.terms().retry() {
+            // One that came at the same time may have made the change by now.
+            let now = change.now;
+            let earlier = retries::find_in(change.rows(), call, now).await?;
+            if let Some(earlier) = earlier.filter(Earlier::is_the_same) {
+                return Err(earlier.into());
+            }
+        }
+        Ok(change)
+    }
+
     /// Begins a change by somebody who has no need of a token of ours to make it: the proof that they
     /// may is another one.
     pub(super) async fn begin(
@@ -74,6 +102,7 @@ impl AuditedChange {
             chain: organization.map_or(Chain::Instance, Chain::Organization),
             actor,
             request_id: origin.request_id,
+            terms: Arc::default(),
             now: to_the_millisecond(app.clock.now()),
             open,
         })
@@ -87,6 +116,22 @@ impl AuditedChange {
     /// A new id, made at the instant of the change.
     pub fn new_id<Id>(&self, generate: impl FnOnce(u64, u128) -> Id) -> Id {
         new_id(generate, self.now)
+    }
+
+    /// Refuses to change another version of a thing than the caller wants to change (`If-Match`).
+    /// Every action on a thing asks this, once it is known that the request itself is right.
+    pub fn check_version(&self, thing: &impl Versioned) -> Result<(), Problem> {
+        self.terms.check(thing)
+    }
+
+    /// The account as this change has left it so far.
+    pub async fn reread(&mut self, account: &ServiceAccount) -> Result<ServiceAccount, Problem> {
+        let lookup = Lookup::Id(account.id);
+        let found = self
+            .rows()
+            .find_account(account.organization, &lookup)
+            .await?;
+        found.ok_or(Problem::NotFound("service account"))
     }
 
     /// Notes that the account has changed.
@@ -105,6 +150,17 @@ impl AuditedChange {
         Ok(())
     }
 
+    /// Raises the organization's generation: every token of its accounts is dead.
+    pub async fn kill_tokens_in(&mut self, organization: &Organization) -> Result<(), StoreError> {
+        let raised = self
+            .rows()
+            .raise_organization_generation(organization.id)
+            .await?;
+        self.open.touch(Touched::Organization(organization.id));
+        self.open.kill(Dead::Organization(organization.id, raised));
+        Ok(())
+    }
+
     /// Raises the credential's generation: every token that it got is dead.
     pub async fn kill_tokens_got_by(&mut self, credential: &Credential) -> Result<(), StoreError> {
         let raised = self
@@ -119,6 +175,22 @@ impl AuditedChange {
 
     /// Makes the change durable with its audit event, and lets this node and the live state know.
     pub async fn commit(
+        mut self,
+        action: &'static str,
+        target: Target,
+        changes: Changes,
+    ) -> Result<(), Problem> {
+        self.terms.check_compared()?;
+        let terms = Arc::clone(&self.terms);
+        if let Some(call) = terms.retry() {
+            retries::take_place(self.open.rows.as_mut(), call, self.now).await?;
+        }
+        Ok(self.commit_on_no_terms(action, target, changes).await?)
+    }
+
+    /// The same for a change that is made on no terms: by the server itself, or for somebody who is
+    /// no caller of the admin API.
+    pub(super) async fn commit_on_no_terms(
         self,
         action: &'static str,
         target: Target,

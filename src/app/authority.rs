@@ -9,6 +9,7 @@
 //! by every action that widens, enables, or returns a secret.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::domain::access::Access;
 use crate::domain::access::Grant;
@@ -28,6 +29,7 @@ use crate::domain::token::Claims;
 use super::App;
 use super::lookup;
 use super::problem::Problem;
+use super::terms::Terms;
 use super::tokens;
 
 /// Who is calling.
@@ -71,6 +73,7 @@ pub struct Caller {
     identity: Identity,
     held: Grant,
     origin: Origin,
+    terms: Arc<Terms>,
 }
 
 impl Caller {
@@ -83,6 +86,7 @@ impl Caller {
             },
             held: tokens::held_by(claims),
             origin,
+            terms: Arc::default(),
         }
     }
 
@@ -92,6 +96,16 @@ impl Caller {
             identity: Identity::Local { command },
             held: role::everything_grant(),
             origin: Origin::default(),
+            terms: Arc::default(),
+        }
+    }
+
+    /// The same caller, calling on these terms.
+    #[must_use]
+    pub fn on(self, terms: Terms) -> Self {
+        Self {
+            terms: Arc::new(terms),
+            ..self
         }
     }
 
@@ -103,6 +117,11 @@ impl Caller {
     /// Where the call came from.
     pub fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// The terms of the call.
+    pub fn terms(&self) -> &Arc<Terms> {
+        &self.terms
     }
 
     /// Whether it is this account that calls.
@@ -156,15 +175,21 @@ impl Caller {
     /// Proof that the caller holds `scope` on the whole instance, which takes `organization: "*"`.
     pub fn on_instance(self, app: &App, scope: AdminScope) -> Result<OnInstance, Problem> {
         self.require(scope)?;
-        if *self.organizations() != Identifiers::All {
-            return Err(Problem::Forbidden(Cow::Borrowed(
-                "this concerns the whole instance, and takes a token for every organization (`\"*\"`)",
-            )));
-        }
+        self.require_every_organization()?;
         Ok(OnInstance {
             app: app.clone(),
             caller: self,
         })
+    }
+
+    /// Refuses a caller whose token is not for every organization.
+    pub fn require_every_organization(&self) -> Result<(), Problem> {
+        if *self.organizations() == Identifiers::All {
+            return Ok(());
+        }
+        Err(Problem::Forbidden(Cow::Borrowed(
+            "this concerns the whole instance, and takes a token for every organization (`\"*\"`)",
+        )))
     }
 
     /// Refuses to hand on more of `ostler` than the token holds: `resulting` is all that whoever is

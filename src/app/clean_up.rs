@@ -54,7 +54,7 @@ async fn clean_up(
     change.open.touch(Touched::Organization(organization));
     let target = target(&mut change, organization).await?;
     change
-        .commit("organization.clean_up", target, changes(&cleaned_up))
+        .commit_on_no_terms("organization.clean_up", target, changes(&cleaned_up))
         .await
 }
 

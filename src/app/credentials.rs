@@ -1,10 +1,13 @@
-//! Credentials: the ways in which an account proves itself. Made, shown, rotated, revoked, deleted;
-//! and their secrets, retired one by one.
+//! Credentials: the ways in which an account proves itself. Made, shown, edited, rotated, stopped,
+//! revoked, deleted; and their secrets, retired one by one.
 
 mod create;
 mod described;
+mod edit;
+mod inventory;
 mod retire;
 mod rotate;
+mod status;
 
 pub use create::NewCredential;
 pub(super) use create::add;
@@ -14,10 +17,16 @@ pub(super) use create::mint;
 pub use described::DescribedCredential;
 pub use described::DescribedSecret;
 pub use described::IssuedCredential;
+pub use edit::CredentialEdit;
+pub use edit::edit;
+pub use inventory::InventoriedCredential;
+pub use inventory::inventory;
 pub use retire::retire;
 pub(super) use retire::target as target_secret;
 pub use rotate::RotationRequest;
 pub use rotate::rotate;
+pub use status::disable;
+pub use status::enable;
 
 use crate::domain::access::Access;
 use crate::domain::account::ServiceAccount;
@@ -90,6 +99,7 @@ pub async fn revoke(
         let found = within.credential_in(change.rows(), account.id, &credential);
         let credential = found.await?;
         nothing?;
+        change.check_version(&credential)?;
         if credential.status == Status::Revoked {
             drop(change);
         } else {
@@ -123,6 +133,7 @@ pub async fn delete(
         let found = within.credential_in(change.rows(), account.id, &credential);
         let credential = found.await?;
         nothing?;
+        change.check_version(&credential)?;
         change.kill_tokens_got_by(&credential).await?;
         change
             .rows()
@@ -147,10 +158,12 @@ pub(super) async fn effective_access(
     narrowing: Option<&Access>,
 ) -> Result<Access, Problem> {
     let access = accounts::effective_access(change, account).await?;
-    Ok(match narrowing {
-        None => access,
-        Some(narrowing) => access.narrowed_by(narrowing),
-    })
+    Ok(narrowed(&access, narrowing))
+}
+
+/// What a narrowing leaves of an account's access.
+fn narrowed(access: &Access, narrowing: Option<&Access>) -> Access {
+    narrowing.map_or_else(|| access.clone(), |narrowing| access.narrowed_by(narrowing))
 }
 
 /// The credential as the target of an audit event.

@@ -40,6 +40,7 @@ use crate::domain::secret::StoredSecret;
 use crate::domain::signing_key::KeyState;
 use crate::domain::signing_key::SigningKeyRecord;
 use crate::domain::token::Epoch;
+use crate::domain::version::Version;
 use crate::keys::pepper::Pepper;
 use crate::random;
 use crate::store::Change;
@@ -144,6 +145,7 @@ async fn add_everything(
         max_service_accounts: None,
         policy: Policy::default(),
         created_at: now,
+        version: Version::FIRST,
     };
     let account = administrator(&organization, config, now);
     change.put_instance(instance).await?;
@@ -205,6 +207,7 @@ fn administrator(organization: &Organization, config: &Config, now: Timestamp) -
         max_token_lifetime: None,
         created_at: now,
         updated_at: now,
+        version: Version::FIRST,
     }
 }
 
@@ -236,6 +239,7 @@ fn first_credential(
         allowed_networks: Vec::new(),
         narrowing: None,
         created_at: now,
+        version: Version::FIRST,
         secrets: vec![stored],
     };
     (credential, secret)

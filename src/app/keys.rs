@@ -118,6 +118,7 @@ pub async fn activate(
         let all = change.rows().list_signing_keys().await?;
         let key = find(&all, &kid)?;
         let force = force?;
+        change.check_version(&key)?;
         if key.state == KeyState::Active {
             drop(change);
             // The ring may have failed to follow the first time.
@@ -139,7 +140,7 @@ async fn hand_over(
     mut change: AuditedChange,
     all: &[SigningKeyRecord],
     key: SigningKeyRecord,
-) -> Result<SigningKeyRecord, StoreError> {
+) -> Result<SigningKeyRecord, Problem> {
     let state = key.state.as_str();
     let mut changes = Changes::default().with("state", state, KeyState::Active.as_str());
     if let Some(old) = succeed(app, &mut change, all, key.algorithm).await? {

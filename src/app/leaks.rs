@@ -98,7 +98,7 @@ async fn keep(
     }
     let changes = Changes::default().with("leak_reported", false, true);
     let (action, target) = (leaked.action(), leaked.target(owner.secret));
-    change.commit(action, target, changes).await
+    change.commit_on_no_terms(action, target, changes).await
 }
 
 /// A live secret that was reported, and whose it is.
@@ -159,7 +159,10 @@ impl Leaked {
     async fn revoke(&self, mut change: AuditedChange, secret: SecretId) -> Result<(), StoreError> {
         let credential = match self {
             Self::ApiToken(token) => {
-                return api_tokens::revoke_in(change, token, self.action()).await;
+                let (target, changes) = api_tokens::revoke_in(&mut change, token).await?;
+                return change
+                    .commit_on_no_terms(self.action(), target, changes)
+                    .await;
             }
             Self::Secret(credential) => credential,
         };
@@ -175,6 +178,8 @@ impl Leaked {
             .with("status", before.map(SecretStatus::as_str), after)
             .with("tokens_revoked", false, true);
         let target = self.target(secret);
-        change.commit(self.action(), target, changes).await
+        change
+            .commit_on_no_terms(self.action(), target, changes)
+            .await
     }
 }

@@ -1,4 +1,13 @@
-//! Organizations: the tenants.
+//! Organizations: the tenants. Made, shown, edited, stopped, started again.
+
+mod edit;
+mod status;
+
+pub use edit::OrganizationEdit;
+pub use edit::PolicyEdit;
+pub use edit::edit;
+pub use status::disable;
+pub use status::enable;
 
 use serde_json::Value;
 
@@ -12,8 +21,14 @@ use crate::domain::organization::Policy;
 use crate::domain::organization::Status;
 use crate::domain::resource::Identifiers;
 use crate::domain::role::AdminScope;
+use crate::domain::version::EntityTag;
+use crate::domain::version::Version;
+use crate::domain::version::Versioned;
+
+use crate::store::Lookup;
 
 use super::App;
+use super::audited::AuditedChange;
 use super::authority::Caller;
 use super::authority::InOrganization;
 use super::authority::OnInstance;
@@ -45,6 +60,12 @@ pub struct DescribedOrganization {
     pub service_account_count: u32,
 }
 
+impl Versioned for DescribedOrganization {
+    fn tag(&self) -> EntityTag {
+        self.organization.tag()
+    }
+}
+
 /// Makes an organization.
 pub async fn create(
     instance: OnInstance,
@@ -52,19 +73,7 @@ pub async fn create(
 ) -> Result<DescribedOrganization, Problem> {
     to_completion(async move {
         let new = submitted?;
-        let limit = instance.app.config.tokens.max_lifetime;
-        let mut mistakes = Mistakes::default();
-        if new
-            .policy
-            .max_token_lifetime
-            .is_some_and(|lifetime| lifetime > limit)
-        {
-            let detail = format!("tokens live for at most {} seconds here", limit.as_secs());
-            let at = "/policy/max_token_lifetime_seconds";
-            mistakes.add(at, "invalid", detail);
-        }
-        mistakes.check()?;
-
+        check_policy(&instance.app, &new.policy)?;
         let mut change = instance.begin().await?;
         let organization = Organization {
             id: change.new_id(OrganizationId::generate),
@@ -74,6 +83,7 @@ pub async fn create(
             max_service_accounts: new.max_service_accounts,
             policy: new.policy,
             created_at: change.now,
+            version: Version::FIRST,
         };
         let added = change.rows().add_organization(&organization).await;
         let taken = "another organization has this name";
@@ -124,6 +134,42 @@ pub async fn list(
     Ok(Listing {
         items,
         next_cursor: listing.next_cursor,
+    })
+}
+
+/// The organization, under the lock of a change in it.
+async fn current(
+    within: &InOrganization,
+    change: &mut AuditedChange,
+) -> Result<Organization, Problem> {
+    let lookup = Lookup::Id(within.id());
+    let found = change.rows().find_organization(&lookup).await?;
+    found.ok_or(Problem::NotFound("organization"))
+}
+
+fn check_policy(app: &App, policy: &Policy) -> Result<(), Problem> {
+    let limit = app.config.tokens.max_lifetime;
+    let mut mistakes = Mistakes::default();
+    if policy
+        .max_token_lifetime
+        .is_some_and(|lifetime| lifetime > limit)
+    {
+        let detail = format!("tokens live for at most {} seconds here", limit.as_secs());
+        let at = "/policy/max_token_lifetime_seconds";
+        mistakes.add(at, "invalid", detail);
+    }
+    mistakes.check()
+}
+
+/// The organization as a change leaves it.
+async fn describe_in(
+    change: &mut AuditedChange,
+    organization: Organization,
+) -> Result<DescribedOrganization, Problem> {
+    let service_account_count = change.rows().count_accounts(organization.id).await?;
+    Ok(DescribedOrganization {
+        organization,
+        service_account_count,
     })
 }
 

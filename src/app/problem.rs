@@ -8,6 +8,7 @@ use std::fmt::Write;
 
 use crate::domain::id::looks_like_an_id;
 use crate::domain::retirement::Evidence;
+use crate::domain::retry::KeptAnswer;
 use crate::domain::role::AdminScope;
 use crate::store::NamedHolder;
 use crate::store::StoreError;
@@ -38,6 +39,8 @@ pub enum Problem {
     Invalid(Mistakes),
     /// The body is of a kind that is not read.
     UnsupportedMediaType,
+    /// The thing is not, or no longer, at the version that the caller wants to change.
+    PreconditionFailed,
     /// The request is right, and things stand against it.
     Conflict {
         /// Which code it is known by.
@@ -51,6 +54,8 @@ pub enum Problem {
     TooManyRequests(RetryAfter),
     /// It is right as well, and others hold what it would take away.
     InUse(Box<InUse>),
+    /// It was carried out before, under the same `Idempotency-Key`: this was answered then.
+    Answered(Box<KeptAnswer>),
     /// The server cannot know. It says nothing about what was asked.
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -104,6 +109,8 @@ pub enum Conflict {
     LastAdministrator,
     /// The thing is in a state from which this does not lead.
     WrongState,
+    /// Another call has been made under the same `Idempotency-Key`.
+    IdempotencyConflict,
 }
 
 impl Conflict {
@@ -119,6 +126,7 @@ impl Conflict {
             Self::NotPublishedLongEnough => "not_published_long_enough",
             Self::LastAdministrator => "last_administrator",
             Self::WrongState => "wrong_state",
+            Self::IdempotencyConflict => "idempotency_conflict",
         }
     }
 }
@@ -150,10 +158,12 @@ impl Problem {
             Self::InsufficientScope(_) | Self::Forbidden(_) => "forbidden",
             Self::NotFound(_) => "not_found",
             Self::Invalid(_) | Self::UnsupportedMediaType => "validation_failed",
+            Self::PreconditionFailed => "precondition_failed",
             Self::Conflict { code, .. } => code.code(),
             Self::SecretInUse(_) => Conflict::SecretInUse.code(),
             Self::TooManyRequests(_) => "too_many_requests",
             Self::InUse(_) => Conflict::InUse.code(),
+            Self::Answered(_) => "answered",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -183,6 +193,12 @@ impl Problem {
                 wait.seconds
             )
             .into(),
+            Self::PreconditionFailed => {
+                "this is not the version that `If-Match` names: read it again, and send the `ETag` \
+                 of that answer"
+                    .into()
+            }
+            Self::Answered(_) => "this call was carried out before".into(),
             Self::Unavailable(_) => "the server cannot answer at the moment; try again".into(),
         }
     }

@@ -10,6 +10,7 @@ use crate::domain::name::Label;
 use crate::domain::resource::Resource;
 use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
+use crate::domain::version::Version;
 use crate::store::ApiPart;
 
 use super::apis;
@@ -54,6 +55,7 @@ pub async fn create(
             resource_type: declared(&record, &new.resource_type)?,
             key: new.key,
             name: new.name,
+            version: Version::FIRST,
         };
         let added = change.rows().add_resource(within.id(), &resource).await;
         let taken = "the API has a resource of this type and key already";
@@ -86,6 +88,7 @@ pub async fn rename(
         let record = within.api_in(change.rows(), &api).await?;
         let before = within.resource_in(&mut change, &record, &resource).await?;
         let name = name?.of(before.name.clone());
+        change.check_version(&before)?;
         if name == before.name {
             return Ok(before);
         }
@@ -96,6 +99,7 @@ pub async fn rename(
         change.rows().update_resource(within.id(), &after).await?;
         let named = |resource: &Resource| resource.name.as_ref().map(Label::to_string);
         let changes = Changes::default().with("name", named(&before), named(&after));
+        let after = within.resource_in(&mut change, &record, &resource).await?;
         change
             .commit("resource.update", target(&after), changes)
             .await?;
@@ -116,6 +120,7 @@ pub async fn delete(
         let record = within.api_in(change.rows(), &api).await?;
         let resource = within.resource_in(&mut change, &record, &resource).await?;
         let forced = forced?;
+        change.check_version(&resource)?;
         let (kind, key) = (resource.resource_type.clone(), resource.key.clone());
         let part = ("the resource", &ApiPart::Resource(kind, key));
         let killed = apis::release(&mut change, &within, &record.api, part, forced).await?;

@@ -109,7 +109,10 @@ async fn revoke_api_token(
         let found = rows.find_api_token(organization, account, &lookup).await?;
         match found {
             Some(token) if token.credential().status != Status::Revoked => {
-                api_tokens::revoke_in(change, &token, "api_token.revoke").await
+                let (target, changes) = api_tokens::revoke_in(&mut change, &token).await?;
+                change
+                    .commit_on_no_terms("api_token.revoke", target, changes)
+                    .await
             }
             // Somebody has taken it back meanwhile.
             _ => Ok(()),

@@ -19,6 +19,8 @@ use crate::domain::id::RoleId;
 use crate::domain::name::Name;
 use crate::domain::role::BuiltInRole;
 use crate::domain::role::Role;
+use crate::domain::version::EntityTag;
+use crate::domain::version::Versioned;
 use crate::store::Change;
 
 use super::access::Book;
@@ -54,6 +56,12 @@ pub struct DescribedRole {
     pub role: Role,
     /// What it grants.
     pub access: DescribedAccess,
+}
+
+impl Versioned for DescribedRole {
+    fn tag(&self) -> EntityTag {
+        self.role.tag()
+    }
 }
 
 /// Makes a role.

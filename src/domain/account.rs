@@ -11,6 +11,9 @@ use super::id::OrganizationId;
 use super::name::AccountName;
 use super::organization::Generation;
 use super::organization::Status;
+use super::version::EntityTag;
+use super::version::Version;
+use super::version::Versioned;
 
 /// A non-human identity; it cannot log in interactively.
 #[derive(Clone, Debug)]
@@ -41,6 +44,14 @@ pub struct ServiceAccount {
     pub created_at: Timestamp,
     /// When it was last changed; use does not count.
     pub updated_at: Timestamp,
+    /// Raised by every change of it, its access and its roles.
+    pub version: Version,
+}
+
+impl Versioned for ServiceAccount {
+    fn tag(&self) -> EntityTag {
+        EntityTag::of(self.id, self.version)
+    }
 }
 
 /// How an account stands, as an administrator sees it.
@@ -77,6 +88,9 @@ impl ServiceAccount {
         }
     }
 }
+
+/// The most labels of an account.
+pub const MAX_LABELS: usize = 64;
 
 /// The e-mail of a new account: a stable name for logs and for lists of permissions in other
 /// systems. It is fixed at creation, so the six characters keep a re-created name apart.

@@ -15,6 +15,9 @@ use super::scope::Scope;
 use super::scope::ScopeSet;
 use super::signing_key::Algorithm;
 use super::token::TokenTyp;
+use super::version::EntityTag;
+use super::version::Version;
+use super::version::Versioned;
 
 /// A text that cannot be an audience; the message says the rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -111,6 +114,18 @@ pub struct DescribedScope {
     pub description: Option<String>,
 }
 
+impl Versioned for DescribedScope {
+    fn tag(&self) -> EntityTag {
+        let description = self.description.as_deref().unwrap_or_default();
+        let described = if self.description.is_some() {
+            "described"
+        } else {
+            ""
+        };
+        EntityTag::of_content(&[self.scope.as_str(), described, description])
+    }
+}
+
 /// An API as its administrators see it.
 #[derive(Clone, Debug)]
 pub struct ApiRecord {
@@ -120,6 +135,14 @@ pub struct ApiRecord {
     pub described_scopes: Vec<DescribedScope>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Raised by every change of it, its scopes and its resources.
+    pub version: Version,
+}
+
+impl Versioned for ApiRecord {
+    fn tag(&self) -> EntityTag {
+        EntityTag::of(self.api.id, self.version)
+    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ use super::credential::CredentialStatus;
 use super::id::ApiTokenId;
 use super::id::CredentialId;
 use super::secret::StoredSecret;
+use super::version::EntityTag;
+use super::version::Versioned;
 
 /// The shortest life of an API token.
 pub const MIN_LIFETIME: Duration = Duration::from_hours(24);
@@ -48,6 +50,12 @@ impl ApiTokenId {
 pub struct ApiToken {
     credential: Credential,
     secret: StoredSecret,
+}
+
+impl Versioned for ApiToken {
+    fn tag(&self) -> EntityTag {
+        EntityTag::of(self.id(), self.credential.version)
+    }
 }
 
 impl ApiToken {

@@ -118,6 +118,22 @@ impl Changes {
         self
     }
 
+    /// The same, unless both are equal: an edit tells what it changed.
+    #[must_use]
+    pub fn with_difference(
+        self,
+        field: &'static str,
+        before: impl Into<Value>,
+        after: impl Into<Value>,
+    ) -> Self {
+        let (before, after) = (before.into(), after.into());
+        if before == after {
+            self
+        } else {
+            self.with(field, before, after)
+        }
+    }
+
     /// The JSON of the `changes` member.
     pub fn to_json(&self) -> Value {
         let field = |(name, (before, after)): (&&'static str, &(Value, Value))| {

@@ -15,6 +15,9 @@ use super::name::Label;
 use super::organization::Generation;
 use super::organization::Status;
 use super::secret::StoredSecret;
+use super::version::EntityTag;
+use super::version::Version;
+use super::version::Versioned;
 
 /// How a credential proves itself. More kinds come with their features.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -67,9 +70,17 @@ pub struct Credential {
     pub narrowing: Option<Access>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Raised by every change of it, its secrets and its narrowing.
+    pub version: Version,
     /// Its secrets from the oldest to the newest; ended ones stay for a while, to be found. An API
     /// token has one: itself.
     pub secrets: Vec<StoredSecret>,
+}
+
+impl Versioned for Credential {
+    fn tag(&self) -> EntityTag {
+        EntityTag::of(self.id, self.version)
+    }
 }
 
 /// How a credential stands, as an administrator sees it.

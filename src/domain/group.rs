@@ -6,6 +6,8 @@ use super::id::OrganizationId;
 use super::name::AccountName;
 use super::name::Name;
 use super::role::NamedRole;
+use super::version::EntityTag;
+use super::version::Versioned;
 
 /// A set of accounts that share roles.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -22,6 +24,20 @@ pub struct Group {
     pub roles: Vec<NamedRole>,
     /// How many accounts are in it.
     pub member_count: u32,
+}
+
+impl Versioned for Group {
+    fn tag(&self) -> EntityTag {
+        let description = format!("{:?}", self.description);
+        let roles: Vec<_> = self.roles.iter().map(|role| role.name.as_str()).collect();
+        EntityTag::of_content(&[
+            &self.id.to_string(),
+            self.name.as_str(),
+            &description,
+            &roles.join(" "),
+            &self.member_count.to_string(),
+        ])
+    }
 }
 
 /// An account in a group.

@@ -6,6 +6,9 @@ use jiff::Timestamp;
 
 use super::id::OrganizationId;
 use super::name::Name;
+use super::version::EntityTag;
+use super::version::Version;
+use super::version::Versioned;
 
 /// Whether a thing may be used. A disabled thing yields no token and no active token.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -116,6 +119,14 @@ pub struct Organization {
     pub policy: Policy,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Raised by every change of it.
+    pub version: Version,
+}
+
+impl Versioned for Organization {
+    fn tag(&self) -> EntityTag {
+        EntityTag::of(self.id, self.version)
+    }
 }
 
 /// The organization that `init` makes.

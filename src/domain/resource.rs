@@ -8,6 +8,9 @@ use std::sync::Arc;
 use super::id::ApiId;
 use super::id::ResourceId;
 use super::name::Label;
+use super::version::EntityTag;
+use super::version::Version;
+use super::version::Versioned;
 
 /// A text that is not a resource type or key; the message says the rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -97,6 +100,14 @@ pub struct Resource {
     pub key: ResourceKey,
     /// What people call it.
     pub name: Option<Label>,
+    /// Raised by every change of it.
+    pub version: Version,
+}
+
+impl Versioned for Resource {
+    fn tag(&self) -> EntityTag {
+        EntityTag::of(self.id, self.version)
+    }
 }
 
 /// Some resources of one type: an explicit *all*, or a list (which may be empty).

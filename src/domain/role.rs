@@ -20,6 +20,8 @@ use super::resource::ResourceKey;
 use super::resource::ResourceType;
 use super::scope::Scope;
 use super::scope::ScopeSet;
+use super::version::EntityTag;
+use super::version::Versioned;
 
 /// The id of the built-in API.
 pub const OSTLER_API: ApiId = ApiId::from_bits(0);
@@ -211,6 +213,19 @@ pub struct Role {
     pub description: Option<String>,
     /// What it grants.
     pub access: Access,
+}
+
+impl Versioned for Role {
+    fn tag(&self) -> EntityTag {
+        let access = format!("{:?}", self.access);
+        let description = format!("{:?}", self.description);
+        EntityTag::of_content(&[
+            &self.id.to_string(),
+            self.name.as_str(),
+            &description,
+            &access,
+        ])
+    }
 }
 
 impl Role {

@@ -100,18 +100,6 @@ impl Credential {
     }
 }
 
-impl RotationPlan {
-    /// Brings the secrets of the credential to what the plan says of them.
-    pub fn apply_to(&self, secrets: &mut [StoredSecret]) {
-        for secret in secrets {
-            let planned = self.ends.iter().find(|(id, _)| *id == secret.id);
-            if let Some((_, end)) = planned {
-                secret.ends_at = Some(*end);
-            }
-        }
-    }
-}
-
 impl StoredSecret {
     /// How long it was made to live; `None` = without end. Only older secrets of a credential are
     /// ever made to end early, so for the newest one this is what its maker said.
@@ -137,6 +125,7 @@ mod tests {
     use super::super::organization::Generation;
     use super::super::secret::PepperId;
     use super::super::secret::SecretHash;
+    use super::super::version::Version;
     use super::*;
 
     fn at(second: i64) -> Timestamp {
@@ -166,6 +155,7 @@ mod tests {
             allowed_networks: Vec::new(),
             narrowing: None,
             created_at: at(0),
+            version: Version::FIRST,
             secrets: (0..).zip(secrets).map(secret).collect(),
         }
     }

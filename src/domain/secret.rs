@@ -25,6 +25,9 @@ pub enum SecretKind {
 }
 
 impl SecretKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::ClientSecret, Self::ApiToken, Self::OneTimeCode];
+
     fn prefix(self) -> &'static str {
         match self {
             Self::ClientSecret => "ostler_cs_",

@@ -6,6 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::rotation::after;
+use super::version::EntityTag;
+use super::version::Versioned;
 
 /// The algorithms that sign access tokens.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -116,6 +118,18 @@ pub struct SigningKeyRecord {
     pub last_signed_at: Option<Timestamp>,
     /// When the last token that it signed is dead, and it leaves the JWKS.
     pub leaves_jwks_at: Option<Timestamp>,
+}
+
+impl Versioned for SigningKeyRecord {
+    fn tag(&self) -> EntityTag {
+        let instant = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+        EntityTag::of_content(&[
+            &self.kid,
+            self.state.as_str(),
+            &self.published_at.to_string(),
+            &instant(self.active_from),
+        ])
+    }
 }
 
 /// How long a key stays in the JWKS after the last token that it signed has expired: verifiers that

@@ -13,6 +13,7 @@
 
 mod access;
 mod account;
+mod answered_call;
 mod api;
 mod api_token;
 mod audit;
@@ -30,6 +31,7 @@ mod holdings;
 mod instance;
 mod intern;
 mod leak;
+mod lifecycle;
 mod migrations;
 mod organization;
 mod pool;

@@ -2,9 +2,11 @@
 //!
 //! Contract, section 3. The caller's authority is in `authority`, each route by who calls it in
 //! `matrix`, ids of two organizations in one call in `crossing`, what a body may be in `bodies`, paging
-//! in `lists`, what is written down in `audit`, and what the API says of itself in `openapi`.
+//! in `lists`, changes of one version in `versions`, calls that are made again in `retries`, what is
+//! written down in `audit`, and what the API says of itself in `openapi`.
 
 mod access;
+mod account_edits;
 mod account_roles;
 mod accounts;
 mod actors;
@@ -17,6 +19,7 @@ mod audit_verify;
 mod authority;
 mod bodies;
 mod clean_up;
+mod credential_edits;
 mod credentials;
 mod crossing;
 mod edges;
@@ -30,12 +33,15 @@ mod leaks;
 mod lists;
 mod matrix;
 mod openapi;
+mod organization_life;
 mod organizations;
 mod reductions;
 mod refused_calls;
 mod resources;
 mod retirement;
+mod retries;
 mod roles;
 mod rotation;
 mod schemathesis;
 mod scopes;
+mod versions;

@@ -20,6 +20,9 @@ use crate::domain::organization::Generation;
 use crate::domain::organization::Status;
 use crate::domain::role::AdminScope;
 use crate::domain::role::Role;
+use crate::domain::version::EntityTag;
+use crate::domain::version::Version;
+use crate::domain::version::Versioned;
 use crate::random;
 use crate::store::Holder;
 
@@ -67,6 +70,12 @@ pub struct CreatedAccount {
     pub account: DescribedAccount,
     /// Its first credential, if one was asked for.
     pub credential: Option<IssuedCredential>,
+}
+
+impl Versioned for CreatedAccount {
+    fn tag(&self) -> EntityTag {
+        self.account.tag()
+    }
 }
 
 /// Makes an account.
@@ -243,6 +252,7 @@ async fn add(
         max_token_lifetime: new.max_token_lifetime,
         created_at: change.now,
         updated_at: change.now,
+        version: Version::FIRST,
     };
     let rows = change.rows();
     let taken = "another service account of this organization has this name";
@@ -257,7 +267,7 @@ async fn add(
         rows.replace_access(within.id(), holder, Some(&meaning.access))
             .await?;
     }
-    Ok(account)
+    change.reread(&account).await
 }
 
 fn changes(made: &DescribedAccount, issued: Option<&IssuedCredential>) -> Changes {

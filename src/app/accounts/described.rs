@@ -11,6 +11,8 @@ use crate::domain::id::AccountId;
 use crate::domain::name::Name;
 use crate::domain::role::NamedRole;
 use crate::domain::usage::UsageSubject;
+use crate::domain::version::EntityTag;
+use crate::domain::version::Versioned;
 use crate::store::Holder;
 use crate::store::Page;
 use crate::store::StoreError;
@@ -37,6 +39,12 @@ pub struct DescribedAccount {
     pub active_credentials: u32,
     /// How many of its API tokens are good now.
     pub active_api_tokens: u32,
+}
+
+impl Versioned for DescribedAccount {
+    fn tag(&self) -> EntityTag {
+        self.account.tag()
+    }
 }
 
 pub(super) async fn one(

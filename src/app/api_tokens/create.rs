@@ -19,6 +19,7 @@ use crate::domain::rotation::after;
 use crate::domain::secret::Secret;
 use crate::domain::secret::SecretKind;
 use crate::domain::usage::UsageReading;
+use crate::domain::version::Version;
 
 use super::super::App;
 use super::super::access::DescribedAccess;
@@ -113,6 +114,7 @@ async fn add(
         allowed_networks: Vec::new(),
         narrowing,
         created_at: change.now,
+        version: Version::FIRST,
         secrets: vec![stored],
     };
     let added = change.rows().add_credential(&credential).await;

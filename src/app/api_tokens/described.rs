@@ -7,6 +7,8 @@ use crate::domain::credential::CredentialStatus;
 use crate::domain::secret::Secret;
 use crate::domain::usage::UsageReading;
 use crate::domain::usage::UsageSubject;
+use crate::domain::version::EntityTag;
+use crate::domain::version::Versioned;
 
 use super::super::access::Book;
 use super::super::access::DescribedAccess;
@@ -33,6 +35,18 @@ pub struct IssuedApiToken {
     pub token: DescribedApiToken,
     /// Its value.
     pub value: Secret,
+}
+
+impl Versioned for DescribedApiToken {
+    fn tag(&self) -> EntityTag {
+        self.token.tag()
+    }
+}
+
+impl Versioned for IssuedApiToken {
+    fn tag(&self) -> EntityTag {
+        self.token.tag()
+    }
 }
 
 pub(super) async fn one(

@@ -83,13 +83,13 @@ pub async fn update(
                 refuse_if_used(&mut change, before, kind).await?;
             }
         }
-        if after != *before {
-            write(&within, change, before, &after).await?;
+        change.check_version(&record)?;
+        if after == *before {
+            return Ok(record);
         }
-        Ok(ApiRecord {
-            api: after,
-            ..record
-        })
+        let id = before.id.to_string();
+        write(&within, change, before, &after).await?;
+        within.api(&id).await
     })
     .await
 }
@@ -169,6 +169,7 @@ pub async fn delete(
         let mut change = within.begin().await?;
         let record = within.api_in(change.rows(), &api).await?;
         let forced = forced?;
+        change.check_version(&record)?;
         let (api, whole) = (&record.api, &ApiPart::Whole);
         let killed = release(&mut change, &within, api, ("the API", whole), forced).await?;
         let now = change.now;

@@ -9,6 +9,7 @@ use crate::domain::audit::Target;
 use crate::domain::scope::Scope;
 use crate::store::ApiPart;
 
+use super::super::audited::AuditedChange;
 use super::super::authority::InOrganization;
 use super::super::directory::Touched;
 use super::super::page::List;
@@ -61,6 +62,7 @@ pub async fn delete(
         let scope = scopes.find(|known| known.as_str() == scope);
         let scope = scope.ok_or(Problem::NotFound("scope"))?;
         let forced = forced?;
+        check_version(&change, &record, scope)?;
         let part = ("the scope", &ApiPart::Scope(scope.clone()));
         let killed = release(&mut change, &within, &record.api, part, forced).await?;
         change
@@ -76,6 +78,12 @@ pub async fn delete(
         Ok(())
     })
     .await
+}
+
+fn check_version(change: &AuditedChange, record: &ApiRecord, scope: &Scope) -> Result<(), Problem> {
+    let mut described = record.described_scopes.iter();
+    let described = described.find(|described| described.scope == *scope);
+    described.map_or(Ok(()), |described| change.check_version(described))
 }
 
 /// A scope of an API.

@@ -134,7 +134,9 @@ async fn remove(
         begin.sequence + 1,
         checkpoint.link.sequence + 1,
     );
-    change.commit("audit_event.expire", target, changes).await?;
+    change
+        .commit_on_no_terms("audit_event.expire", target, changes)
+        .await?;
     Ok(Some(removed))
 }
 

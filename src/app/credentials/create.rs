@@ -21,6 +21,7 @@ use crate::domain::secret::Secret;
 use crate::domain::secret::SecretKind;
 use crate::domain::secret::StoredSecret;
 use crate::domain::usage::UsageReading;
+use crate::domain::version::Version;
 use crate::random;
 use crate::store::StoreError;
 
@@ -163,6 +164,7 @@ pub(in crate::app) async fn add(
         allowed_networks: new.allowed_networks.clone(),
         narrowing,
         created_at: change.now,
+        version: Version::FIRST,
         secrets: vec![stored],
     };
     let taken = "another credential of this account has this name";

@@ -13,6 +13,8 @@ use crate::domain::secret::StoredSecret;
 use crate::domain::usage::UsageKind;
 use crate::domain::usage::UsageReading;
 use crate::domain::usage::UsageSubject;
+use crate::domain::version::EntityTag;
+use crate::domain::version::Versioned;
 use crate::store::StoreError;
 
 use super::super::App;
@@ -60,6 +62,18 @@ pub struct IssuedCredential {
     pub credential: DescribedCredential,
     /// The secret.
     pub secret: Secret,
+}
+
+impl Versioned for DescribedCredential {
+    fn tag(&self) -> EntityTag {
+        self.credential.tag()
+    }
+}
+
+impl Versioned for IssuedCredential {
+    fn tag(&self) -> EntityTag {
+        self.credential.tag()
+    }
 }
 
 pub(super) async fn one(

@@ -41,6 +41,7 @@ pub async fn retire(
         let credential = within.credential_in(change.rows(), account.id, &id).await?;
         let secret = find(&credential, &secret)?;
         let force = force?;
+        change.check_version(&credential)?;
         let now = change.now;
         if !secret.is_live(now) {
             return Ok(());

@@ -70,11 +70,12 @@ pub async fn rotate(
             .account_in(change.rows(), &owner.id.to_string())
             .await?;
         let id = before.id.to_string();
-        let mut credential = within.credential_in(change.rows(), account.id, &id).await?;
+        let credential = within.credential_in(change.rows(), account.id, &id).await?;
         let narrowing = credential.narrowing.as_ref();
         let resulting = effective_access(&mut change, &account, narrowing).await?;
         within.caller.may_hand_on(&resulting)?;
         let request = submitted?;
+        change.check_version(&credential)?;
 
         let plan = plan(&within, &credential, &request.rotation, change.now)?;
         let (stored, secret) = mint(
@@ -94,8 +95,7 @@ pub async fn rotate(
         }
         let changes = changes(&credential, &plan, stored.id, request.revoke_tokens);
 
-        plan.apply_to(&mut credential.secrets);
-        credential.secrets.push(stored);
+        let credential = within.credential_in(change.rows(), account.id, &id).await?;
         let mut book = Book::new(&within);
         if let Some(narrowing) = &credential.narrowing {
             book.learn(change.rows(), narrowing).await?;

@@ -57,6 +57,7 @@ pub async fn update(
         if !access_of(&roles).lies_within(&access_of(&had)) {
             within.caller.may_hand_on(&access_of(&roles))?;
         }
+        change.check_version(&group)?;
         let after = Group {
             description: edit.description.of(group.description.clone()),
             roles: named(&roles),
@@ -116,6 +117,7 @@ pub async fn delete(
         let group = within.group_in(change.rows(), &group).await?;
         within.may_edit_group(&mut change, group.id).await?;
         nothing?;
+        change.check_version(&group)?;
         let concerned = concerned(&mut change, &within, group.id).await?;
         let held = Before::read(&mut change, within.id(), concerned, true).await?;
         change.rows().remove_group(within.id(), group.id).await?;

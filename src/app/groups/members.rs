@@ -65,6 +65,7 @@ pub async fn add(
             within.caller.may_hand_on(&held.access())?;
         }
         nothing?;
+        change.check_version(&group)?;
         let member = Member {
             id: account.id,
             name: account.name.clone(),
@@ -109,6 +110,7 @@ pub async fn remove(
             return Err(Problem::NotFound("member"));
         }
         nothing?;
+        change.check_version(&group)?;
         let reduced = held.settle(&mut change).await?;
         let changes = Changes::default()
             .with("member", account.id.to_string(), Value::Null)

@@ -31,6 +31,7 @@ pub async fn retire(
         let all = change.rows().list_signing_keys().await?;
         let key = find(&all, &kid)?;
         let force = force?;
+        change.check_version(&key)?;
         let app = &instance.app;
         let retired = match key.state {
             KeyState::Active => succeeded(app, change, &all, key, force).await?,

@@ -72,6 +72,7 @@ async fn revoke_with(
     let mut change = instance.begin().await?;
     let all = change.rows().list_signing_keys().await?;
     let key = find(&all, kid)?;
+    change.check_version(&key)?;
     if key.state == KeyState::Revoked {
         return Ok(key);
     }

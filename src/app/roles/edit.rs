@@ -69,6 +69,7 @@ pub async fn update(
         if !access.lies_within(&role.access) {
             within.caller.may_hand_on(&access)?;
         }
+        change.check_version(&role)?;
         let after = Role {
             description: edit.description.of(role.description.clone()),
             access,
@@ -121,6 +122,7 @@ pub async fn delete(
         may_edit(&within, &mut change, &role).await?;
         let forced = forced?;
         refuse_built_in(&role)?;
+        change.check_version(&role)?;
         let rows = change.rows();
         let holders = rows
             .list_holders_of_role(within.id(), role.id, MOST_HOLDERS)

@@ -1,6 +1,5 @@
 //! `.../service-accounts/{account}/access`
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
@@ -17,10 +16,12 @@ use crate::app::access::PresentedIdentifiers;
 use crate::app::access::Replaced;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
+use crate::app::terms::Tagged;
 use crate::domain::role::AdminScope;
 
 use super::call::Call;
 use super::fields::Fields;
+use super::listing::shown;
 use super::operation::action;
 use super::path::Path;
 use super::place::Place;
@@ -55,6 +56,14 @@ struct ReplacedBody {
 struct DiffBody {
     added: DescribedAccess,
     removed: DescribedAccess,
+}
+
+impl From<Tagged<DescribedAccess>> for AccessBody {
+    fn from(shown: Tagged<DescribedAccess>) -> Self {
+        Self {
+            access: shown.thing,
+        }
+    }
 }
 
 impl From<Replaced> for ReplacedBody {
@@ -109,9 +118,9 @@ pub(super) async fn get(
     let within = call
         .in_organization(&app, &org, AdminScope::AccountsRead)
         .await?;
-    let access = access::show(&within, &account).await?;
+    let found = access::show(&within, &account).await?;
     call.nothing()?;
-    Ok(Json(AccessBody { access }))
+    Ok(shown::<_, AccessBody>(found))
 }
 
 /// `PUT .../access[?dry_run=true]` replaces them, or says what that would come to.
@@ -126,7 +135,7 @@ pub(super) async fn put(
         .in_organization(&app, &org, AdminScope::AccessWrite)
         .await?;
     let replaced = access::replace(within, account, submitted).await?;
-    Ok(Json(ReplacedBody::from(replaced)))
+    Ok(shown::<_, ReplacedBody>(replaced))
 }
 
 /// A list of grants.

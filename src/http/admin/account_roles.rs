@@ -1,6 +1,5 @@
 //! `.../service-accounts/{account}/roles`
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
@@ -8,12 +7,15 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::app::account_roles;
+use crate::app::account_roles::ReplacedRoles;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
+use crate::app::terms::Tagged;
 use crate::domain::name::Name;
 use crate::domain::role::AdminScope;
 
 use super::call::Call;
+use super::listing::shown;
 use super::operation::action;
 use super::path::Path;
 use super::place::Place;
@@ -30,6 +32,23 @@ struct RolesBody {
 struct ReplacedBody {
     roles: Vec<String>,
     tokens_revoked: bool,
+}
+
+impl From<Tagged<Vec<Name>>> for RolesBody {
+    fn from(shown: Tagged<Vec<Name>>) -> Self {
+        Self {
+            roles: names(&shown.thing),
+        }
+    }
+}
+
+impl From<ReplacedRoles> for ReplacedBody {
+    fn from(replaced: ReplacedRoles) -> Self {
+        Self {
+            roles: names(&replaced.roles),
+            tokens_revoked: replaced.tokens_revoked,
+        }
+    }
 }
 
 /// The routes of an account's roles.
@@ -69,10 +88,9 @@ pub(super) async fn get(
     let within = call
         .in_organization(&app, &org, AdminScope::AccountsRead)
         .await?;
-    let roles = account_roles::show(&within, &account).await?;
+    let found = account_roles::show(&within, &account).await?;
     call.nothing()?;
-    let roles = names(&roles);
-    Ok(Json(RolesBody { roles }))
+    Ok(shown::<_, RolesBody>(found))
 }
 
 /// `PUT .../roles` replaces them.
@@ -86,10 +104,7 @@ pub(super) async fn put(
         .in_organization(&app, &org, AdminScope::AccessWrite)
         .await?;
     let replaced = account_roles::replace(within, account, submitted).await?;
-    Ok(Json(ReplacedBody {
-        roles: names(&replaced.roles),
-        tokens_revoked: replaced.tokens_revoked,
-    }))
+    Ok(shown::<_, ReplacedBody>(replaced))
 }
 
 /// A list of names of roles.

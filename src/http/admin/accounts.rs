@@ -1,8 +1,8 @@
 //! `/organizations/{org}/service-accounts`
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -14,11 +14,13 @@ use serde_json::json;
 use crate::app::App;
 use crate::app::access::DescribedAccess;
 use crate::app::accounts;
+use crate::app::accounts::AccountEdit;
 use crate::app::accounts::CreatedAccount;
 use crate::app::accounts::DescribedAccount;
 use crate::app::accounts::NewAccount;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
+use crate::domain::account::MAX_LABELS;
 use crate::domain::id::AccountId;
 use crate::domain::name::AccountName;
 use crate::domain::role::AdminScope;
@@ -31,6 +33,7 @@ use super::credentials::read_credential;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::listing::shown;
 use super::operation::action;
 use super::path::Path;
 use super::place::Place;
@@ -149,6 +152,22 @@ pub(super) fn routes(routes: Routes) -> Routes {
             )
             .answers::<AccountBody>(),
         )
+        .patch(
+            &account(""),
+            patch,
+            action(
+                "service_account.update",
+                AdminScope::AccountsWrite,
+                "Edit a service account",
+            )
+            .answers::<AccountBody>()
+            .reads(|fields| Some(read_edit(fields)))
+            .conflicts(&[Conflict::NameTaken, Conflict::LastAdministrator])
+            .described(
+                "Labels that are not named stay; `null` takes one away. An earlier `expires_at` \
+                 kills the tokens from before.",
+            ),
+        )
         .delete(
             &account(""),
             delete,
@@ -178,6 +197,16 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 "service_account.enable",
                 AdminScope::AccountsWrite,
                 "Let a service account work again",
+            )
+            .answers::<AccountBody>(),
+        )
+        .post(
+            &account("/revoke-tokens"),
+            revoke_tokens,
+            action(
+                "service_account.revoke_tokens",
+                AdminScope::AccountsWrite,
+                "Kill every token of a service account",
             )
             .answers::<AccountBody>(),
         )
@@ -220,7 +249,7 @@ pub(super) async fn get(
         .await?;
     let found = accounts::show(&within, &account).await?;
     call.nothing()?;
-    Ok(Json(AccountBody::from(found)))
+    Ok(shown::<_, AccountBody>(found))
 }
 
 /// `POST .../service-accounts/{account}/disable`
@@ -233,7 +262,7 @@ pub(super) async fn disable(
         .in_organization(&app, &org, AdminScope::AccountsWrite)
         .await?;
     let disabled = accounts::disable(within, account, call.nothing()).await?;
-    Ok(Json(AccountBody::from(disabled)))
+    Ok(shown::<_, AccountBody>(disabled))
 }
 
 /// `POST .../service-accounts/{account}/enable`
@@ -246,7 +275,34 @@ pub(super) async fn enable(
         .in_organization(&app, &org, AdminScope::AccountsWrite)
         .await?;
     let enabled = accounts::enable(within, account, call.nothing()).await?;
-    Ok(Json(AccountBody::from(enabled)))
+    Ok(shown::<_, AccountBody>(enabled))
+}
+
+/// `PATCH .../service-accounts/{account}` edits it.
+pub(super) async fn patch(
+    State(app): State<App>,
+    Path((org, account)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccountsWrite)
+        .await?;
+    let submitted = call.object(|fields| Some(read_edit(fields)));
+    let edited = accounts::edit(within, account, submitted).await?;
+    Ok(shown::<_, AccountBody>(edited))
+}
+
+/// `POST .../service-accounts/{account}/revoke-tokens`
+pub(super) async fn revoke_tokens(
+    State(app): State<App>,
+    Path((org, account)): Path<(String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccountsWrite)
+        .await?;
+    let found = accounts::revoke_tokens(within, account, call.nothing()).await?;
+    Ok(shown::<_, AccountBody>(found))
 }
 
 /// `DELETE .../service-accounts/{account}`
@@ -263,16 +319,12 @@ pub(super) async fn delete(
 }
 
 fn read(fields: &mut Fields<'_>) -> Option<NewAccount> {
-    let name = fields.required("name", |place| {
-        place.like(shape::account_name).parsed(AccountName::parse)
-    });
-    let description = fields.optional("description", |place| place.prose(1_000));
-    let owner = fields.optional("owner", |place| place.prose(200));
+    let name = fields.required("name", read_name);
+    let description = fields.optional("description", read_description);
+    let owner = fields.optional("owner", read_owner);
     let labels = fields.optional("labels", read_labels);
     let expires_at = fields.optional("expires_at", read_instant);
-    let max_token_lifetime = fields.optional("max_token_lifetime_seconds", |place| {
-        place.seconds(1..=u32::MAX.into())
-    });
+    let max_token_lifetime = fields.optional("max_token_lifetime_seconds", read_lifetime);
     let access = fields.optional("access", read_access);
     let roles = fields.optional("roles", read_names);
     let credential = fields.optional("credential", |place| place.object(read_credential));
@@ -289,14 +341,46 @@ fn read(fields: &mut Fields<'_>) -> Option<NewAccount> {
     })
 }
 
-/// At most 64 labels: keys of 1 to 63 characters, values of at most 255.
+fn read_edit(fields: &mut Fields<'_>) -> AccountEdit {
+    AccountEdit {
+        name: fields.given("name", read_name),
+        description: fields.edited("description", read_description),
+        owner: fields.edited("owner", read_owner),
+        labels: fields.edited("labels", |place| {
+            read_entries(place, |place| place.or_null(|place| place.prose(255)))
+        }),
+        expires_at: fields.edited("expires_at", read_instant),
+        max_token_lifetime: fields.edited("max_token_lifetime_seconds", read_lifetime),
+    }
+}
+
+fn read_name(place: Place<'_>) -> Option<AccountName> {
+    place.like(shape::account_name).parsed(AccountName::parse)
+}
+
+fn read_description(place: Place<'_>) -> Option<String> {
+    place.prose(1_000)
+}
+
+fn read_owner(place: Place<'_>) -> Option<String> {
+    place.prose(200)
+}
+
+fn read_lifetime(place: Place<'_>) -> Option<Duration> {
+    place.seconds(1..=u32::MAX.into())
+}
+
 fn read_labels(place: Place<'_>) -> Option<BTreeMap<String, String>> {
-    const MAX_LABELS: usize = 64;
-    if place
-        .value
-        .as_object()
-        .is_some_and(|all| all.len() > MAX_LABELS)
-    {
+    read_entries(place, |place| place.prose(255))
+}
+
+/// At most 64 labels: keys of 1 to 63 characters, values of at most 255.
+fn read_entries<'m, T>(
+    place: Place<'m>,
+    read: impl Fn(Place<'m>) -> Option<T>,
+) -> Option<BTreeMap<String, T>> {
+    let count = place.value.as_object().map_or(0, serde_json::Map::len);
+    if count > MAX_LABELS {
         place.note("too_many", format!("at most {MAX_LABELS} labels"));
         return None;
     }
@@ -315,7 +399,7 @@ fn read_labels(place: Place<'_>) -> Option<BTreeMap<String, String>> {
             let rule = "the name of a label is 1 to 63 of A-Z, a-z, 0-9, `-`, `_`, `.` and `/`";
             place.note("invalid", rule);
         }
-        place.prose(255)
+        read(place)
     });
     Some(labels?.into_iter().collect())
 }

@@ -46,7 +46,7 @@ impl FromRequest<App> for AnonymousCall {
             address: address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.0),
             origin: origin(&parts),
             query: parts.uri.query().unwrap_or_default().to_owned(),
-            is_json: is_json(&parts.headers),
+            is_json: is_json(&parts),
             body: body.map_err(|_| unreadable())?,
         })
     }

@@ -30,6 +30,7 @@ use super::access::read_access;
 use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
+use super::listing::shown;
 use super::operation::action;
 use super::path::Path;
 use super::routes::Routes;
@@ -222,7 +223,7 @@ pub(super) async fn get(
         .await?;
     let found = api_tokens::show(&within, &account, &token).await?;
     call.nothing()?;
-    Ok(Json(ApiTokenBody::from(found)))
+    Ok(shown::<_, ApiTokenBody>(found))
 }
 
 /// `DELETE .../api-tokens/{token}` revokes it.

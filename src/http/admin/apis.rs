@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -31,6 +30,7 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::listing::shown;
 use super::operation::FORCE;
 use super::operation::action;
 use super::path::Path;
@@ -179,7 +179,7 @@ pub(super) async fn get(
         .await?;
     let found = apis::show(&within, &api).await?;
     call.nothing()?;
-    Ok(Json(ApiBody::from(found)))
+    Ok(shown::<_, ApiBody>(found))
 }
 
 /// `PATCH .../apis/{api}` edits an API.
@@ -192,7 +192,7 @@ pub(super) async fn patch(
         .in_organization(&app, &org, AdminScope::ApisWrite)
         .await?;
     let edited = apis::update(within, api, call.object(|fields| Some(read_edit(fields)))).await?;
-    Ok(Json(ApiBody::from(edited)))
+    Ok(shown::<_, ApiBody>(edited))
 }
 
 /// `DELETE .../apis/{api}[?force=true]`

@@ -10,6 +10,7 @@ use axum::extract::FromRequest;
 use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::HeaderValue;
+use axum::http::Method;
 use axum::http::header;
 use axum::http::request::Parts;
 use serde_json::Map;
@@ -23,8 +24,11 @@ use crate::app::authority::Origin;
 use crate::app::page::PageRequest;
 use crate::app::problem::BearerFault;
 use crate::app::problem::Mistake;
+use crate::app::problem::Mistakes;
 use crate::app::problem::Problem;
 use crate::app::problem::Submitted;
+use crate::app::retries;
+use crate::app::retries::Earlier;
 use crate::app::tokens;
 use crate::app::tokens::BearerRefused;
 use crate::domain::role::AdminScope;
@@ -34,6 +38,7 @@ use crate::oauth::authorization::Authorization;
 use crate::oauth::refusal::Refusal;
 use crate::telemetry::request_id::RequestId;
 
+use super::conditions;
 use super::fields::Fields;
 use super::json;
 use super::place::Place;
@@ -47,6 +52,10 @@ pub(super) struct Call {
     query: String,
     is_json: bool,
     body: Bytes,
+    /// What is wrong with the header fields.
+    mistakes: Mistakes,
+    /// The call that was made before under the same `Idempotency-Key`.
+    earlier: Option<Earlier>,
 }
 
 impl FromRequest<App> for Call {
@@ -55,17 +64,25 @@ impl FromRequest<App> for Call {
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let caller = authenticate(app, &parts).await?;
-        if let Some(known) = parts.extensions.get::<Known>() {
-            known.note(&caller);
-        }
         // What is too large or too slow is answered further out, by who bounds it.
         let body = axum::body::to_bytes(body, usize::MAX).await;
         let body = body.map_err(|_| unreadable())?;
+        let (terms, mistakes) = conditions::read(&parts, &caller, &body);
+        let earlier = match terms.retry() {
+            None => None,
+            Some(call) => retries::find(app, call).await?,
+        };
+        let caller = caller.on(terms);
+        if let Some(known) = parts.extensions.get::<Known>() {
+            known.note(&caller);
+        }
         Ok(Self {
             caller,
             query: parts.uri.query().unwrap_or_default().to_owned(),
-            is_json: is_json(&parts.headers),
+            is_json: is_json(&parts),
             body,
+            mistakes,
+            earlier,
         })
     }
 }
@@ -79,12 +96,24 @@ impl Call {
         scope: AdminScope,
     ) -> Result<InOrganization, Problem> {
         let caller = self.caller.clone();
-        caller.in_organization(app, organization, scope).await
+        let within = caller.in_organization(app, organization, scope).await?;
+        self.check_unanswered()?;
+        Ok(within)
     }
 
     /// Proof that the caller holds `scope` on the whole instance.
     pub(super) fn on_instance(&self, app: &App, scope: AdminScope) -> Result<OnInstance, Problem> {
-        self.caller.clone().on_instance(app, scope)
+        let instance = self.caller.clone().on_instance(app, scope)?;
+        self.check_unanswered()?;
+        Ok(instance)
+    }
+
+    /// Ends a call here that was carried out before, for somebody who may still make it.
+    fn check_unanswered(&self) -> Result<(), Problem> {
+        match &self.earlier {
+            Some(answered @ Earlier::Answered(_)) => Err(answered.clone().into()),
+            _ => Ok(()),
+        }
     }
 
     /// An object in the body, and no query.
@@ -139,7 +168,7 @@ impl Call {
     }
 
     fn body<T>(&self, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Submitted<T> {
-        let mistakes = RefCell::default();
+        let mistakes = RefCell::new(self.mistakes.clone());
         let value = if self.body.is_empty() {
             // A body is optional where nothing in it is required.
             Some(Value::Object(Map::new()))
@@ -150,8 +179,9 @@ impl Call {
         };
         let read = value.and_then(|value| Place::root(value, &mistakes).object(read));
         let mistakes = mistakes.into_inner();
-        match read {
-            Some(read) if mistakes.is_empty() => Ok(read),
+        match (read, &self.earlier) {
+            (Some(_), Some(earlier)) if mistakes.is_empty() => Err(earlier.clone().into()),
+            (Some(read), None) if mistakes.is_empty() => Ok(read),
             _ => Err(Problem::Invalid(mistakes)),
         }
     }
@@ -204,10 +234,12 @@ pub(super) fn origin(parts: &Parts) -> Origin {
 }
 
 /// `application/json`, once, in UTF-8 ([RFC 8259 §8.1]), and not packed: what is small then can be
-/// huge when it is unpacked.
+/// huge when it is unpacked. An edit is `application/merge-patch+json` as well ([RFC 7396 §4]).
 ///
+/// [RFC 7396 §4]: https://www.rfc-editor.org/rfc/rfc7396#section-4
 /// [RFC 8259 §8.1]: https://www.rfc-editor.org/rfc/rfc8259#section-8.1
-pub(super) fn is_json(headers: &HeaderMap) -> bool {
+pub(super) fn is_json(parts: &Parts) -> bool {
+    let headers = &parts.headers;
     let mut fields = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(field), None) = (fields.next(), fields.next()) else {
         return false;
@@ -218,11 +250,15 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let Ok(text) = field.to_str() else {
         return false;
     };
-    let mut parts = text.split(';').map(str::trim);
-    let is_json = parts
+    let kinds: &[&str] = match parts.method {
+        Method::PATCH => &["application/json", "application/merge-patch+json"],
+        _ => &["application/json"],
+    };
+    let mut text = text.split(';').map(str::trim);
+    let is_json = text
         .next()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
-    is_json && parts.all(is_utf8)
+        .is_some_and(|kind| kinds.iter().any(|known| kind.eq_ignore_ascii_case(known)));
+    is_json && text.all(is_utf8)
 }
 
 fn is_utf8(parameter: &str) -> bool {
@@ -255,6 +291,13 @@ mod tests {
         headers
     }
 
+    fn is_json(method: Method, kinds: &[&str]) -> bool {
+        let mut parts = axum::http::Request::new(()).into_parts().0;
+        parts.method = method;
+        parts.headers = headers(&header::CONTENT_TYPE, kinds);
+        super::is_json(&parts)
+    }
+
     #[test]
     fn json_in_utf_8_is_read_and_nothing_else() {
         for good in [
@@ -264,7 +307,8 @@ mod tests {
             "application/json;charset=\"UTF-8\"",
             "application/json;",
         ] {
-            assert!(is_json(&headers(&header::CONTENT_TYPE, &[good])), "{good}");
+            assert!(is_json(Method::POST, &[good]), "{good}");
+            assert!(is_json(Method::PATCH, &[good]), "{good}");
         }
         for bad in [
             &[][..],
@@ -275,8 +319,18 @@ mod tests {
             &["application/json; boundary=x"],
             &["application/jsonp"],
         ] {
-            assert!(!is_json(&headers(&header::CONTENT_TYPE, bad)), "{bad:?}");
+            assert!(!is_json(Method::POST, bad), "{bad:?}");
+            assert!(!is_json(Method::PATCH, bad), "{bad:?}");
         }
+    }
+
+    // RFC 7396 §4.
+    #[test]
+    fn a_merge_patch_is_read_where_something_is_edited() {
+        let patch = ["application/merge-patch+json; charset=utf-8"];
+        assert!(is_json(Method::PATCH, &patch));
+        assert!(!is_json(Method::POST, &patch));
+        assert!(!is_json(Method::PUT, &patch));
     }
 
     #[test]

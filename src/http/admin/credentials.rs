@@ -1,6 +1,5 @@
 //! `.../service-accounts/{account}/credentials`
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -12,14 +11,17 @@ use serde::Serialize;
 use crate::app::App;
 use crate::app::access::DescribedAccess;
 use crate::app::credentials;
+use crate::app::credentials::CredentialEdit;
 use crate::app::credentials::DescribedCredential;
 use crate::app::credentials::DescribedSecret;
+use crate::app::credentials::InventoriedCredential;
 use crate::app::credentials::IssuedCredential;
 use crate::app::credentials::NewCredential;
 use crate::app::credentials::RotationRequest;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::domain::credential::MAX_OVERLAP;
+use crate::domain::id::AccountId;
 use crate::domain::id::ClientId;
 use crate::domain::id::CredentialId;
 use crate::domain::id::SecretId;
@@ -34,6 +36,7 @@ use super::fields::Fields;
 use super::fields::Nullable;
 use super::listing::created;
 use super::listing::listed;
+use super::listing::shown;
 use super::operation::action;
 use super::path::Path;
 use super::place::Place;
@@ -141,6 +144,34 @@ impl From<IssuedCredential> for CredentialBody {
     }
 }
 
+/// A credential of any account of the organization.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "InventoriedCredential")]
+struct InventoryBody {
+    #[serde(flatten)]
+    credential: CredentialBody,
+    account: OwnerBody,
+}
+
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "CredentialOwner")]
+struct OwnerBody {
+    id: AccountId,
+    name: String,
+}
+
+impl From<InventoriedCredential> for InventoryBody {
+    fn from(found: InventoriedCredential) -> Self {
+        Self {
+            account: OwnerBody {
+                id: found.credential.credential.account,
+                name: found.account_name.to_string(),
+            },
+            credential: found.credential.into(),
+        }
+    }
+}
+
 /// The routes of credentials.
 pub(super) fn routes(routes: Routes) -> Routes {
     let credentials = "/organizations/{org}/service-accounts/{account}/credentials";
@@ -179,6 +210,19 @@ pub(super) fn routes(routes: Routes) -> Routes {
             )
             .answers::<CredentialBody>(),
         )
+        .patch(
+            &credential(""),
+            patch,
+            action(
+                "credential.update",
+                AdminScope::CredentialsWrite,
+                "Edit a credential",
+            )
+            .answers::<CredentialBody>()
+            .reads(|fields| Some(read_edit(fields)))
+            .conflicts(&[Conflict::NameTaken, Conflict::LastAdministrator])
+            .described("A narrowing that leaves less kills the tokens from before."),
+        )
         .delete(
             &credential(""),
             delete,
@@ -214,6 +258,38 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 "Take a credential back for good",
             )
             .answers::<CredentialBody>(),
+        )
+        .post(
+            &credential("/disable"),
+            disable,
+            action(
+                "credential.disable",
+                AdminScope::CredentialsWrite,
+                "Stop a credential; its tokens die for good",
+            )
+            .answers::<CredentialBody>()
+            .conflicts(&[Conflict::WrongState, Conflict::LastAdministrator]),
+        )
+        .post(
+            &credential("/enable"),
+            enable,
+            action(
+                "credential.enable",
+                AdminScope::CredentialsWrite,
+                "Let a credential work again",
+            )
+            .answers::<CredentialBody>()
+            .conflicts(&[Conflict::WrongState]),
+        )
+        .get(
+            "/organizations/{org}/credentials",
+            inventory,
+            action(
+                "credential.inventory",
+                AdminScope::AccountsRead,
+                "List every credential of an organization, with whose it is",
+            )
+            .lists::<InventoryBody>(),
         )
         .delete(
             &credential("/secrets/{secret}"),
@@ -271,7 +347,7 @@ pub(super) async fn get(
         .await?;
     let found = credentials::show(&within, &account, &credential).await?;
     call.nothing()?;
-    Ok(Json(CredentialBody::from(found)))
+    Ok(shown::<_, CredentialBody>(found))
 }
 
 /// `POST .../credentials/{credential}/rotate` gives it a new secret.
@@ -290,7 +366,7 @@ pub(super) async fn rotate(
         call.object(|fields| Some(read_rotation(fields))),
     )
     .await?;
-    Ok(Json(CredentialBody::from(rotated)))
+    Ok(shown::<_, CredentialBody>(rotated))
 }
 
 /// `POST .../credentials/{credential}/revoke` takes it back for good.
@@ -303,7 +379,60 @@ pub(super) async fn revoke(
         .in_organization(&app, &org, AdminScope::CredentialsWrite)
         .await?;
     let revoked = credentials::revoke(within, account, credential, call.nothing()).await?;
-    Ok(Json(CredentialBody::from(revoked)))
+    Ok(shown::<_, CredentialBody>(revoked))
+}
+
+/// `PATCH .../credentials/{credential}` edits it.
+pub(super) async fn patch(
+    State(app): State<App>,
+    Path((org, account, credential)): Path<(String, String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::CredentialsWrite)
+        .await?;
+    let submitted = call.object(|fields| Some(read_edit(fields)));
+    let edited = credentials::edit(within, account, credential, submitted).await?;
+    Ok(shown::<_, CredentialBody>(edited))
+}
+
+/// `POST .../credentials/{credential}/disable`
+pub(super) async fn disable(
+    State(app): State<App>,
+    Path((org, account, credential)): Path<(String, String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::CredentialsWrite)
+        .await?;
+    let disabled = credentials::disable(within, account, credential, call.nothing()).await?;
+    Ok(shown::<_, CredentialBody>(disabled))
+}
+
+/// `POST .../credentials/{credential}/enable`
+pub(super) async fn enable(
+    State(app): State<App>,
+    Path((org, account, credential)): Path<(String, String, String)>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::CredentialsWrite)
+        .await?;
+    let enabled = credentials::enable(within, account, credential, call.nothing()).await?;
+    Ok(shown::<_, CredentialBody>(enabled))
+}
+
+/// `GET /organizations/{org}/credentials`: every credential, with whose it is.
+pub(super) async fn inventory(
+    State(app): State<App>,
+    Path(org): Path<String>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::AccountsRead)
+        .await?;
+    let found = credentials::inventory(&within, call.page()).await?;
+    Ok(listed::<_, InventoryBody>(found))
 }
 
 /// `DELETE .../credentials/{credential}`
@@ -336,14 +465,9 @@ pub(super) async fn retire(
 
 /// A credential that is to be made.
 pub(super) fn read_credential(fields: &mut Fields<'_>) -> Option<NewCredential> {
-    const MAX_NETWORKS: usize = 100;
-    let name = fields.required("name", |place| {
-        place.like(shape::label).parsed(Label::parse)
-    });
+    let name = fields.required("name", read_name);
     let lifetime = read_lifetime(fields);
-    let allowed_networks = fields.optional("allowed_networks", |place| {
-        place.list(MAX_NETWORKS, read_network)
-    });
+    let allowed_networks = fields.optional("allowed_networks", read_networks);
     let access = fields.optional("access", read_access);
     Some(NewCredential {
         name: name?,
@@ -351,6 +475,14 @@ pub(super) fn read_credential(fields: &mut Fields<'_>) -> Option<NewCredential> 
         allowed_networks: allowed_networks.unwrap_or_default(),
         access,
     })
+}
+
+fn read_edit(fields: &mut Fields<'_>) -> CredentialEdit {
+    CredentialEdit {
+        name: fields.given("name", read_name),
+        allowed_networks: fields.edited("allowed_networks", read_networks),
+        access: fields.edited("access", read_access),
+    }
 }
 
 fn read_rotation(fields: &mut Fields<'_>) -> RotationRequest {
@@ -382,6 +514,15 @@ fn read_lifetime(fields: &mut Fields<'_>) -> Lifetime {
         Nullable::Null => Lifetime::Never,
         Nullable::Value(lifetime) => Lifetime::For(lifetime),
     }
+}
+
+fn read_name(place: Place<'_>) -> Option<Label> {
+    place.like(shape::label).parsed(Label::parse)
+}
+
+fn read_networks(place: Place<'_>) -> Option<Vec<IpNet>> {
+    const MAX_NETWORKS: usize = 100;
+    place.list(MAX_NETWORKS, read_network)
 }
 
 /// A network in the notation of RFC 4632, without bits beyond its prefix.

@@ -116,6 +116,15 @@ impl<'m> Fields<'m> {
         None
     }
 
+    /// A member that may be left out, and is something where it is there: not `null`.
+    pub(super) fn given<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(Place<'m>) -> Option<T>,
+    ) -> Option<T> {
+        self.take(name).and_then(read)
+    }
+
     /// A member that may be left out, or be `null`, which says the same.
     pub(super) fn optional<T>(
         &mut self,
@@ -126,15 +135,6 @@ impl<'m> Fields<'m> {
             Nullable::Value(value) => Some(value),
             Nullable::Absent | Nullable::Null => None,
         }
-    }
-
-    /// A member that may be left out, and is something where it is there: not `null`.
-    pub(super) fn given<T>(
-        &mut self,
-        name: &'static str,
-        read: impl FnOnce(Place<'m>) -> Option<T>,
-    ) -> Option<T> {
-        read(self.take(name)?)
     }
 
     /// A member that may be left out, or be `null`, which says something else. One that is wrong

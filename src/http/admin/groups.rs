@@ -1,6 +1,5 @@
 //! `/organizations/{org}/groups`
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -23,6 +22,7 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::listing::shown;
 use super::operation::action;
 use super::path::Path;
 use super::routes::Routes;
@@ -136,7 +136,7 @@ pub(super) async fn get(
         .await?;
     let found = groups::show(&within, &group).await?;
     call.nothing()?;
-    Ok(Json(GroupBody::from(found)))
+    Ok(shown::<_, GroupBody>(found))
 }
 
 /// `PATCH .../groups/{group}` edits a group.
@@ -150,7 +150,7 @@ pub(super) async fn patch(
         .await?;
     let edited =
         groups::update(within, group, call.object(|fields| Some(read_edit(fields)))).await?;
-    Ok(Json(GroupBody::from(edited)))
+    Ok(shown::<_, GroupBody>(edited))
 }
 
 /// `DELETE .../groups/{group}`

@@ -1,6 +1,5 @@
 //! `/keys`
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
@@ -22,6 +21,7 @@ use super::fields::Fields;
 use super::listing::ListBody;
 use super::listing::created;
 use super::listing::listed;
+use super::listing::shown;
 use super::operation::action;
 use super::path::Path;
 use super::place::Place;
@@ -193,7 +193,7 @@ pub(super) async fn get(
     let instance = call.on_instance(&app, AdminScope::KeysRead)?;
     let found = keys::show(&instance, &kid).await?;
     call.nothing()?;
-    Ok(Json(KeyBody::from(found)))
+    Ok(shown::<_, KeyBody>(found))
 }
 
 /// `POST /keys/{kid}/activate` makes it the one that signs.
@@ -209,7 +209,7 @@ pub(super) async fn activate(
         call.object(|fields| Some(read_force(fields))),
     )
     .await?;
-    Ok(Json(KeyBody::from(active)))
+    Ok(shown::<_, KeyBody>(active))
 }
 
 /// `POST /keys/{kid}/retire` lets it sign no more.
@@ -221,7 +221,7 @@ pub(super) async fn retire(
     let instance = call.on_instance(&app, AdminScope::KeysWrite)?;
     let force = call.object(|fields| Some(read_force(fields)));
     let retired = keys::retire::retire(instance, kid, force).await?;
-    Ok(Json(KeyBody::from(retired)))
+    Ok(shown::<_, KeyBody>(retired))
 }
 
 /// `POST /keys/{kid}/revoke` takes it back, with everything that it signed.
@@ -232,7 +232,7 @@ pub(super) async fn revoke(
 ) -> Result<impl IntoResponse, Problem> {
     let instance = call.on_instance(&app, AdminScope::KeysWrite)?;
     let revoked = keys::revoke::revoke(instance, kid, call.nothing()).await?;
-    Ok(Json(KeyBody::from(revoked)))
+    Ok(shown::<_, KeyBody>(revoked))
 }
 
 /// `POST /keys/rotate` rotates all keys, or those of one algorithm.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::OnceLock;
 
 use axum::body::Bytes;
+use axum::http::Method;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
@@ -134,7 +135,11 @@ wherever an id is. Instants are RFC 3339 in UTC. What is absent is `null`, never
 may be added to answers, so ignore those you do not know. Requests are read strictly: a member or a \
 parameter that is not listed here is refused.
 
-A list goes on with `cursor` = the `next_cursor` of the page before, until that is `null`.";
+A list goes on with `cursor` = the `next_cursor` of the page before, until that is `null`.
+
+An answer about one thing tells its version (`ETag`); a change that sends it back (`If-Match`) is of \
+that version or is not made. An edit (`PATCH`) is a merge patch (RFC 7396). A `POST` with an \
+`Idempotency-Key` is carried out once within a day, however often it is sent.";
 
 fn security_scheme(issuer: &Issuer) -> Value {
     let scopes: Map<String, Value> = AdminScope::ALL
@@ -191,10 +196,12 @@ fn operation(route: &Route, routes: &[Route], generator: &mut SchemaGenerator) -
     }
     if let Some(body) = &told.body {
         let schema = body();
-        written["requestBody"] = json!({
-            "required": schema.get("required").is_some(),
-            "content": {"application/json": {"schema": schema}},
-        });
+        let required = schema.get("required").is_some();
+        let mut content = json!({"application/json": {"schema": schema}});
+        if route.method == Method::PATCH {
+            content["application/merge-patch+json"] = content["application/json"].clone();
+        }
+        written["requestBody"] = json!({"required": required, "content": content});
     }
     written
 }
@@ -210,7 +217,30 @@ fn parameters(route: &Route) -> Vec<Value> {
         })
     });
     let in_query = route.operation.parameters.iter().map(in_query);
-    in_path.chain(in_query).collect()
+    in_path.chain(in_query).chain(conditions(route)).collect()
+}
+
+/// The header fields that say on what terms a call is made.
+fn conditions(route: &Route) -> impl Iterator<Item = Value> {
+    let is_change = route.method != Method::GET && route.operation.scope.is_some();
+    let if_match = is_change.then(|| {
+        json!({
+            "name": "If-Match",
+            "in": "header",
+            "description": "The `ETag` of the version to change: any other is left alone",
+            "schema": {"type": "string", "pattern": "^(\\*|\"[!#-~]*\")$"},
+        })
+    });
+    let key = (is_change && route.method == Method::POST).then(|| {
+        json!({
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "A name for this call: made again under it, it is answered as before, \
+                            without its secrets, and not carried out again",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]*$"},
+        })
+    });
+    if_match.into_iter().chain(key)
 }
 
 fn in_query(parameter: &Parameter) -> Value {
@@ -220,6 +250,28 @@ fn in_query(parameter: &Parameter) -> Value {
         "description": parameter.description,
         "schema": parameter.schema,
     })
+}
+
+/// The header fields of an answer when all is well: the version of the one thing that it is about,
+/// and whether it was given before.
+fn fields_of_success(route: &Route) -> Option<Value> {
+    let told = &route.operation;
+    let is_json = matches!(told.content, Content::Json(_));
+    let is_list = told.parameters.iter().any(|query| query.name == "cursor");
+    let text =
+        |description: &str| json!({"description": description, "schema": {"type": "string"}});
+    let mut fields = Map::new();
+    if is_json && !is_list && told.scope.is_some() {
+        fields.insert(
+            "ETag".to_owned(),
+            text("The version of the thing, if it has one"),
+        );
+    }
+    if route.method == Method::POST && told.scope.is_some() {
+        let again = "`true` when the call was made before under the same `Idempotency-Key`";
+        fields.insert("Idempotency-Replayed".to_owned(), text(again));
+    }
+    (!fields.is_empty()).then_some(Value::Object(fields))
 }
 
 fn responses(route: &Route, routes: &[Route], generator: &mut SchemaGenerator) -> Value {
@@ -238,6 +290,9 @@ fn responses(route: &Route, routes: &[Route], generator: &mut SchemaGenerator) -
     }
     if let Some(media_type) = told.other_content {
         success["content"][media_type] = json!({});
+    }
+    if let Some(headers) = fields_of_success(route) {
+        success["headers"] = headers;
     }
     let links = links::from(route, routes);
     if !links.is_empty() {

@@ -1,6 +1,7 @@
 //! `/organizations`
 
-use axum::Json;
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
@@ -11,6 +12,8 @@ use crate::app::App;
 use crate::app::organizations;
 use crate::app::organizations::DescribedOrganization;
 use crate::app::organizations::NewOrganization;
+use crate::app::organizations::OrganizationEdit;
+use crate::app::organizations::PolicyEdit;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::domain::id::OrganizationId;
@@ -23,6 +26,7 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::listing::shown;
 use super::operation::action;
 use super::path::Path;
 use super::place::Place;
@@ -109,6 +113,42 @@ pub(super) fn routes(routes: Routes) -> Routes {
             )
             .answers::<OrganizationBody>(),
         )
+        .patch(
+            "/organizations/{org}",
+            patch,
+            action(
+                "organization.update",
+                AdminScope::OrganizationsWrite,
+                "Edit an organization",
+            )
+            .answers::<OrganizationBody>()
+            .reads(|fields| Some(read_edit(fields)))
+            .described(
+                "`max_service_accounts` takes a token for every organization. A policy counts from \
+                 the next secret and the next token.",
+            ),
+        )
+        .post(
+            "/organizations/{org}/disable",
+            disable,
+            action(
+                "organization.disable",
+                AdminScope::OrganizationsWrite,
+                "Stop an organization; the tokens of its accounts die for good",
+            )
+            .answers::<OrganizationBody>()
+            .conflicts(&[Conflict::LastAdministrator]),
+        )
+        .post(
+            "/organizations/{org}/enable",
+            enable,
+            action(
+                "organization.enable",
+                AdminScope::OrganizationsWrite,
+                "Let an organization work again",
+            )
+            .answers::<OrganizationBody>(),
+        )
 }
 
 /// `POST /organizations` makes an organization.
@@ -135,15 +175,52 @@ pub(super) async fn get(
         .await?;
     let found = organizations::show(within).await?;
     call.nothing()?;
-    Ok(Json(OrganizationBody::from(found)))
+    Ok(shown::<_, OrganizationBody>(found))
+}
+
+/// `PATCH /organizations/{org}` edits an organization.
+pub(super) async fn patch(
+    State(app): State<App>,
+    Path(org): Path<String>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::OrganizationsWrite)
+        .await?;
+    let submitted = call.object(|fields| Some(read_edit(fields)));
+    let edited = organizations::edit(within, submitted).await?;
+    Ok(shown::<_, OrganizationBody>(edited))
+}
+
+/// `POST /organizations/{org}/disable`
+pub(super) async fn disable(
+    State(app): State<App>,
+    Path(org): Path<String>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::OrganizationsWrite)
+        .await?;
+    let disabled = organizations::disable(within, call.nothing()).await?;
+    Ok(shown::<_, OrganizationBody>(disabled))
+}
+
+/// `POST /organizations/{org}/enable`
+pub(super) async fn enable(
+    State(app): State<App>,
+    Path(org): Path<String>,
+    call: Call,
+) -> Result<impl IntoResponse, Problem> {
+    let within = call
+        .in_organization(&app, &org, AdminScope::OrganizationsWrite)
+        .await?;
+    let enabled = organizations::enable(within, call.nothing()).await?;
+    Ok(shown::<_, OrganizationBody>(enabled))
 }
 
 fn read(fields: &mut Fields<'_>) -> Option<NewOrganization> {
     let name = fields.required("name", |place| place.like(shape::name).parsed(Name::parse));
-    let max_service_accounts = fields.optional("max_service_accounts", |place| {
-        let number = place.whole_number(0..=u32::MAX.into())?;
-        u32::try_from(number).ok()
-    });
+    let max_service_accounts = fields.optional("max_service_accounts", read_quota);
     let policy = fields.optional("policy", |place| {
         place.object(|policy| Some(read_policy(policy)))
     });
@@ -156,16 +233,40 @@ fn read(fields: &mut Fields<'_>) -> Option<NewOrganization> {
 
 fn read_policy(fields: &mut Fields<'_>) -> Policy {
     let usual = Policy::default();
-    let leak_report = fields.optional("leak_report", |place| {
-        place.one_of(&["revoke", "finding"], LeakReport::parse)
-    });
+    let leak_report = fields.optional("leak_report", read_leak_report);
     let allow_never_expires = fields.optional("allow_never_expires", Place::boolean);
-    let max_token_lifetime = fields.optional("max_token_lifetime_seconds", |place| {
-        place.seconds(1..=u32::MAX.into())
-    });
+    let max_token_lifetime = fields.optional("max_token_lifetime_seconds", read_lifetime);
     Policy {
         leak_report: leak_report.unwrap_or(usual.leak_report),
         allow_never_expires: allow_never_expires.unwrap_or(usual.allow_never_expires),
         max_token_lifetime,
     }
+}
+
+fn read_edit(fields: &mut Fields<'_>) -> OrganizationEdit {
+    OrganizationEdit {
+        max_service_accounts: fields.edited("max_service_accounts", read_quota),
+        policy: fields.edited("policy", |place| {
+            place.object(|policy| {
+                Some(PolicyEdit {
+                    leak_report: policy.edited("leak_report", read_leak_report),
+                    allow_never_expires: policy.edited("allow_never_expires", Place::boolean),
+                    max_token_lifetime: policy.edited("max_token_lifetime_seconds", read_lifetime),
+                })
+            })
+        }),
+    }
+}
+
+fn read_quota(place: Place<'_>) -> Option<u32> {
+    let number = place.whole_number(0..=u32::MAX.into())?;
+    u32::try_from(number).ok()
+}
+
+fn read_leak_report(place: Place<'_>) -> Option<LeakReport> {
+    place.one_of(&["revoke", "finding"], LeakReport::parse)
+}
+
+fn read_lifetime(place: Place<'_>) -> Option<Duration> {
+    place.seconds(1..=u32::MAX.into())
 }

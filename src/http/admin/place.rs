@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::app::edit::Edit;
 use crate::app::problem::Mistakes;
 use crate::app::problem::escaped;
 
@@ -136,6 +137,19 @@ impl<'m> Place<'m> {
                 Ok(text.to_owned())
             }
         })
+    }
+
+    /// What `read` reads, or `null`, which in an edit takes it away.
+    pub(super) fn or_null<T>(self, read: impl FnOnce(Self) -> Option<T>) -> Option<Edit<T>> {
+        if let Some(sketch) = self.sketch.clone() {
+            read(self);
+            sketch.add_null();
+            return None;
+        }
+        if self.value.is_null() {
+            return Some(Edit::Clear);
+        }
+        read(self).map(Edit::Set)
     }
 
     /// `true` or `false`.

@@ -24,11 +24,15 @@ use crate::app::problem::Mistake;
 use crate::app::problem::Problem;
 use crate::telemetry::request_id::RequestId;
 
+use super::kept;
 use super::routes::Route;
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         log(&self);
+        if let Self::Answered(answer) = self {
+            return kept::again(*answer);
+        }
         let status = status(&self);
         let mut response = (status, document(&self, status).to_string()).into_response();
         if let Some(denial) = self.denial() {
@@ -57,6 +61,8 @@ fn status(problem: &Problem) -> StatusCode {
             StatusCode::CONFLICT
         }
         Problem::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
+        Problem::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+        Problem::Answered(answer) => StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK),
         Problem::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -151,7 +157,7 @@ pub(super) fn schema() -> Value {
 
 /// What every route can answer when it refuses, or cannot know: the status, the name in the
 /// document, and in which case.
-const REFUSALS: [(&str, &str, &str); 10] = [
+const REFUSALS: [(&str, &str, &str); 11] = [
     (
         "400",
         "Invalid",
@@ -173,6 +179,11 @@ const REFUSALS: [(&str, &str, &str); 10] = [
         "`not_found`: there is no such thing, or none that the token reaches",
     ),
     ("408", "TimedOut", "The body took too long to arrive"),
+    (
+        "412",
+        "PreconditionFailed",
+        "`precondition_failed`: the thing is not at the version that `If-Match` names",
+    ),
     ("413", "TooLarge", "The body is too large"),
     (
         "415",
@@ -232,6 +243,7 @@ pub(super) fn responses_of(route: &Route) -> Map<String, Value> {
         // What is open to everybody and only shows something does not look at the rest.
         "400" | "415" => told.scope.is_some() || route.method != Method::GET,
         "404" => route.path.contains('{'),
+        "412" => told.scope.is_some() && route.method != Method::GET,
         // What is open to everybody and does something.
         "429" => told.scope.is_none() && route.method == Method::POST,
         _ => true,
@@ -243,12 +255,12 @@ pub(super) fn responses_of(route: &Route) -> Map<String, Value> {
             ((*status).to_owned(), reference)
         })
         .collect();
-    if !told.conflicts.is_empty() {
-        let codes: Vec<_> = told
-            .conflicts
-            .iter()
-            .map(|conflict| conflict.code())
-            .collect();
+    // Every call may be made under a key, and so every one may meet another.
+    let keyed = (route.method == Method::POST && told.scope.is_some())
+        .then_some(Conflict::IdempotencyConflict);
+    let conflicts = told.conflicts.iter().copied().chain(keyed);
+    let codes: Vec<_> = conflicts.map(Conflict::code).collect();
+    if !codes.is_empty() {
         let description = format!("`{}`: things stand against it", codes.join("`, `"));
         let mut schema = json!({
             "allOf": [{"$ref": "#/components/schemas/Problem"}],
@@ -302,9 +314,11 @@ fn challenge(problem: &Problem, headers: &mut HeaderMap) {
 /// A refusal is the caller's affair, a fault is ours. What the caller sent is in neither line.
 fn log(problem: &Problem) {
     let code = problem.code();
-    if let Problem::Unavailable(error) = problem {
-        tracing::error!(error = error.as_ref() as &dyn Error, code, "cannot answer");
-    } else {
-        tracing::info!(code, "refused");
+    match problem {
+        Problem::Unavailable(error) => {
+            tracing::error!(error = error.as_ref() as &dyn Error, code, "cannot answer");
+        }
+        Problem::Answered(_) => tracing::info!("answered as before"),
+        _ => tracing::info!(code, "refused"),
     }
 }

@@ -1,6 +1,5 @@
 //! `/organizations/{org}/apis/{api}/resources`
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -23,6 +22,7 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::listing::shown;
 use super::operation::FORCE;
 use super::operation::action;
 use super::path::Path;
@@ -145,7 +145,7 @@ pub(super) async fn get(
         .await?;
     let found = resources::show(&within, &api, &resource).await?;
     call.nothing()?;
-    Ok(Json(ResourceBody::from(found)))
+    Ok(shown::<_, ResourceBody>(found))
 }
 
 /// `PATCH .../resources/{resource}` gives it another name.
@@ -164,7 +164,7 @@ pub(super) async fn patch(
         call.object(|fields| Some(read_edit(fields))),
     )
     .await?;
-    Ok(Json(ResourceBody::from(renamed)))
+    Ok(shown::<_, ResourceBody>(renamed))
 }
 
 /// `DELETE .../resources/{resource}[?force=true]`

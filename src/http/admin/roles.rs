@@ -1,6 +1,5 @@
 //! `/organizations/{org}/roles`
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -24,6 +23,7 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::listing::shown;
 use super::operation::FORCE;
 use super::operation::action;
 use super::path::Path;
@@ -143,7 +143,7 @@ pub(super) async fn get(
         .await?;
     let found = roles::show(&within, &role).await?;
     call.nothing()?;
-    Ok(Json(RoleBody::from(found)))
+    Ok(shown::<_, RoleBody>(found))
 }
 
 /// `PATCH .../roles/{role}` edits a role.
@@ -156,7 +156,7 @@ pub(super) async fn patch(
         .in_organization(&app, &org, AdminScope::AccessWrite)
         .await?;
     let edited = roles::update(within, role, call.object(|fields| Some(read_edit(fields)))).await?;
-    Ok(Json(RoleBody::from(edited)))
+    Ok(shown::<_, RoleBody>(edited))
 }
 
 /// `DELETE .../roles/{role}[?force=true]`

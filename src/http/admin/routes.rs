@@ -1,7 +1,8 @@
 //! The routes of the admin API: each has a handler, and an operation that says what it does.
 //!
 //! A call that is denied to a caller who is known is noted here, for every route alike: the action
-//! is what the route was registered with, the target what the path names.
+//! is what the route was registered with, the target what the path names. Nor does any route have to
+//! keep its answers for those who ask again: see [`kept`].
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -27,6 +28,7 @@ use crate::app::refused_calls::RefusedCall;
 use crate::domain::audit::Target;
 use crate::domain::id::looks_like_an_id;
 
+use super::kept;
 use super::operation::Operation;
 
 /// Where the admin API is.
@@ -151,6 +153,11 @@ impl Known {
     pub(super) fn note(&self, caller: &Caller) {
         let _ = self.0.set(caller.clone());
     }
+
+    /// Who it is, if that has been found out.
+    pub(super) fn caller(&self) -> Option<&Caller> {
+        self.0.get()
+    }
 }
 
 #[derive(Clone)]
@@ -164,9 +171,9 @@ async fn watch(State(watched): State<Watched>, mut request: Request, next: Next)
     let known = Known::default();
     request.extensions_mut().insert(known.clone());
     let uri = request.uri().clone();
-    let response = next.run(request).await;
+    let response = kept::answer(watched.app.clone(), known.clone(), request, next).await;
     let denial = response.extensions().get::<Denial>();
-    if let (Some(denial), Some(caller)) = (denial, known.0.get()) {
+    if let (Some(denial), Some(caller)) = (denial, known.caller()) {
         watched.note(caller, *denial, uri.path());
     }
     response

@@ -1,6 +1,5 @@
 //! `/organizations/{org}/apis/{api}/scopes`
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -19,6 +18,7 @@ use super::call::Call;
 use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
+use super::listing::shown;
 use super::operation::FORCE;
 use super::operation::action;
 use super::path::Path;
@@ -124,7 +124,7 @@ pub(super) async fn get(
         .await?;
     let found = apis::show_scope(&within, &api, &scope).await?;
     call.nothing()?;
-    Ok(Json(ScopeBody::from(found)))
+    Ok(shown::<_, ScopeBody>(found))
 }
 
 /// `DELETE .../scopes/{scope}[?force=true]`

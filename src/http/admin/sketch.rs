@@ -38,7 +38,7 @@ impl Sketch {
     }
 
     /// Accepts `null` as well.
-    fn add_null(&self) {
+    pub(super) fn add_null(&self) {
         let mut own = self.0.borrow_mut();
         if let Some(Value::Array(words)) = own.get_mut("enum") {
             words.push(Value::Null);

@@ -3,7 +3,7 @@
 -- * ids are TEXT as they are shown, instants BIGINT unix milliseconds, flags SMALLINT 0 or 1,
 --   structured values TEXT JSON, hashes TEXT base64url;
 -- * every key says NOT NULL, since SQLite allows NULL in a primary key that is not an integer;
--- * row_version is raised by every change and never by use: it will be the ETag;
+-- * row_version is raised by every change and never by use: it is what an ETag shows;
 -- * the rules are in the code. Constraints here are the second line of defence.
 
 -- What `init` wrote. No row: nothing has begun.
@@ -271,6 +271,19 @@ CREATE TABLE revoked_token (
     revoked_at BIGINT NOT NULL
 );
 CREATE INDEX revoked_token_end ON revoked_token (expires_at);
+
+-- Calls that were made under an Idempotency-Key, by a digest of caller, route and key; request is a
+-- digest of what was sent. While the answer is on its way, status is NULL. Never a secret.
+CREATE TABLE answered_call (
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 43),
+    request TEXT NOT NULL CHECK (length(request) = 43),
+    status BIGINT,
+    tag TEXT,
+    body TEXT,
+    made_at BIGINT NOT NULL,
+    CHECK ((status IS NULL) = (body IS NULL))
+);
+CREATE INDEX answered_call_age ON answered_call (made_at);
 
 -- Evidence of use, by the id of what was used. It outlives what it is about.
 CREATE TABLE usage_stamp (

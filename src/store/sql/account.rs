@@ -16,11 +16,13 @@ use super::failure::Failure;
 use super::query::Db;
 use super::query::Row;
 use super::query::all;
+use super::query::assembled;
 use super::query::execute;
 use super::query::execute_one;
 use super::query::millis;
 use super::query::one;
 use super::query::paged;
+use super::query::placeholders;
 use super::query::seconds;
 
 /// What is missing when a change touches nothing.
@@ -30,7 +32,8 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, organization_id, name, email, description, owner, labels, status,
-                    generation, expires_at, max_token_lifetime_seconds, created_at, updated_at
+                    generation, expires_at, max_token_lifetime_seconds, created_at, updated_at,
+                    row_version
              FROM service_account WHERE organization_id = $1 AND deleted_at IS NULL ",
             $rest
         )
@@ -52,6 +55,7 @@ fn read(row: &Row) -> Answer<ServiceAccount> {
         max_token_lifetime: row.optional_seconds("max_token_lifetime_seconds")?,
         created_at: row.instant("created_at")?,
         updated_at: row.instant("updated_at")?,
+        version: row.version("row_version")?,
     })
 }
 
@@ -88,9 +92,27 @@ pub(super) async fn count(db: &mut Db, organization: OrganizationId) -> Answer<u
     count.flatten().ok_or(Failure::Unreadable("accounts"))
 }
 
+pub(super) async fn list_names(
+    db: &mut Db,
+    organization: OrganizationId,
+    accounts: &[AccountId],
+) -> Answer<Vec<(AccountId, AccountName)>> {
+    if accounts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = assembled(format!(
+        "SELECT id, name FROM service_account WHERE organization_id = $1 AND id IN ({})",
+        placeholders(2, accounts.len())
+    ));
+    let query = query.bind(organization.to_string());
+    let query = accounts
+        .iter()
+        .fold(query, |query, id| query.bind(id.to_string()));
+    let named = |row: &Row| Ok((row.parse("id")?, row.read("name", AccountName::parse)?));
+    all(db, query).await?.iter().map(named).collect()
+}
+
 pub(super) async fn add(db: &mut Db, account: &ServiceAccount) -> Answer<()> {
-    let labels =
-        serde_json::to_string(&account.labels).map_err(|_| Failure::Unreadable("labels"))?;
     let query = sqlx::query(
         "INSERT INTO service_account
              (id, organization_id, name, folded_name, email, description, owner, labels, status,
@@ -105,7 +127,7 @@ pub(super) async fn add(db: &mut Db, account: &ServiceAccount) -> Answer<()> {
         .bind(account.email.as_str())
         .bind(account.description.as_deref())
         .bind(account.owner.as_deref())
-        .bind(labels)
+        .bind(labels(account)?)
         .bind(account.status.as_str())
         .bind(account.generation.0)
         .bind(account.expires_at.map(millis))
@@ -114,6 +136,32 @@ pub(super) async fn add(db: &mut Db, account: &ServiceAccount) -> Answer<()> {
         .bind(millis(account.updated_at));
     execute(db, query).await?;
     Ok(())
+}
+
+pub(super) async fn update(db: &mut Db, account: &ServiceAccount) -> Answer<()> {
+    let query = sqlx::query(
+        "UPDATE service_account
+         SET name = $3, folded_name = $4, description = $5, owner = $6, labels = $7,
+             expires_at = $8, max_token_lifetime_seconds = $9, updated_at = $10,
+             row_version = row_version + 1
+         WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL",
+    );
+    let query = query
+        .bind(account.organization.to_string())
+        .bind(account.id.to_string())
+        .bind(account.name.as_str())
+        .bind(account.name.folded())
+        .bind(account.description.as_deref())
+        .bind(account.owner.as_deref())
+        .bind(labels(account)?)
+        .bind(account.expires_at.map(millis))
+        .bind(account.max_token_lifetime.map(seconds))
+        .bind(millis(account.updated_at));
+    execute_one(db, query, WHAT).await
+}
+
+fn labels(account: &ServiceAccount) -> Answer<String> {
+    serde_json::to_string(&account.labels).map_err(|_| Failure::Unreadable("labels"))
 }
 
 pub(super) async fn set_status(

@@ -18,6 +18,7 @@ use crate::domain::resource::ResourceType;
 use crate::domain::scope::Scope;
 use crate::domain::signing_key::Algorithm;
 use crate::domain::token::TokenTyp;
+use crate::domain::version::Version;
 use crate::store::Lookup;
 use crate::store::Page;
 
@@ -48,7 +49,11 @@ pub(super) fn facts(condition: &str) -> [Fact<'_>; 3] {
                 "signing_alg",
                 "token_typ",
             ],
-            numbers: &["token_lifetime_seconds", "api.created_at"],
+            numbers: &[
+                "token_lifetime_seconds",
+                "api.created_at",
+                "api.row_version",
+            ],
             from: "api",
             condition,
         },
@@ -88,6 +93,7 @@ struct Head {
     audience: Audience,
     token: TokenSettings,
     created_at: Timestamp,
+    version: Version,
 }
 
 impl Apis {
@@ -134,6 +140,7 @@ fn read_head(row: &Row) -> Answer<Head> {
             typ: row.word("e", TokenTyp::parse)?,
         },
         created_at: row.instant("y")?,
+        version: row.version("z")?,
     })
 }
 
@@ -160,6 +167,7 @@ impl Parts {
             api,
             described_scopes,
             created_at: head.created_at,
+            version: head.version,
         })
     }
 }

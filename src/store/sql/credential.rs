@@ -42,7 +42,7 @@ macro_rules! select {
     ($kind:literal, $rest:literal) => {
         concat!(
             "SELECT id, organization_id, account_id, client_id, kind, name, status, generation,
-                    allowed_networks, is_narrowed, created_at
+                    allowed_networks, is_narrowed, created_at, row_version
              FROM credential WHERE organization_id = $1 AND kind = '",
             $kind,
             "' ",
@@ -66,6 +66,7 @@ fn read(row: &Row) -> Answer<Credential> {
         allowed_networks: row.json("allowed_networks")?,
         narrowing,
         created_at: row.instant("created_at")?,
+        version: row.version("row_version")?,
         secrets: Vec::new(),
     })
 }
@@ -144,8 +145,6 @@ pub(super) async fn of_account(
 
 /// With its secrets and its narrowing.
 pub(super) async fn add(db: &mut Db, credential: &Credential) -> Answer<()> {
-    let networks = serde_json::to_string(&credential.allowed_networks);
-    let networks = networks.map_err(|_| Failure::Unreadable("allowed_networks"))?;
     let query = sqlx::query(
         "INSERT INTO credential
              (id, organization_id, account_id, client_id, kind, name, status, generation,
@@ -161,7 +160,7 @@ pub(super) async fn add(db: &mut Db, credential: &Credential) -> Answer<()> {
         .bind(credential.name.as_str())
         .bind(credential.status.as_str())
         .bind(credential.generation.0)
-        .bind(networks)
+        .bind(networks(credential)?)
         .bind(flag(credential.narrowing.is_some()))
         .bind(millis(credential.created_at));
     execute(db, query).await?;
@@ -172,6 +171,26 @@ pub(super) async fn add(db: &mut Db, credential: &Credential) -> Answer<()> {
         Some(narrowing) => access::add(db, Holder::Credential(credential.id), narrowing).await,
         None => Ok(()),
     }
+}
+
+pub(super) async fn update(db: &mut Db, credential: &Credential, at: Timestamp) -> Answer<()> {
+    let query = sqlx::query(
+        "UPDATE credential
+         SET name = $3, allowed_networks = $4, updated_at = $5, row_version = row_version + 1
+         WHERE organization_id = $1 AND id = $2",
+    );
+    let query = query
+        .bind(credential.organization.to_string())
+        .bind(credential.id.to_string())
+        .bind(credential.name.as_str())
+        .bind(networks(credential)?)
+        .bind(millis(at));
+    execute_one(db, query, WHAT).await
+}
+
+fn networks(credential: &Credential) -> Answer<String> {
+    let networks = serde_json::to_string(&credential.allowed_networks);
+    networks.map_err(|_| Failure::Unreadable("allowed_networks"))
 }
 
 pub(super) async fn set_status(

@@ -16,6 +16,7 @@ use super::query::Row;
 use super::query::all;
 use super::query::assembled;
 use super::query::execute;
+use super::query::execute_one;
 use super::query::flag;
 use super::query::millis;
 use super::query::one;
@@ -23,11 +24,14 @@ use super::query::paged;
 use super::query::placeholders;
 use super::query::seconds;
 
+/// What is missing when a change touches nothing.
+const WHAT: &str = "organization";
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, name, status, generation, max_service_accounts, leak_report,
-                    allow_never_expires, max_token_lifetime_seconds, created_at
+                    allow_never_expires, max_token_lifetime_seconds, created_at, row_version
              FROM organization ",
             $rest
         )
@@ -47,6 +51,7 @@ fn read(row: &Row) -> Answer<Organization> {
             max_token_lifetime: row.optional_seconds("max_token_lifetime_seconds")?,
         },
         created_at: row.instant("created_at")?,
+        version: row.version("row_version")?,
     })
 }
 
@@ -99,8 +104,7 @@ pub(super) async fn raise_generation(
          WHERE id = $1 RETURNING generation",
     );
     let row = one(db, query.bind(organization.to_string())).await?;
-    row.ok_or(Failure::Missing("organization"))?
-        .generation("generation")
+    row.ok_or(Failure::Missing(WHAT))?.generation("generation")
 }
 
 pub(super) async fn add(db: &mut Db, organization: &Organization) -> Answer<()> {
@@ -122,4 +126,21 @@ pub(super) async fn add(db: &mut Db, organization: &Organization) -> Answer<()> 
         .bind(millis(organization.created_at));
     execute(db, query).await?;
     Ok(())
+}
+
+pub(super) async fn update(db: &mut Db, organization: &Organization) -> Answer<()> {
+    let query = sqlx::query(
+        "UPDATE organization
+         SET status = $2, max_service_accounts = $3, leak_report = $4, allow_never_expires = $5,
+             max_token_lifetime_seconds = $6, row_version = row_version + 1
+         WHERE id = $1",
+    );
+    let query = query
+        .bind(organization.id.to_string())
+        .bind(organization.status.as_str())
+        .bind(organization.max_service_accounts.map(i64::from))
+        .bind(organization.policy.leak_report.as_str())
+        .bind(flag(organization.policy.allow_never_expires))
+        .bind(organization.policy.max_token_lifetime.map(seconds));
+    execute_one(db, query, WHAT).await
 }

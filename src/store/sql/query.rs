@@ -18,6 +18,7 @@ use sqlx::any::AnyRow;
 
 use crate::domain::organization::Generation;
 use crate::domain::organization::Status;
+use crate::domain::version::Version;
 use crate::store::Page;
 
 use super::failure::Answer;
@@ -201,6 +202,11 @@ impl Row {
     /// A counter.
     pub(super) fn generation(&self, column: &'static str) -> Answer<Generation> {
         self.integer(column).map(Generation)
+    }
+
+    /// A version.
+    pub(super) fn version(&self, column: &'static str) -> Answer<Version> {
+        self.integer(column).map(Version)
     }
 
     /// An address that may be NULL.

@@ -28,7 +28,8 @@ const BATCH: usize = 500;
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT resource.id, api_id, resource_type, resource_key, resource.name
+            "SELECT resource.id, api_id, resource_type, resource_key, resource.name,
+                    resource.row_version AS row_version
              FROM resource JOIN api ON api.id = api_id
              WHERE organization_id = $1 AND api_id = $2 AND deleted_at IS NULL ",
             $rest
@@ -44,6 +45,7 @@ fn read(row: &Row) -> Answer<Resource> {
         resource_type: row.read("resource_type", ResourceType::parse)?,
         key: row.read("resource_key", ResourceKey::parse)?,
         name: name.map_err(|_| Failure::Unreadable("name"))?,
+        version: row.version("row_version")?,
     })
 }
 

@@ -44,6 +44,7 @@ async fn what_is_put_is_what_is_shown_grant_by_grant_in_its_order() {
     cache-control: no-store
     content-security-policy: default-src 'none'; frame-ancestors 'none'
     content-type: application/json
+    etag: "sa_...-3"
     referrer-policy: no-referrer
     x-content-type-options: nosniff
 

@@ -44,6 +44,7 @@ async fn an_account_is_made_with_its_access_and_its_first_credential() {
     cache-control: no-store
     content-security-policy: default-src 'none'; frame-ancestors 'none'
     content-type: application/json
+    etag: "sa_...-3"
     referrer-policy: no-referrer
     x-content-type-options: nosniff
 
@@ -128,6 +129,7 @@ async fn an_account_needs_nothing_but_a_name() {
     cache-control: no-store
     content-security-policy: default-src 'none'; frame-ancestors 'none'
     content-type: application/json
+    etag: "sa_...-1"
     referrer-policy: no-referrer
     x-content-type-options: nosniff
 

@@ -52,6 +52,11 @@ impl Administrator {
         Self::of(&self.client).await
     }
 
+    /// Asks for a token.
+    pub async fn ask(&self) -> Reply {
+        self.client.ask(&format!("resource={ISSUER}")).await
+    }
+
     /// The same, with this token.
     pub fn with_token(&self, token: &str) -> Self {
         Self {
@@ -74,6 +79,23 @@ impl Administrator {
     pub async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Reply {
         let target = format!("/admin/v1{path}");
         let request = self.client.request(method, &target).bearer(&self.token);
+        match body {
+            Some(body) => request.json(body).send().await,
+            None => request.send().await,
+        }
+    }
+
+    /// Calls with one more header field.
+    pub async fn call_with(
+        &self,
+        (name, value): (&str, &str),
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Reply {
+        let target = format!("/admin/v1{path}");
+        let request = self.client.request(method, &target).bearer(&self.token);
+        let request = request.header(name, value);
         match body {
             Some(body) => request.json(body).send().await,
             None => request.send().await,

@@ -39,6 +39,7 @@ async fn an_api_has_an_audience_scopes_and_types() {
     cache-control: no-store
     content-security-policy: default-src 'none'; frame-ancestors 'none'
     content-type: application/json
+    etag: "api_...-1"
     referrer-policy: no-referrer
     x-content-type-options: nosniff
 

@@ -131,6 +131,14 @@ pub fn changes_of_an_account() -> Vec<Step> {
             "credential.create",
         ),
         (
+            "PATCH",
+            first(""),
+            Some(json!({"allowed_networks": ["127.0.0.0/8"]})),
+            "credential.update",
+        ),
+        ("POST", first("/disable"), None, "credential.disable"),
+        ("POST", first("/enable"), None, "credential.enable"),
+        (
             "POST",
             at("/api-tokens"),
             Some(json!({"name": "tool"})),
@@ -140,6 +148,18 @@ pub fn changes_of_an_account() -> Vec<Step> {
         ("POST", first("/rotate"), None, "credential.rotate"),
         ("POST", first("/revoke"), None, "credential.revoke"),
         ("DELETE", first(""), None, "credential.delete"),
+        (
+            "PATCH",
+            at(""),
+            Some(json!({"owner": "ops"})),
+            "service_account.update",
+        ),
+        (
+            "POST",
+            at("/revoke-tokens"),
+            None,
+            "service_account.revoke_tokens",
+        ),
         ("POST", at("/disable"), None, "service_account.disable"),
         ("POST", at("/enable"), None, "service_account.enable"),
         ("DELETE", at(""), None, "service_account.delete"),

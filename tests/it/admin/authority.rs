@@ -25,6 +25,14 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/organizations", "organizations:read"),
     ("POST", "/organizations", "organizations:write"),
     ("GET", "/organizations/{org}", "organizations:read"),
+    ("PATCH", "/organizations/{org}", "organizations:write"),
+    (
+        "POST",
+        "/organizations/{org}/disable",
+        "organizations:write",
+    ),
+    ("POST", "/organizations/{org}/enable", "organizations:write"),
+    ("GET", "/organizations/{org}/credentials", "accounts:read"),
     (
         "GET",
         "/organizations/{org}/service-accounts",
@@ -41,8 +49,18 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
         "accounts:read",
     ),
     (
+        "PATCH",
+        "/organizations/{org}/service-accounts/{account}",
+        "accounts:write",
+    ),
+    (
         "DELETE",
         "/organizations/{org}/service-accounts/{account}",
+        "accounts:write",
+    ),
+    (
+        "POST",
+        "/organizations/{org}/service-accounts/{account}/revoke-tokens",
         "accounts:write",
     ),
     (
@@ -154,8 +172,23 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
         "accounts:read",
     ),
     (
+        "PATCH",
+        "/organizations/{org}/service-accounts/{account}/credentials/{credential}",
+        "credentials:write",
+    ),
+    (
         "DELETE",
         "/organizations/{org}/service-accounts/{account}/credentials/{credential}",
+        "credentials:write",
+    ),
+    (
+        "POST",
+        "/organizations/{org}/service-accounts/{account}/credentials/{credential}/disable",
+        "credentials:write",
+    ),
+    (
+        "POST",
+        "/organizations/{org}/service-accounts/{account}/credentials/{credential}/enable",
         "credentials:write",
     ),
     (
@@ -509,7 +542,8 @@ async fn a_missing_scope_is_named() {
 #[tokio::test]
 async fn an_organization_that_the_token_does_not_reach_does_not_exist() {
     let server = TestServer::start().await;
-    server.client("nightly", "deploy:read").await;
+    let client = server.client("nightly", "deploy:read").await;
+    let token = client.token("").await;
     let admin = Administrator::first(&server).await;
     let other = admin
         .post("/organizations", json!({"name": "other"}))
@@ -551,8 +585,18 @@ async fn an_organization_that_the_token_does_not_reach_does_not_exist() {
     for name in ["nightly", account["id"].as_str().unwrap()] {
         for (method, action) in [
             ("GET", ""),
+            ("PATCH", ""),
+            ("DELETE", ""),
             ("POST", "/disable"),
+            ("POST", "/enable"),
+            ("POST", "/revoke-tokens"),
             ("GET", "/credentials/first"),
+            ("PATCH", "/credentials/first"),
+            ("DELETE", "/credentials/first"),
+            ("POST", "/credentials/first/rotate"),
+            ("POST", "/credentials/first/revoke"),
+            ("POST", "/credentials/first/disable"),
+            ("POST", "/credentials/first/enable"),
         ] {
             let reply = foreign
                 .call(method, &format!("{accounts}/{name}{action}"), None)
@@ -564,6 +608,27 @@ async fn an_organization_that_the_token_does_not_reach_does_not_exist() {
             );
         }
     }
+    // A credential of another organization under an account of its own.
+    let own = format!("{accounts}/foreign-admin/credentials");
+    let unknown = foreign.get(&format!("{own}/unknown")).await;
+    for (method, action) in [
+        ("GET", ""),
+        ("PATCH", ""),
+        ("DELETE", ""),
+        ("POST", "/rotate"),
+        ("POST", "/revoke"),
+        ("POST", "/disable"),
+        ("POST", "/enable"),
+    ] {
+        let path = format!("{own}/{}{action}", client.credential);
+        let reply = foreign.call(method, &path, None).await;
+        assert_eq!(
+            (reply.status, body_of(&reply)),
+            (404, body_of(&unknown)),
+            "{method} {action}"
+        );
+    }
+    assert!(client.sees_active(&token).await);
     let own = foreign.account();
     assert_eq!(admin.get(&format!("{ACCOUNTS}/{own}")).await.status, 404);
     assert_eq!(
@@ -648,9 +713,9 @@ async fn an_unknown_path_and_another_method_are_told_as_problems() {
       "errors": []
     }
     "#);
-    assert_snapshot!(shown(&admin.call("PATCH", "/organizations/default", None).await), @r#"
+    assert_snapshot!(shown(&admin.call("PATCH", "/organizations", None).await), @r#"
     405 Method Not Allowed
-    allow: GET,HEAD
+    allow: GET,HEAD,POST
     cache-control: no-store
     content-security-policy: default-src 'none'; frame-ancestors 'none'
     content-type: application/problem+json

@@ -44,6 +44,7 @@ async fn a_credential_shows_its_secret_in_the_answer_that_made_it_and_never_agai
     cache-control: no-store
     content-security-policy: default-src 'none'; frame-ancestors 'none'
     content-type: application/json
+    etag: "cred_...-1"
     referrer-policy: no-referrer
     x-content-type-options: nosniff
 

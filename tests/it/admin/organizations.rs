@@ -26,6 +26,7 @@ async fn an_organization_needs_nothing_but_a_name() {
 cache-control: no-store
 content-security-policy: default-src 'none'; frame-ancestors 'none'
 content-type: application/json
+etag: "org_...-1"
 referrer-policy: no-referrer
 x-content-type-options: nosniff
 

@@ -27,6 +27,7 @@ async fn a_resource_is_found_by_its_id_and_by_its_type_and_key() {
     cache-control: no-store
     content-security-policy: default-src 'none'; frame-ancestors 'none'
     content-type: application/json
+    etag: "res_...-1"
     referrer-policy: no-referrer
     x-content-type-options: nosniff
 

@@ -50,6 +50,7 @@ async fn both_secrets_work_until_the_overlap_ends() {
     cache-control: no-store
     content-security-policy: default-src 'none'; frame-ancestors 'none'
     content-type: application/json
+    etag: "cred_...-3"
     referrer-policy: no-referrer
     x-content-type-options: nosniff
 

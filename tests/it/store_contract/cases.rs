@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod account;
+pub mod answered_call;
 pub mod api;
 pub mod api_edit;
 pub mod api_token;
@@ -14,6 +15,7 @@ pub mod credential;
 pub mod group;
 pub mod instance;
 pub mod leak;
+pub mod lifecycle;
 pub mod open;
 pub mod organization;
 pub mod role;

@@ -51,6 +51,7 @@ use ostler::domain::secret::PepperId;
 use ostler::domain::secret::SecretHash;
 use ostler::domain::secret::StoredSecret;
 use ostler::domain::token::Epoch;
+use ostler::domain::version::Version;
 use ostler::store::Instance;
 use ostler::store::Page;
 use ring::rand::SecureRandom;
@@ -91,6 +92,7 @@ pub fn organization(name: &str) -> Organization {
             max_token_lifetime: Some(Duration::from_secs(77)),
         },
         created_at: at(1_000),
+        version: Version::FIRST,
     }
 }
 
@@ -111,6 +113,7 @@ pub fn account(organization: OrganizationId, name: &str) -> ServiceAccount {
         max_token_lifetime: Some(Duration::from_mins(5)),
         created_at: at(1_000),
         updated_at: at(1_001),
+        version: Version::FIRST,
     }
 }
 
@@ -147,6 +150,7 @@ pub fn credential(account: &ServiceAccount, name: &str) -> Credential {
         ],
         narrowing: None,
         created_at: at(1_000),
+        version: Version::FIRST,
         secrets: vec![secret(1_000)],
     }
 }
@@ -170,6 +174,7 @@ pub fn api(organization: OrganizationId, name: &str) -> ApiRecord {
             token: TokenSettings::default(),
         },
         created_at: at(1_000),
+        version: Version::FIRST,
     }
 }
 
@@ -181,6 +186,7 @@ pub fn resource(api: ApiId, key: &str) -> Resource {
         resource_type: project(),
         key: ResourceKey::parse(key).unwrap(),
         name: Some(Label::parse("The project").unwrap()),
+        version: Version::FIRST,
     }
 }
 

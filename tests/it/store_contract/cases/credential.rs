@@ -5,6 +5,7 @@ use ostler::domain::organization::Generation;
 use ostler::domain::organization::Status;
 use ostler::domain::resource::Identifiers;
 use ostler::domain::secret::StoredSecret;
+use ostler::domain::version::Version;
 use ostler::store::Holder;
 use ostler::store::Lookup;
 use ostler::store::Page;
@@ -56,6 +57,7 @@ pub async fn a_credential_keeps_its_secrets_in_order_and_its_narrowing(bench: &m
     let newest = secret(1_000);
     ok!(change.add_secret(organization, full.id, &newest));
     full.secrets.push(newest);
+    full.version = Version(2);
     ok!(change.commit(&event_of(organization)));
 
     let store = bench.reopen().await;
@@ -102,6 +104,7 @@ pub async fn secrets_end_and_are_revoked(bench: &mut Bench) {
     known.secrets[0].revoked_at = Some(at(1_150));
     known.status = Status::Revoked;
     known.generation = Generation(2);
+    known.version = Version(7);
     let store = bench.reopen().await;
     let found = store
         .find_credential(organization, account.id, &Lookup::Id(known.id))

@@ -1,0 +1,331 @@
+//! `PATCH .../service-accounts/{account}` and `/revoke-tokens`.
+
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::harness::TestServer;
+
+use super::actors::ACCOUNTS;
+use super::actors::Administrator;
+use super::actors::at;
+use super::actors::mistakes;
+use super::actors::ostler;
+use super::actors::refusal;
+use super::actors::shown;
+
+const NIGHTLY: &str = "/organizations/default/service-accounts/nightly";
+
+// RFC 7396 §2.
+#[tokio::test]
+async fn an_edit_says_only_what_changes() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let body = json!({"name": "nightly", "owner": "ops", "labels": {"env": "prod", "team": "a"}});
+    admin.post(ACCOUNTS, body).await;
+    server.advance(Duration::from_mins(1));
+
+    let edit = json!({"description": "runs at night", "labels": {"team": null, "tier": "1"}});
+    let edited = admin.patch(NIGHTLY, edit).await;
+    assert_snapshot!(shown(&edited), @r#"
+    200 OK
+    cache-control: no-store
+    content-security-policy: default-src 'none'; frame-ancestors 'none'
+    content-type: application/json
+    etag: "sa_...-2"
+    referrer-policy: no-referrer
+    x-content-type-options: nosniff
+
+    {
+      "id": "sa_...",
+      "name": "nightly",
+      "email": "nightly-...@default.serviceaccount.127.0.0.1",
+      "description": "runs at night",
+      "owner": "ops",
+      "labels": {
+        "env": "prod",
+        "tier": "1"
+      },
+      "status": "active",
+      "expires_at": null,
+      "max_token_lifetime_seconds": null,
+      "access": [],
+      "roles": [],
+      "created_at": "2026-03-01T12:00:00Z",
+      "updated_at": "2026-03-01T12:01:00Z",
+      "last_used_at": null,
+      "active_credentials": 0,
+      "active_api_tokens": 0
+    }
+    "#);
+    let mut expected = edited.json();
+    for (edit, member, value) in [
+        (json!({"owner": null}), "owner", Value::Null),
+        (json!({"labels": null}), "labels", json!({})),
+        (
+            json!({"expires_at": "2027-01-01T00:00:00Z"}),
+            "expires_at",
+            json!("2027-01-01T00:00:00Z"),
+        ),
+        (json!({"expires_at": null}), "expires_at", Value::Null),
+        (
+            json!({"max_token_lifetime_seconds": 60}),
+            "max_token_lifetime_seconds",
+            json!(60),
+        ),
+        (json!({"name": "Nightly"}), "name", json!("Nightly")),
+        (json!({}), "name", json!("Nightly")),
+        (
+            json!({"name": "Nightly", "owner": null}),
+            "name",
+            json!("Nightly"),
+        ),
+    ] {
+        expected[member] = value;
+        let edited = admin.patch(NIGHTLY, edit.clone()).await;
+        assert_eq!(
+            (edited.status, edited.json()),
+            (200, expected.clone()),
+            "{edit}"
+        );
+        assert_eq!(admin.get(NIGHTLY).await.json(), expected, "{edit}");
+    }
+    assert_eq!(server.audited("service_account.update").await.len(), 7);
+}
+
+#[tokio::test]
+async fn a_name_is_changed_and_the_identity_stays() {
+    let server = TestServer::start().await;
+    let client = server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let before = admin.get(NIGHTLY).await.json();
+    let token = client.token("").await;
+
+    let renamed = admin
+        .patch(NIGHTLY, json!({"name": "weekly-job"}))
+        .await
+        .json();
+    assert_eq!(renamed["name"], "weekly-job");
+    for member in ["id", "email"] {
+        assert_eq!(renamed[member], before[member], "{member}");
+    }
+    assert!(client.sees_active(&token).await);
+    assert_eq!(admin.get(NIGHTLY).await.status, 404);
+    assert_eq!(
+        admin.get(&format!("{ACCOUNTS}/WEEKLY-job")).await.status,
+        200
+    );
+    // The name it had is free, and the one it has is not.
+    server.client("nightly", "deploy:read").await;
+    let refused = admin.patch(NIGHTLY, json!({"name": "Weekly-Job"})).await;
+    assert_eq!(refusal(&refused), (409, "name_taken".into()));
+}
+
+// Security cases 82 and 83.
+#[tokio::test]
+async fn an_edit_that_cannot_be_made_is_refused_with_its_mistakes() {
+    let server = TestServer::start().await;
+    server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let before = admin.get(NIGHTLY).await.json();
+    let edit = json!({
+        "name": null,
+        "id": "sa_1",
+        "email": "me@example.com",
+        "status": "disabled",
+        "created_at": "2020-01-01T00:00:00Z",
+        "org_id": "org_1",
+        "generation": 1,
+        "access": [],
+        "roles": ["owner"],
+        "credential": {"name": "x"},
+        "labels": {"a b": "x", "ok": 7},
+        "expires_at": "tomorrow",
+        "max_token_lifetime_seconds": 0,
+    });
+    assert_eq!(
+        mistakes(&admin.patch(NIGHTLY, edit).await),
+        [
+            at("/name", "wrong_type"),
+            at("/labels/a b", "invalid"),
+            at("/labels/ok", "wrong_type"),
+            at("/expires_at", "invalid"),
+            at("/max_token_lifetime_seconds", "invalid"),
+            at("/id", "read_only"),
+            at("/email", "read_only"),
+            at("/status", "read_only"),
+            at("/created_at", "read_only"),
+            at("/org_id", "unknown_field"),
+            at("/generation", "unknown_field"),
+            at("/access", "unknown_field"),
+            at("/roles", "unknown_field"),
+            at("/credential", "unknown_field"),
+        ]
+    );
+    let labels: serde_json::Map<_, _> = (0..40).map(|n| (format!("a{n}"), json!(""))).collect();
+    admin.patch(NIGHTLY, json!({ "labels": labels })).await;
+    let more: serde_json::Map<_, _> = (0..25).map(|n| (format!("b{n}"), json!(""))).collect();
+    let edit = json!({
+        "labels": more,
+        "expires_at": "2026-03-01T12:00:00Z",
+        "max_token_lifetime_seconds": 3601,
+    });
+    assert_eq!(
+        mistakes(&admin.patch(NIGHTLY, edit).await),
+        [
+            at("/expires_at", "invalid"),
+            at("/max_token_lifetime_seconds", "invalid"),
+            at("/labels", "too_many"),
+        ]
+    );
+    let after = admin.get(NIGHTLY).await.json();
+    for member in ["name", "expires_at", "status", "roles", "access"] {
+        assert_eq!(after[member], before[member], "{member}");
+    }
+}
+
+// Contract, section 2: an earlier end kills the older tokens, a lower lifetime counts from the next.
+#[tokio::test]
+async fn an_earlier_end_kills_tokens_and_a_later_one_revives_none() {
+    let server = TestServer::start().await;
+    let client = server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let old = client.token("").await;
+
+    let lower = admin
+        .patch(NIGHTLY, json!({"max_token_lifetime_seconds": 60}))
+        .await;
+    assert_eq!(lower.status, 200);
+    assert!(client.sees_active(&old).await);
+    assert_eq!(client.ask("").await.json()["expires_in"], 60);
+
+    let end = json!({"expires_at": "2026-03-01T12:00:30Z"});
+    assert_eq!(admin.patch(NIGHTLY, end).await.status, 200);
+    assert!(!client.sees_active(&old).await);
+    let short = client.ask("").await;
+    assert_eq!(short.json()["expires_in"], 30);
+    let short = short.access_token();
+
+    let later = json!({"expires_at": "2026-03-01T13:00:00Z"});
+    assert_eq!(admin.patch(NIGHTLY, later).await.status, 200);
+    assert!(client.sees_active(&short).await);
+    assert!(!client.sees_active(&old).await);
+    server.advance(Duration::from_hours(1));
+    assert_eq!(client.ask("").await.status, 401);
+    let admin = admin.renewed().await;
+    assert_eq!(admin.get(NIGHTLY).await.json()["status"], "expired");
+    // What has expired may be edited, and comes to life by a later end.
+    let described = admin.patch(NIGHTLY, json!({"description": "over"})).await;
+    assert_eq!(described.status, 200);
+    let edited = admin.patch(NIGHTLY, json!({"expires_at": null})).await;
+    assert_eq!(edited.json()["status"], "active");
+    assert_eq!(client.ask("").await.status, 200);
+    assert!(!server.admin.sees_active(&short).await);
+}
+
+// Security case 80.
+#[tokio::test]
+async fn nobody_edits_an_account_that_may_do_more_than_they() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let grant = ostler(&["accounts:write"], &json!(["default"]));
+    let manager = Administrator::with(&server, "the-manager", json!([grant])).await;
+    let mighty = ostler(&["accounts:write", "keys:write"], &json!(["default"]));
+    let access = json!([mighty]);
+    Administrator::with(&server, "mighty-one", access).await;
+    let mighty = format!("{ACCOUNTS}/mighty-one");
+    admin
+        .patch(&mighty, json!({"expires_at": "2027-01-01T00:00:00Z"}))
+        .await;
+
+    for edit in [
+        json!({"expires_at": null}),
+        json!({"expires_at": "2028-01-01T00:00:00Z"}),
+        json!({"name": "another-one"}),
+        json!({"owner": "me"}),
+    ] {
+        let refused = manager.patch(&mighty, edit.clone()).await;
+        assert_eq!(refusal(&refused), (403, "forbidden".into()), "{edit}");
+    }
+    // Taking away is another matter.
+    let earlier = json!({"expires_at": "2026-04-01T00:00:00Z", "max_token_lifetime_seconds": 60});
+    assert_eq!(manager.patch(&mighty, earlier).await.status, 200);
+    let own = format!("{ACCOUNTS}/the-manager");
+    assert_eq!(
+        manager.patch(&own, json!({"owner": "me"})).await.status,
+        200
+    );
+}
+
+#[tokio::test]
+async fn the_last_administrator_gets_no_end() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let path = format!("{ACCOUNTS}/administrator");
+    let end = json!({"expires_at": "2027-01-01T00:00:00Z"});
+    let refused = admin.patch(&path, end.clone()).await;
+    assert_eq!(refusal(&refused), (409, "last_administrator".into()));
+    assert_eq!(admin.patch(&path, json!({"owner": "me"})).await.status, 200);
+
+    // Another one has to be there after that end.
+    let everything = admin.get(&format!("{path}/access")).await.json()["access"].clone();
+    Administrator::with(&server, "second-admin", everything).await;
+    let second = format!("{ACCOUNTS}/second-admin");
+    let sooner = json!({"expires_at": "2026-12-31T00:00:00Z"});
+    assert_eq!(admin.patch(&second, sooner).await.status, 200);
+    let refused = admin.patch(&path, end.clone()).await;
+    assert_eq!(refusal(&refused), (409, "last_administrator".into()));
+    assert_eq!(
+        admin
+            .patch(&second, json!({"expires_at": null}))
+            .await
+            .status,
+        200
+    );
+    assert_eq!(admin.patch(&path, end).await.status, 200);
+}
+
+#[tokio::test]
+async fn all_tokens_of_an_account_are_revoked_at_once() {
+    let server = TestServer::start().await;
+    let client = server.client("nightly", "deploy:read").await;
+    let other = server.client("weekly-job", "deploy:read").await;
+    let second = server.second_credential(&client).await;
+    let admin = Administrator::first(&server).await;
+    let old = [client.token("").await, second.token("").await];
+    let theirs = other.token("").await;
+
+    let reply = admin.act(&format!("{NIGHTLY}/revoke-tokens")).await;
+    assert_eq!(
+        (reply.status, reply.json()["status"].as_str()),
+        (200, Some("active"))
+    );
+    for token in &old {
+        assert!(!client.sees_active(token).await);
+    }
+    assert!(other.sees_active(&theirs).await);
+    let new = client.token("").await;
+    assert!(client.sees_active(&new).await);
+    let id = &client.account;
+    assert_eq!(
+        server.audited("service_account.revoke_tokens").await,
+        [format!(
+            "service_account administrator -> service_account {id} success"
+        )]
+    );
+}
+
+#[tokio::test]
+async fn what_is_edited_is_found_in_the_trail_before_and_after() {
+    let server = TestServer::start().await;
+    server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let edit = json!({"owner": "ops", "labels": {"env": "prod"}});
+    admin.patch(NIGHTLY, edit).await;
+    let changes = server
+        .rows("SELECT changes FROM audit_event WHERE action = 'service_account.update'")
+        .await;
+    assert_snapshot!(changes[0], @r#"{"labels":{"after":{"env":"prod"},"before":{}},"owner":{"after":"ops","before":null}}"#);
+}

@@ -1,0 +1,369 @@
+//! `Idempotency-Key`: a call that is made again is not carried out again.
+//!
+//! Contract, section 3, *Retries*.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use insta::assert_snapshot;
+use ostler::app::retries;
+use serde_json::Value;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::harness::Reply;
+use crate::harness::TestServer;
+use crate::harness::wire::HangUp;
+
+use super::actors::ACCOUNTS;
+use super::actors::Administrator;
+use super::actors::at;
+use super::actors::mistakes;
+use super::actors::ostler;
+use super::actors::refusal;
+use super::actors::shown;
+use super::actors::shown_body;
+
+const NIGHTLY: &str = "/organizations/default/service-accounts/nightly";
+
+impl Administrator {
+    /// Posts under a key.
+    async fn keyed(&self, key: &str, path: &str, body: &Value) -> Reply {
+        let key = ("Idempotency-Key", key);
+        self.call_with(key, "POST", path, Some(body)).await
+    }
+}
+
+fn is_replayed(reply: &Reply) -> bool {
+    match reply.header("idempotency-replayed") {
+        None => false,
+        Some(said) => {
+            assert_eq!(said, "true");
+            true
+        }
+    }
+}
+
+/// The same answer, with `null` where the first one had a secret.
+fn redacted(reply: &Reply) -> Value {
+    let mut body = reply.json();
+    for path in ["/client_secret", "/credential/client_secret"] {
+        if let Some(secret) = body.pointer_mut(path) {
+            assert!(secret.is_string(), "{secret}");
+            *secret = Value::Null;
+        }
+    }
+    body
+}
+
+// Security case 144: nor does a retry show the secret, or make a second one.
+#[tokio::test]
+async fn a_create_that_is_made_again_answers_the_same_without_its_secret() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let body = json!({"name": "nightly", "credential": {"name": "ci"}});
+
+    let first = admin.keyed("create-1", ACCOUNTS, &body).await;
+    assert_eq!((first.status, is_replayed(&first)), (201, false));
+    let secret = first.json()["credential"]["client_secret"].clone();
+    server.advance(Duration::from_mins(1));
+    let again = admin.keyed("create-1", ACCOUNTS, &body).await;
+
+    assert_eq!((again.status, is_replayed(&again)), (201, true));
+    assert_eq!(again.json(), redacted(&first));
+    assert_eq!(again.header("etag"), first.header("etag"));
+    assert!(again.json()["credential"]["client_secret"].is_null());
+    let credentials = admin.get(&format!("{NIGHTLY}/credentials")).await.json();
+    assert_eq!(credentials["items"].as_array().unwrap().len(), 1);
+    assert_eq!(server.audited("service_account.create").await.len(), 1);
+    // The first secret is the one that works, and it is nowhere in the database.
+    let client = server.client_of(&first.json());
+    assert_eq!(client.ask("").await.error(), "invalid_target");
+    let kept = server
+        .rows("SELECT id || ' ' || request || ' ' || body FROM answered_call")
+        .await;
+    assert_eq!(kept.len(), 1);
+    assert!(!kept[0].contains(secret.as_str().unwrap()) && !kept[0].contains("create-1"));
+}
+
+#[tokio::test]
+async fn a_replay_says_so() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let body = json!({"name": "acme"});
+    admin.keyed("k", "/organizations", &body).await;
+    let again = admin.keyed("k", "/organizations", &body).await;
+    assert_snapshot!(shown(&again), @r#"
+    201 Created
+    cache-control: no-store
+    content-security-policy: default-src 'none'; frame-ancestors 'none'
+    content-type: application/json
+    etag: "org_...-1"
+    idempotency-replayed: true
+    referrer-policy: no-referrer
+    x-content-type-options: nosniff
+
+    {
+      "id": "org_...",
+      "name": "acme",
+      "status": "active",
+      "max_service_accounts": null,
+      "policy": {
+        "leak_report": "revoke",
+        "allow_never_expires": true,
+        "max_token_lifetime_seconds": null
+      },
+      "service_account_count": 0,
+      "created_at": "2026-03-01T12:00:00Z"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_made_again_makes_no_second_secret() {
+    let server = TestServer::start().await;
+    let client = server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let rotate = format!("{NIGHTLY}/credentials/first/rotate");
+
+    let first = admin.keyed("k", &rotate, &json!({})).await;
+    let again = admin.keyed("k", &rotate, &json!({})).await;
+    assert_eq!((again.status, is_replayed(&again)), (200, true));
+    assert_eq!(again.json(), redacted(&first));
+    let found = admin.get(&format!("{NIGHTLY}/credentials/first")).await;
+    assert_eq!(found.json()["secrets"].as_array().unwrap().len(), 2);
+    let secret = first.json()["client_secret"].clone();
+    let rotated = client.with_secret(secret.as_str().unwrap());
+    assert_eq!(rotated.ask("").await.status, 200);
+}
+
+#[tokio::test]
+async fn another_call_under_the_same_key_is_refused() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let body = json!({"name": "nightly"});
+    assert_eq!(admin.keyed("k", ACCOUNTS, &body).await.status, 201);
+
+    // Its name is taken as well, and that is not the point.
+    let other = json!({"name": "nightly", "description": "another one"});
+    let refused = admin.keyed("k", ACCOUNTS, &other).await;
+    assert_snapshot!(shown_body(&refused), @r#"
+    {
+      "type": "about:blank",
+      "title": "Conflict",
+      "status": 409,
+      "detail": "another call was made under this `Idempotency-Key`: a new call needs a new key",
+      "code": "idempotency_conflict",
+      "request_id": "req_...",
+      "errors": []
+    }
+    "#);
+    let other = json!({"name": "weekly-job"});
+    let refused = admin.keyed("k", ACCOUNTS, &other).await;
+    assert_eq!(refusal(&refused), (409, "idempotency_conflict".into()));
+    assert_eq!(
+        admin.get(&format!("{ACCOUNTS}/weekly-job")).await.status,
+        404
+    );
+    // A mistake comes first, and what is missing before it.
+    let wrong = admin.keyed("k", ACCOUNTS, &json!({"nmae": 1})).await;
+    assert_eq!(wrong.status, 400);
+    let path = "/organizations/nowhere/service-accounts";
+    assert_eq!(admin.keyed("k", path, &other).await.status, 404);
+    assert_eq!(admin.keyed("another", ACCOUNTS, &other).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_its_caller_and_its_route() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let grant = ostler(&["accounts:write"], &json!("*"));
+    let other = Administrator::with(&server, "other-admin", json!([grant])).await;
+    admin.post("/organizations", json!({"name": "acme"})).await;
+
+    let body = json!({"name": "nightly"});
+    assert_eq!(admin.keyed("k", ACCOUNTS, &body).await.status, 201);
+    let acme = "/organizations/acme/service-accounts";
+    let elsewhere = admin.keyed("k", acme, &body).await;
+    assert_eq!((elsewhere.status, is_replayed(&elsewhere)), (201, false));
+    let theirs = other.keyed("k", ACCOUNTS, &body).await;
+    assert_eq!(refusal(&theirs), (409, "name_taken".into()));
+    // Another token of the same account is the same caller.
+    let renewed = admin.renewed().await.keyed("k", ACCOUNTS, &body).await;
+    assert!(is_replayed(&renewed));
+}
+
+// What is answered again is answered to somebody who may still ask.
+#[tokio::test]
+async fn a_replay_needs_the_same_authority_as_the_call() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let grant = ostler(&["accounts:write", "accounts:read"], &json!(["default"]));
+    let manager = Administrator::with(&server, "the-manager", json!([grant])).await;
+    let body = json!({"name": "nightly"});
+    assert_eq!(manager.keyed("k", ACCOUNTS, &body).await.status, 201);
+
+    let path = format!("{ACCOUNTS}/the-manager/access");
+    let less = ostler(&["accounts:read"], &json!(["default"]));
+    admin.put(&path, json!({"access": [less]})).await;
+    let refused = manager.keyed("k", ACCOUNTS, &body).await;
+    assert_eq!(refusal(&refused), (401, "unauthorized".into()));
+    let refused = manager.renewed().await.keyed("k", ACCOUNTS, &body).await;
+    assert_eq!(refusal(&refused), (403, "forbidden".into()));
+}
+
+#[tokio::test]
+async fn a_call_that_was_refused_may_be_made_again_under_its_key() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let taken = admin.post(ACCOUNTS, json!({"name": "nightly"})).await;
+    assert_eq!(taken.status, 201);
+
+    let body = json!({"name": "nightly"});
+    let refused = admin.keyed("k", ACCOUNTS, &body).await;
+    assert_eq!(refusal(&refused), (409, "name_taken".into()));
+    let wrong = admin.keyed("k", ACCOUNTS, &json!({"name": 7})).await;
+    assert_eq!(wrong.status, 400);
+    assert!(server.rows("SELECT id FROM answered_call").await.is_empty());
+
+    admin.delete(NIGHTLY).await;
+    let made = admin.keyed("k", ACCOUNTS, &body).await;
+    assert_eq!((made.status, is_replayed(&made)), (201, false));
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_for_a_day() {
+    let server = TestServer::start().await;
+    server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let path = format!("{NIGHTLY}/credentials/first/rotate");
+    let body = json!({"end_overlap": true});
+    let first = admin.keyed("k", &path, &body).await;
+    assert_eq!(first.status, 200);
+
+    server.advance(Duration::from_hours(24) - Duration::from_secs(1));
+    let admin = admin.renewed().await;
+    assert!(is_replayed(&admin.keyed("k", &path, &body).await));
+    server.advance(Duration::from_secs(1));
+    let anew = admin.keyed("k", &path, &body).await;
+    assert_eq!((anew.status, is_replayed(&anew)), (200, false));
+    assert!(anew.json()["client_secret"].is_string());
+    assert!(is_replayed(&admin.keyed("k", &path, &body).await));
+
+    // What is over is removed in the background.
+    assert_eq!(
+        retries::forget_expired(&server.app, server.now())
+            .await
+            .unwrap(),
+        0
+    );
+    server.advance(Duration::from_hours(24));
+    assert_eq!(
+        retries::forget_expired(&server.app, server.now())
+            .await
+            .unwrap(),
+        1
+    );
+    assert!(server.rows("SELECT id FROM answered_call").await.is_empty());
+}
+
+#[tokio::test]
+async fn of_many_calls_at_once_under_one_key_one_is_carried_out() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let body = json!({"name": "nightly", "credential": {"name": "ci"}});
+    let mut calls = JoinSet::new();
+    for _ in 0..20 {
+        let (admin, body) = (admin.clone(), body.clone());
+        calls.spawn(async move { admin.keyed("k", ACCOUNTS, &body).await });
+    }
+    let replies = calls.join_all().await;
+    let carried_out = replies
+        .iter()
+        .filter(|reply| reply.status == 201 && !is_replayed(reply));
+    assert_eq!(carried_out.count(), 1);
+    let secrets: BTreeSet<_> = replies
+        .iter()
+        .filter_map(|reply| {
+            let secret = reply.json()["credential"]["client_secret"].clone();
+            secret.as_str().map(str::to_owned)
+        })
+        .collect();
+    assert_eq!(secrets.len(), 1);
+    for reply in &replies {
+        if reply.status != 201 {
+            assert_eq!(refusal(reply), (409, "idempotency_conflict".into()));
+        }
+    }
+    assert_eq!(server.audited("service_account.create").await.len(), 1);
+    assert!(is_replayed(&admin.keyed("k", ACCOUNTS, &body).await));
+}
+
+// What changed nothing is kept as well: made again later, it might change something.
+#[tokio::test]
+async fn an_action_that_had_nothing_to_do_does_nothing_later_either() {
+    let server = TestServer::start().await;
+    server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let (disable, enable) = (format!("{NIGHTLY}/disable"), format!("{NIGHTLY}/enable"));
+    admin.act(&disable).await;
+
+    let first = admin.keyed("k", &disable, &json!({})).await;
+    assert_eq!((first.status, is_replayed(&first)), (200, false));
+    admin.act(&enable).await;
+    let again = admin.keyed("k", &disable, &json!({})).await;
+    assert_eq!((again.status, is_replayed(&again)), (200, true));
+    assert_eq!(again.json(), first.json());
+    assert_eq!(admin.get(NIGHTLY).await.json()["status"], "active");
+    // Nor is the key free for another call.
+    let refused = admin
+        .call_with(("Idempotency-Key", "k"), "POST", &disable, None)
+        .await;
+    assert_eq!(refusal(&refused), (409, "idempotency_conflict".into()));
+}
+
+// A client that hangs up does not know what became of its call: that is what the key is for.
+#[tokio::test]
+async fn a_call_whose_caller_hung_up_is_answered_when_it_is_made_again() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let body = json!({"name": "nightly", "credential": {"name": "ci"}});
+    let request = server
+        .request("POST", &format!("/admin/v1{ACCOUNTS}"))
+        .bearer(admin.token())
+        .header("Idempotency-Key", "k")
+        .json(&body);
+    let length = request.len();
+    request.hang_up(length, HangUp::Close, async {}).await;
+
+    let answer = loop {
+        let reply = admin.keyed("k", ACCOUNTS, &body).await;
+        if reply.status == 201 {
+            break reply;
+        }
+        assert_eq!(refusal(&reply), (409, "idempotency_conflict".into()));
+    };
+    assert_eq!(answer.json()["name"], "nightly");
+    assert_eq!(server.audited("service_account.create").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_is_refused() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let body = json!({"name": "nightly"});
+    for bad in ["", &"x".repeat(256), "a\u{e4}"] {
+        let refused = admin.keyed(bad, ACCOUNTS, &body).await;
+        assert_eq!(mistakes(&refused), [at("", "invalid_header")], "{bad:?}");
+    }
+    let twice = server
+        .request("POST", &format!("/admin/v1{ACCOUNTS}"))
+        .bearer(admin.token())
+        .header("Idempotency-Key", "a")
+        .header("Idempotency-Key", "a");
+    let refused = twice.json(&body).send().await;
+    assert_eq!(mistakes(&refused), [at("", "invalid_header")]);
+    let longest = "x".repeat(255);
+    assert_eq!(admin.keyed(&longest, ACCOUNTS, &body).await.status, 201);
+    assert!(is_replayed(&admin.keyed(&longest, ACCOUNTS, &body).await));
+}
