@@ -3,6 +3,7 @@
 mod accounts;
 mod api_tokens;
 mod apply;
+mod audit;
 mod credentials;
 mod dev;
 mod exit_codes;

@@ -458,3 +458,18 @@ async fn what_an_api_has_is_edited_and_deleted() {
     admin.run("api delete jira --force").await.data();
     assert_eq!(admin.run("api show jira").await.code, Some(3));
 }
+
+#[tokio::test]
+async fn a_key_is_retired_and_revoked() {
+    let server = TestServer::start().await;
+    let admin = Person::administrator(&server);
+    let rotated = admin.run("key rotate ES256 --force -o json").await.json();
+    let kid = rotated["items"][0]["kid"].as_str().unwrap().to_owned();
+    let shown = admin.run(&format!("key show -o json -- {kid}")).await;
+    assert_eq!(shown.json()["state"], "active");
+
+    let only = admin.run(&format!("key retire -- {kid}")).await;
+    assert_eq!(only.code, Some(5), "{only}");
+    let revoked = admin.run(&format!("key revoke -o json -- {kid}")).await;
+    assert_eq!(revoked.json()["state"], "revoked");
+}
