@@ -152,10 +152,10 @@ fn changes(before: &Api, after: &Api) -> Changes {
     let alg = |api: &Api| api.token.signing_alg.as_str();
     let typ = |api: &Api| api.token.typ.as_str();
     Changes::default()
-        .with("resource_types", types(before), types(after))
-        .with("lifetime_seconds", lifetime(before), lifetime(after))
-        .with("signing_alg", alg(before), alg(after))
-        .with("typ", typ(before), typ(after))
+        .with_difference("resource_types", types(before), types(after))
+        .with_difference("lifetime_seconds", lifetime(before), lifetime(after))
+        .with_difference("signing_alg", alg(before), alg(after))
+        .with_difference("typ", typ(before), typ(after))
 }
 
 /// Deletes an API; one that is in use only when it is forced, from all who have it. Its tokens are
