@@ -121,7 +121,6 @@ impl Conflict {
             Self::InUse => "in_use",
             Self::QuotaReached => "quota_reached",
             Self::SecretInUse => "secret_in_use",
-            Self::InUse => "in_use",
             Self::OverlapInProgress => "overlap_in_progress",
             Self::NotPublishedLongEnough => "not_published_long_enough",
             Self::LastAdministrator => "last_administrator",
