@@ -107,8 +107,8 @@ pub async fn serve_on(listeners: Listeners, app: &App, shutdown: &Shutdown) {
         app.refused_calls.run(until_all_served()),
         forget_expired_revocations(app, shutdown),
         clean_up(app, shutdown),
-        keep_audit_trails_short(app, shutdown),
-        keep_keys(app, until_all_served()),
+        Box::pin(keep_audit_trails_short(app, shutdown)),
+        Box::pin(keep_keys(app, until_all_served())),
         forget_kept_answers(app, shutdown),
     );
     tracing::info!("stopped");

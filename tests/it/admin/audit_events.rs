@@ -47,7 +47,7 @@ fn each(events: &[Value], pointer: &str) -> Vec<String> {
     };
     events
         .iter()
-        .map(|event| text(&event.pointer(pointer).unwrap()))
+        .map(|event| text(event.pointer(pointer).unwrap()))
         .collect()
 }
 
@@ -168,14 +168,14 @@ async fn events_are_found_by_what_they_say() {
     let server = TestServer::start().await;
     let admin = Administrator::first(&server).await;
     let nightly = add_account(&admin, "nightly").await;
-    server.advance(Duration::from_secs(60));
+    server.advance(Duration::from_mins(1));
     let disabled = admin.act(&format!("{ACCOUNTS}/nightly/disable")).await;
-    server.advance(Duration::from_secs(60));
+    server.advance(Duration::from_mins(1));
     add_account(&admin, "another").await;
     let curious = ostler(&["system:read"], &json!("*"));
     let curious = Administrator::with(&server, "curious-bot", json!([curious])).await;
     curious.get(ACCOUNTS).await;
-    server.advance(Duration::from_secs(60));
+    server.advance(Duration::from_mins(1));
     server.app.refused_calls.flush().await.unwrap();
     let administrator = admin.get(&format!("{ACCOUNTS}/administrator")).await.json();
 
