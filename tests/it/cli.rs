@@ -6,6 +6,7 @@ mod apply;
 mod audit;
 mod credentials;
 mod dev;
+mod edits;
 mod exit_codes;
 mod hangup;
 mod help;

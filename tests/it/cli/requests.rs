@@ -1,4 +1,4 @@
-//! A request that is shown instead of sent.
+//! A request that is shown instead of sent, and one that is sent twice.
 
 use insta::assert_snapshot;
 
@@ -106,4 +106,22 @@ async fn a_dry_run_changes_nothing_and_asks_nothing() {
     "#);
     let names = admin.run("account list --dry-run").await;
     assert_eq!(names.data().lines().count(), 2, "{names}");
+}
+
+#[tokio::test]
+async fn what_is_sent_twice_under_one_key_is_done_once() {
+    let server = TestServer::start().await;
+    let admin = Person::administrator(&server);
+    let line = "account create ci-deployer --credential --idempotency-key k1 -o json";
+    let first = admin.run(line).await.json();
+    assert!(first["credential"]["client_secret"].is_string());
+
+    let again = admin.run(line).await;
+    assert_eq!(again.json()["id"], first["id"]);
+    assert!(again.stderr.contains("was done before"), "{again}");
+    assert!(!again.stdout.contains("ostler_cs_"), "{again}");
+    assert_eq!(
+        admin.run("account list -o id").await.data().lines().count(),
+        2
+    );
 }
