@@ -125,6 +125,7 @@ fn edge(app: &App) -> Edge {
         https: false,
         clock: Arc::clone(&app.clock),
         metrics: HttpMetrics::new(&app.registry),
+        base: app.config.server.issuer.path().to_owned(),
     };
     Edge::new(oauth::router(app).merge(admin::router(app)), settings)
 }
