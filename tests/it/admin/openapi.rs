@@ -258,3 +258,40 @@ async fn the_document_is_open_to_read_and_to_nothing_else() {
     let reply = server.request("POST", DOCUMENT).send().await;
     assert_eq!(refusal(&reply).0, 405);
 }
+
+// Security case 100.
+#[tokio::test]
+async fn the_page_tells_every_operation_and_loads_nothing() {
+    let server = TestServer::start().await;
+    let reply = server.get("/admin/v1/docs").await;
+    assert_eq!(reply.status, 200, "{}", reply.wire());
+    let kind = reply.header("content-type");
+    assert_eq!(kind, Some("text/html; charset=utf-8"));
+    let policy = reply.header("content-security-policy").unwrap();
+    assert!(
+        policy.starts_with("default-src 'none'; style-src 'sha256-"),
+        "{policy}"
+    );
+    assert!(policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert!(!policy.contains("unsafe"), "{policy}");
+
+    let page = reply.text();
+    for loads in [
+        "<script", "<link", "<img", "<iframe", " src=", "@import", "url(",
+    ] {
+        assert!(!page.contains(loads), "{loads}");
+    }
+    for link in page.split(" href=\"").skip(1) {
+        let to = link.split('"').next().unwrap();
+        assert!(to.starts_with('#') || to == "openapi.json", "{to}");
+        let named = format!(" id=\"{}\"", to.trim_start_matches('#'));
+        assert!(
+            to == "openapi.json" || page.contains(&named),
+            "{to} leads nowhere"
+        );
+    }
+    for route in routes(&document(&server).await) {
+        let name = route.operation["operationId"].as_str().unwrap();
+        assert!(page.contains(&format!("<article id=\"{name}\">")), "{name}");
+    }
+}

@@ -68,6 +68,9 @@ async fn run(server: &TestServer, phases: &str, examples: u32, seed: u32) {
     if let Err(found) = found {
         panic!("{found}");
     }
+    // Somebody who was locked out on the way would have found nothing either.
+    let reply = admin.get("/organizations/fuzzed").await;
+    assert_eq!(reply.status, 200, "{}", reply.wire());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
