@@ -49,12 +49,6 @@ fn recipes(org: &str) -> Vec<(&'static str, &'static str, Value, &'static str)> 
             "/id",
         ),
         (
-            "secret",
-            "/organizations/{org}/service-accounts/{account}/credentials",
-            json!({"name": format!("another-of-{org}"), "access": []}),
-            "/secrets/0/id",
-        ),
-        (
             "token",
             "/organizations/{org}/service-accounts/{account}/api-tokens",
             json!({"name": format!("token-of-{org}"), "access": []}),
@@ -89,6 +83,9 @@ pub async fn things(admin: &Administrator, org: &str) -> Things {
         let name = made_of_it.pointer(member).and_then(Value::as_str);
         let name = name.expect("a name").to_owned();
         made.insert(parameter.to_owned(), name);
+        if let Some(secret) = made_of_it.pointer("/secrets/0/id").and_then(Value::as_str) {
+            made.insert("secret".to_owned(), secret.to_owned());
+        }
     }
     made
 }

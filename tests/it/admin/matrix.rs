@@ -97,7 +97,7 @@ async fn a_token_that_is_no_good_opens_nothing() {
     assert_eq!(changes(&server).await, before);
 }
 
-// Security case 79; contract section 3: `x:write` implies `x:read`.
+// Security case 79; protocol.md 176; contract section 3: `x:write` implies `x:read`.
 #[tokio::test]
 async fn a_route_is_opened_by_its_scope_and_by_no_other() {
     let server = TestServer::start().await;

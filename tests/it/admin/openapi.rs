@@ -160,6 +160,9 @@ async fn each_member_and_parameter_that_is_told_is_known_and_no_other() {
     let admin = Administrator::first(&server).await;
     admin.post("/organizations", json!({"name": "ours"})).await;
     let things = things(&admin, "ours").await;
+    let member = "/organizations/{org}/groups/{group}/members/{account}";
+    let reply = admin.put(&filled(member, &things), json!({})).await;
+    assert_eq!(reply.status, 200, "{}", reply.wire());
     for route in routes(&document(&server).await) {
         if route.scope.is_none() && route.method == "GET" {
             continue;
