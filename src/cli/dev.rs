@@ -57,7 +57,8 @@ impl Dev {
 }
 
 async fn serve(config: Config, renewals: Renewals, shutdown: &Shutdown) -> Result<(), Failure> {
-    let announced = run::dev::dev(config, renewals, shutdown, announce).await;
+    // The future of a whole server is large.
+    let announced = Box::pin(run::dev::dev(config, renewals, shutdown, announce)).await;
     announced.map_err(local::failure)
 }
 

@@ -175,8 +175,8 @@ impl From<InventoriedCredential> for InventoryBody {
 /// The routes of credentials.
 pub(super) fn routes(routes: Routes) -> Routes {
     let credentials = "/organizations/{org}/service-accounts/{account}/credentials";
-    let credential = |rest: &str| format!("{credentials}/{{credential}}{rest}");
-    routes
+    let credential = format!("{credentials}/{{credential}}");
+    let routes = routes
         .get(
             credentials,
             list,
@@ -201,7 +201,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             .described("`client_secret` is shown in this answer only."),
         )
         .get(
-            &credential(""),
+            &credential,
             get,
             action(
                 "credential.read",
@@ -211,7 +211,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             .answers::<CredentialBody>(),
         )
         .patch(
-            &credential(""),
+            &credential,
             patch,
             action(
                 "credential.update",
@@ -224,7 +224,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             .described("A narrowing that leaves less kills the tokens from before."),
         )
         .delete(
-            &credential(""),
+            &credential,
             delete,
             action(
                 "credential.delete",
@@ -232,7 +232,14 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 "Delete a credential and its tokens",
             )
             .removes(),
-        )
+        );
+    actions(routes, &credential)
+}
+
+/// What is done with a credential, and the inventory.
+fn actions(routes: Routes, credential: &str) -> Routes {
+    let credential = |rest: &str| format!("{credential}{rest}");
+    routes
         .post(
             &credential("/rotate"),
             rotate,
