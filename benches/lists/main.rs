@@ -25,7 +25,9 @@ const REQUESTS: usize = 200;
 /// How much there is.
 #[derive(Clone, Copy)]
 pub struct Size {
+    /// Service accounts.
     pub accounts: u32,
+    /// Audit events.
     pub events: u32,
 }
 

@@ -1,7 +1,7 @@
 //! Calls that were refused to callers who are known: gathered per actor, action and minute, in the
 //! trail of the actor's organization (contract section 4; security cases 69, 84 and 164).
 //!
-//! The trail has no endpoint yet, so these tests read the table.
+//! These tests read the table: what its endpoint says of it is in `audit_events`.
 
 use std::time::Duration;
 
