@@ -338,7 +338,8 @@ CREATE INDEX audit_event_by_actor_name ON audit_event (chain, actor_name, sequen
 CREATE INDEX audit_event_by_target_id ON audit_event (chain, target_id, sequence);
 CREATE INDEX audit_event_by_target_name ON audit_event (chain, target_name, sequence);
 CREATE INDEX audit_event_by_result ON audit_event (chain, result, sequence);
-CREATE INDEX audit_event_by_request ON audit_event (request_id) WHERE request_id IS NOT NULL;
+CREATE INDEX audit_event_by_request ON audit_event (chain, request_id, sequence)
+    WHERE request_id IS NOT NULL;
 
 -- The last event that retention removed from a chain, and a signature that vouches for it. Only the
 -- events up to it can be deleted: see the triggers.
