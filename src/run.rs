@@ -160,7 +160,11 @@ async fn clean_up(app: &App, shutdown: &Shutdown) {
             () = shutdown.triggered() => return,
             _ = hourly.tick() => {}
         }
-        if let Err(error) = clean_up::once(app).await {
+        let cleaned_up = tokio::select! {
+            () = shutdown.triggered() => return,
+            cleaned_up = clean_up::once(app) => cleaned_up,
+        };
+        if let Err(error) = cleaned_up {
             tracing::warn!(%error, "secrets that ended long ago were not removed");
         }
     }
