@@ -142,7 +142,7 @@ pub async fn revoke_tokens(
             .commit(
                 "service_account.revoke_tokens",
                 target(&account),
-                Changes::default(),
+                Changes::default().with("tokens_revoked", false, true),
             )
             .await?;
         show(&within, &account.id.to_string()).await

@@ -29,6 +29,7 @@ async fn roles_are_replaced_and_shown_once_each() {
     cache-control: no-store
     content-security-policy: default-src 'none'; frame-ancestors 'none'
     content-type: application/json
+    etag: "sa_...-2"
     referrer-policy: no-referrer
     x-content-type-options: nosniff
 

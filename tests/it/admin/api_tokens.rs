@@ -55,6 +55,7 @@ async fn an_api_token_is_shown_once() {
     cache-control: no-store
     content-security-policy: default-src 'none'; frame-ancestors 'none'
     content-type: application/json
+    etag: "tok_...-1"
     referrer-policy: no-referrer
     x-content-type-options: nosniff
 

@@ -1,5 +1,7 @@
 //! `PATCH .../credentials/{credential}`, `/disable`, `/enable`, and the inventory.
 
+use std::time::Duration;
+
 use insta::assert_snapshot;
 use serde_json::Value;
 use serde_json::json;
@@ -266,7 +268,10 @@ async fn the_last_administrator_keeps_a_credential_that_may_do_all() {
 #[tokio::test]
 async fn the_inventory_shows_every_credential_with_whose_it_is() {
     let server = TestServer::start().await;
+    // The ids of one instant are in no order.
+    server.advance(Duration::from_millis(1));
     let client = server.client("nightly", "deploy:read").await;
+    server.advance(Duration::from_millis(1));
     server.client("weekly-job", "deploy:read").await;
     let admin = Administrator::first(&server).await;
     admin.post("/organizations", json!({"name": "acme"})).await;

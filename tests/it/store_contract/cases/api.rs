@@ -12,6 +12,7 @@ use ostler::domain::scope::Scope;
 use ostler::domain::scope::ScopeSet;
 use ostler::domain::signing_key::Algorithm;
 use ostler::domain::token::TokenTyp;
+use ostler::domain::version::Version;
 use ostler::store::Holder;
 use ostler::store::Lookup;
 use ostler::store::Page;
@@ -56,6 +57,7 @@ pub async fn an_api_keeps_its_settings_scopes_and_types(bench: &mut Bench) {
     };
     ok!(change.add_scope(organization, full.api.id, &added));
     full.described_scopes.insert(0, added.clone());
+    full.version = Version(2);
     full.api.scopes = full
         .described_scopes
         .iter()
