@@ -20,11 +20,14 @@ mod api;
 mod api_token;
 mod audit;
 mod clean_up;
+mod findings;
 mod group;
+mod inventory;
 mod leak;
 mod lifecycle;
 mod role;
 mod sql;
+mod usage_series;
 
 pub use answered_call::AnsweredCall;
 pub use answered_call::AnsweredCallWrites;
@@ -42,8 +45,22 @@ pub use audit::Named;
 pub use clean_up::CleanUpReads;
 pub use clean_up::CleanUpWrites;
 pub use clean_up::CleanedUp;
+pub use findings::FindingPage;
+pub use findings::FindingReads;
+pub use findings::FindingRow;
+pub use findings::FoundCredential;
 pub use group::GroupChanges;
 pub use group::GroupReads;
+pub use inventory::AccountFilter;
+pub use inventory::CredentialFilter;
+pub use inventory::Ending;
+pub use inventory::Holding;
+pub use inventory::InventoryReads;
+pub use inventory::NoPosition;
+pub use inventory::Order;
+pub use inventory::Placed;
+pub use inventory::Position;
+pub use inventory::SortKey;
 pub use leak::LeakReads;
 pub use leak::LeakWrites;
 pub use leak::SecretOwner;
@@ -57,6 +74,12 @@ pub use sql::FileError;
 pub use sql::OpenError;
 pub use sql::SqlOptions;
 pub use sql::SqlStore;
+pub use usage_series::AddressRow;
+pub use usage_series::CountBatch;
+pub use usage_series::Hours;
+pub use usage_series::SeriesOf;
+pub use usage_series::SeriesRow;
+pub use usage_series::UsageSeries;
 
 use std::fmt;
 
@@ -231,9 +254,12 @@ pub trait Store:
     + ApiTokenReads
     + AuditReads
     + CleanUpReads
+    + FindingReads
     + GroupReads
+    + InventoryReads
     + LeakReads
     + RoleReads
+    + UsageSeries
     + Send
     + Sync
     + 'static

@@ -66,6 +66,9 @@ pub enum AccountStatus {
 }
 
 impl AccountStatus {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Active, Self::Disabled, Self::Expired];
+
     /// The word in the API.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -97,6 +97,9 @@ pub enum CredentialStatus {
 }
 
 impl CredentialStatus {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Disabled, Self::Expired, Self::Revoked];
+
     /// The word in the API.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 //! - [`files`], [`connector`], [`migrations`]: what must be true before the first query;
 //! - [`pool`], [`turns`], [`gate`]: who may ask the database, and whether it is asked at all;
 //! - [`transaction`]: how a change ends;
-//! - [`query`], [`facts`], [`failure`]: asking, reading rows, and what a failure means;
+//! - [`query`], [`facts`], [`statement`], [`failure`]: asking, reading rows, and what a failure means;
 //! - one file per noun, with every statement about it;
 //! - [`reads`] and [`change`]: the two traits, which only put these together.
 //!
@@ -25,11 +25,14 @@ mod credential;
 mod facts;
 mod failure;
 mod files;
+mod findings;
 mod gate;
 mod group;
 mod holdings;
 mod instance;
 mod intern;
+mod inventory;
+mod last_use;
 mod leak;
 mod lifecycle;
 mod migrations;
@@ -42,9 +45,11 @@ mod revoked_token;
 mod role;
 mod secret;
 mod signing_key;
+mod statement;
 mod transaction;
 mod turns;
 mod usage;
+mod usage_series;
 
 pub use files::DataDirLock;
 pub use files::FileError;
@@ -246,6 +251,27 @@ impl SqlStore {
         F: for<'c> FnOnce(&'c mut Db) -> Work<'c, T> + Send + 'static,
     {
         to_its_end(self.writers.acquire().await?, work).await
+    }
+
+    /// Makes several writes that are no change, all or none of them, to their end.
+    async fn write_together<F>(&self, work: F) -> Result<(), StoreError>
+    where
+        F: for<'c> FnOnce(&'c mut Db) -> Work<'c, ()> + Send + 'static,
+    {
+        let begin = self.engine.begin_change();
+        let mut lease = self.writers.acquire().await?;
+        let write = tokio::spawn(async move {
+            lease.begin(begin).await?;
+            let answer = lease.run(work).await;
+            match answer {
+                Ok(()) => lease.commit().await,
+                Err(failure) => {
+                    lease.roll_back().await;
+                    Err(failure)
+                }
+            }
+        });
+        end_of(write).await
     }
 }
 

@@ -52,10 +52,25 @@ CREATE TABLE service_account (
     updated_at BIGINT NOT NULL,
     deleted_at BIGINT,
     row_version BIGINT NOT NULL DEFAULT 1,
+    -- What people wrote and look for.
+    search_text TEXT NOT NULL GENERATED ALWAYS AS (
+        folded_name || ' ' || lower(email) || ' ' || lower(coalesce(owner, '')) || ' '
+        || lower(coalesce(description, ''))
+    ) STORED,
     UNIQUE (organization_id, id)
 );
 CREATE UNIQUE INDEX service_account_name ON service_account (organization_id, folded_name)
     WHERE deleted_at IS NULL;
+-- One for each order in which accounts are listed, and one for each owner's.
+CREATE INDEX service_account_made ON service_account (organization_id, created_at, id)
+    WHERE deleted_at IS NULL;
+CREATE INDEX service_account_end
+    ON service_account (organization_id, coalesce(expires_at, 9223372036854775807), id)
+    WHERE deleted_at IS NULL;
+CREATE INDEX service_account_owner ON service_account (organization_id, owner, id)
+    WHERE deleted_at IS NULL;
+CREATE INDEX service_account_stopped ON service_account (organization_id, id)
+    WHERE status <> 'active' AND deleted_at IS NULL;
 
 -- Roles. Those that are built in code have a row too, so that what names them satisfies its foreign
 -- key; they belong to no organization, and what they grant is in the code.
@@ -150,6 +165,7 @@ CREATE TABLE leak (
     reported_at BIGINT NOT NULL,
     address TEXT
 );
+CREATE INDEX secret_end ON secret (ends_at);
 
 -- An audience is unique on the instance and stays reserved after deletion, which is why a deleted
 -- API keeps its row.
@@ -250,6 +266,11 @@ CREATE TABLE access_resource (
         REFERENCES access_type (holder_id, position, resource_type) ON DELETE CASCADE
 );
 
+-- Who holds a scope or a resource.
+CREATE INDEX access_scope_held ON access_scope (scope, holder_id);
+CREATE INDEX access_resource_held ON access_resource (resource_type, resource_key, holder_id);
+CREATE INDEX access_type_held ON access_type (resource_type, holder_id) WHERE is_all = 1;
+
 CREATE TABLE signing_key (
     kid TEXT NOT NULL PRIMARY KEY,
     algorithm TEXT NOT NULL CHECK (algorithm IN ('ES256', 'RS256', 'EdDSA')),
@@ -296,6 +317,73 @@ CREATE TABLE usage_stamp (
     PRIMARY KEY (subject_id, kind),
     CHECK (first_at <= last_at)
 );
+
+-- When an account or a credential was last used in any way (0 = never), for lists in that order; it
+-- has its row from the beginning. quiet_from is since when nothing had used it before woke_at, when
+-- something did after a long time.
+CREATE TABLE last_use (
+    subject_id TEXT NOT NULL PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organization (id),
+    account_id TEXT REFERENCES service_account (id),
+    credential_id TEXT REFERENCES credential (id) ON DELETE CASCADE,
+    last_at BIGINT NOT NULL,
+    quiet_from BIGINT NOT NULL,
+    woke_at BIGINT,
+    CHECK ((account_id IS NULL) <> (credential_id IS NULL)),
+    CHECK (subject_id = coalesce(account_id, credential_id))
+);
+CREATE INDEX last_use_of_accounts ON last_use (organization_id, last_at, account_id)
+    WHERE account_id IS NOT NULL;
+CREATE INDEX last_use_of_credentials ON last_use (organization_id, last_at, credential_id)
+    WHERE credential_id IS NOT NULL;
+CREATE INDEX last_use_of_credential ON last_use (credential_id)
+    WHERE credential_id IS NOT NULL;
+
+-- How many requests there were in each hour: of an account, by credential, and of all accounts of an
+-- organization together, under the organization's id and no credential. Where an API, a credential
+-- or a refusal is not known or not there, its text is empty. They outlive what they name.
+CREATE TABLE usage_hour (
+    subject_id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    hour BIGINT NOT NULL,
+    credential_id TEXT NOT NULL,
+    api_id TEXT NOT NULL,
+    refusal TEXT NOT NULL,
+    issued BIGINT NOT NULL CHECK (issued >= 0),
+    refused BIGINT NOT NULL CHECK (refused >= 0),
+    introspected BIGINT NOT NULL CHECK (introspected >= 0),
+    PRIMARY KEY (subject_id, hour, credential_id, api_id, refusal)
+);
+CREATE INDEX usage_hour_time ON usage_hour (hour, organization_id);
+
+CREATE TABLE usage_address (
+    subject_id TEXT NOT NULL,
+    hour BIGINT NOT NULL,
+    address TEXT NOT NULL,
+    requests BIGINT NOT NULL CHECK (requests >= 0),
+    last_at BIGINT NOT NULL,
+    PRIMARY KEY (subject_id, hour, address)
+);
+CREATE INDEX usage_address_time ON usage_address (hour);
+
+-- The networks that an account authenticated from lately; first_at begins anew after a long time.
+CREATE TABLE usage_network (
+    account_id TEXT NOT NULL,
+    organization_id TEXT NOT NULL,
+    network TEXT NOT NULL,
+    first_at BIGINT NOT NULL,
+    last_at BIGINT NOT NULL,
+    PRIMARY KEY (account_id, network)
+);
+CREATE INDEX usage_network_begin ON usage_network (first_at);
+CREATE INDEX usage_network_end ON usage_network (last_at);
+
+-- What was added to the tables above, so that it is added once when an answer was lost.
+CREATE TABLE usage_batch (
+    id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 22),
+    at BIGINT NOT NULL
+);
+CREATE INDEX usage_batch_time ON usage_batch (at);
 
 -- latest_at is the latest `at` of the chain, and max_lateness by how many milliseconds an event was
 -- ever behind it: together they make a span of time a span of numbers, whatever clocks have done.

@@ -13,6 +13,7 @@ use crate::store::Page;
 
 use super::failure::Answer;
 use super::failure::Failure;
+use super::last_use;
 use super::query::Db;
 use super::query::Row;
 use super::query::all;
@@ -28,19 +29,31 @@ use super::query::seconds;
 /// What is missing when a change touches nothing.
 const WHAT: &str = "service account";
 
+macro_rules! columns {
+    () => {
+        "service_account.id, service_account.organization_id, service_account.name,
+         service_account.email, service_account.description, service_account.owner,
+         service_account.labels, service_account.status, service_account.generation,
+         service_account.expires_at, service_account.max_token_lifetime_seconds,
+         service_account.created_at, service_account.updated_at, service_account.row_version"
+    };
+}
+
+/// What [`read`] wants.
+pub(super) const COLUMNS: &str = columns!();
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT id, organization_id, name, email, description, owner, labels, status,
-                    generation, expires_at, max_token_lifetime_seconds, created_at, updated_at,
-                    row_version
-             FROM service_account WHERE organization_id = $1 AND deleted_at IS NULL ",
+            "SELECT ",
+            columns!(),
+            " FROM service_account WHERE organization_id = $1 AND deleted_at IS NULL ",
             $rest
         )
     };
 }
 
-fn read(row: &Row) -> Answer<ServiceAccount> {
+pub(super) fn read(row: &Row) -> Answer<ServiceAccount> {
     Ok(ServiceAccount {
         id: row.parse("id")?,
         organization: row.parse("organization_id")?,
@@ -135,7 +148,8 @@ pub(super) async fn add(db: &mut Db, account: &ServiceAccount) -> Answer<()> {
         .bind(millis(account.created_at))
         .bind(millis(account.updated_at));
     execute(db, query).await?;
-    Ok(())
+    let subject = last_use::Subject::Account(account.id.to_string());
+    last_use::add(db, account.organization, subject, account.created_at).await
 }
 
 pub(super) async fn update(db: &mut Db, account: &ServiceAccount) -> Answer<()> {
@@ -226,6 +240,7 @@ pub(super) async fn remove(
         "UPDATE account_group SET row_version = row_version + 1
          WHERE id IN (SELECT group_id FROM group_member WHERE account_id = $1)",
         "DELETE FROM group_member WHERE account_id = $1",
+        "DELETE FROM last_use WHERE subject_id = $1",
     ] {
         execute(db, sqlx::query(purge).bind(account.to_string())).await?;
     }

@@ -18,6 +18,7 @@ use crate::store::Page;
 use super::access;
 use super::failure::Answer;
 use super::failure::Failure;
+use super::last_use;
 use super::query::Db;
 use super::query::Row;
 use super::query::all;
@@ -34,16 +35,29 @@ use super::secret;
 /// What is missing when a change touches nothing.
 const WHAT: &str = "credential";
 
+macro_rules! columns {
+    () => {
+        "credential.id, credential.organization_id, credential.account_id, credential.client_id,
+         credential.kind, credential.name, credential.status, credential.generation,
+         credential.allowed_networks, credential.is_narrowed, credential.created_at,
+         credential.row_version"
+    };
+}
+pub(super) use columns;
+
+/// What [`complete`] wants.
+pub(super) const COLUMNS: &str = columns!();
+
 /// Credentials with client secrets, or those of another kind.
 macro_rules! select {
     ($rest:literal) => {
-        select!("client_secret", $rest)
+        $crate::store::sql::credential::select!("client_secret", $rest)
     };
     ($kind:literal, $rest:literal) => {
         concat!(
-            "SELECT id, organization_id, account_id, client_id, kind, name, status, generation,
-                    allowed_networks, is_narrowed, created_at, row_version
-             FROM credential WHERE organization_id = $1 AND kind = '",
+            "SELECT ",
+            $crate::store::sql::credential::columns!(),
+            " FROM credential WHERE organization_id = $1 AND kind = '",
             $kind,
             "' ",
             $rest
@@ -164,6 +178,8 @@ pub(super) async fn add(db: &mut Db, credential: &Credential) -> Answer<()> {
         .bind(flag(credential.narrowing.is_some()))
         .bind(millis(credential.created_at));
     execute(db, query).await?;
+    let subject = last_use::Subject::Credential(credential.id.to_string());
+    last_use::add(db, credential.organization, subject, credential.created_at).await?;
     for secret in &credential.secrets {
         secret::insert(db, credential.id, secret).await?;
     }

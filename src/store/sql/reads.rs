@@ -43,6 +43,7 @@ use super::change::SqlChange;
 use super::client;
 use super::credential;
 use super::instance;
+use super::last_use;
 use super::organization;
 use super::resource;
 use super::revoked_token;
@@ -134,8 +135,13 @@ impl Store for SqlStore {
         let stamps = usage::merged(stamps);
         for batch in stamps.chunks(usage::BATCH) {
             let batch = batch.to_vec();
-            self.write(move |db| Box::pin(async move { usage::record(db, &batch).await }))
-                .await?;
+            self.write(move |db| {
+                Box::pin(async move {
+                    usage::record(db, &batch).await?;
+                    last_use::record(db, &batch).await
+                })
+            })
+            .await?;
         }
         Ok(())
     }

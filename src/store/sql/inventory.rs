@@ -1,0 +1,340 @@
+//! Accounts and credentials by filters, in an order.
+//!
+//! Each order has an index, so that a page is read from where it begins and not sorted, and conditions
+//! are checked on the way. That is quick where many accounts meet them. So those that may leave only a
+//! few are asked first who meets them ([`few`]): where it is few, the page is made of these.
+
+mod accounts;
+mod credentials;
+mod few;
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::domain::access::Access;
+use crate::domain::account::ServiceAccount;
+use crate::domain::credential::Credential;
+use crate::domain::id::AccountId;
+use crate::domain::id::OrganizationId;
+use crate::store::AccountFilter;
+use crate::store::CredentialFilter;
+use crate::store::Ending;
+use crate::store::InventoryReads;
+use crate::store::Order;
+use crate::store::Page;
+use crate::store::Placed;
+use crate::store::Position;
+use crate::store::SortKey;
+use crate::store::StoreError;
+
+use super::SqlStore;
+use super::access;
+use super::account;
+use super::credential;
+use super::failure::Answer;
+use super::failure::Failure;
+use super::query::Db;
+use super::query::Row;
+use super::query::all;
+use super::query::assembled;
+use super::query::millis;
+use super::query::placeholders;
+use super::statement::Conditions;
+use super::statement::containing;
+
+/// What never ends, in the order of ends: the index says the same number.
+const NEVER: &str = "9223372036854775807";
+
+/// The end of a credential: that of its newest secret.
+const CREDENTIAL_END: &str = "(SELECT ends_at FROM secret WHERE credential_id = credential.id
+      ORDER BY position DESC LIMIT 1)";
+
+/// A list as it is asked for: which table, and how it is ordered.
+struct Listed {
+    table: &'static str,
+    select: String,
+    key: Key,
+    /// The column that settles equal keys.
+    id: &'static str,
+}
+
+/// The column or expression that a list is ordered by.
+enum Key {
+    /// Nothing before the id.
+    None,
+    Text(&'static str),
+    Number(String),
+}
+
+impl Listed {
+    fn accounts(columns: &str, order: Order) -> Self {
+        let key = match order.key {
+            SortKey::Id => Key::None,
+            SortKey::Name => Key::Text("service_account.folded_name"),
+            SortKey::CreatedAt => Key::Number("service_account.created_at".to_owned()),
+            SortKey::LastUsedAt => Key::Number("last_use.last_at".to_owned()),
+            SortKey::ExpiresAt => {
+                Key::Number(format!("coalesce(service_account.expires_at, {NEVER})"))
+            }
+        };
+        Self::of("service_account", columns, key, order.key)
+    }
+
+    fn credentials(columns: &str, order: Order) -> Self {
+        let key = match order.key {
+            SortKey::Id => Key::None,
+            SortKey::Name => Key::Text("credential.name"),
+            SortKey::CreatedAt => Key::Number("credential.created_at".to_owned()),
+            SortKey::LastUsedAt => Key::Number("last_use.last_at".to_owned()),
+            SortKey::ExpiresAt => Key::Number(format!("coalesce({CREDENTIAL_END}, {NEVER})")),
+        };
+        Self::of("credential", columns, key, order.key)
+    }
+
+    fn of(table: &'static str, columns: &str, key: Key, by: SortKey) -> Self {
+        let is_account = table == "service_account";
+        // In the order of last use that table comes first, and is walked by its index.
+        let (from, id) = match (by, is_account) {
+            (SortKey::LastUsedAt, true) => {
+                ("last_use CROSS JOIN service_account", "last_use.account_id")
+            }
+            (SortKey::LastUsedAt, false) => {
+                ("last_use CROSS JOIN credential", "last_use.credential_id")
+            }
+            (_, true) => (table, "service_account.id"),
+            (_, false) => (table, "credential.id"),
+        };
+        let value = match &key {
+            Key::None => String::new(),
+            Key::Text(column) => format!(", {column} AS place"),
+            Key::Number(column) => format!(", {column} AS place"),
+        };
+        Self {
+            table,
+            select: format!("SELECT {columns}{value}\nFROM {from}"),
+            key,
+            id,
+        }
+    }
+
+    /// Only what is in the organization, and after where the page begins.
+    fn begin(
+        &self,
+        organization: OrganizationId,
+        order: Order,
+        page: &Page<Position>,
+    ) -> Answer<Conditions> {
+        let mut conditions = Conditions::default();
+        let organization = conditions.text(organization.to_string());
+        let table = self.table;
+        conditions.add(format!("{table}.organization_id = {organization}"));
+        if order.key == SortKey::LastUsedAt {
+            conditions.add(format!("last_use.organization_id = {organization}"));
+            conditions.add(format!("{table}.id = {}", self.id));
+            // The index is one of these only, and its condition has to be said.
+            conditions.add(format!("{} IS NOT NULL", self.id));
+        }
+        if let Some(after) = &page.after {
+            let than = if order.descending { "<" } else { ">" };
+            let id = conditions.text(after.id.as_str());
+            let after = match &self.key {
+                Key::None => format!("{} {than} {id}", self.id),
+                Key::Text(column) => {
+                    let value = conditions.text(after.value.as_str());
+                    format!("({column}, {}) {than} ({value}, {id})", self.id)
+                }
+                Key::Number(column) => {
+                    let value = after.value.parse();
+                    let value = conditions.number(value.map_err(|_| Failure::Unreadable("place"))?);
+                    format!("({column}, {}) {than} ({value}, {id})", self.id)
+                }
+            };
+            conditions.add(after);
+        }
+        Ok(conditions)
+    }
+
+    async fn rows(
+        &self,
+        db: &mut Db,
+        mut conditions: Conditions,
+        order: Order,
+        limit: u16,
+    ) -> Answer<Vec<Row>> {
+        let direction = if order.descending { " DESC" } else { "" };
+        let key = match &self.key {
+            Key::None => String::new(),
+            Key::Text(column) => format!("{column}{direction}, "),
+            Key::Number(column) => format!("{column}{direction}, "),
+        };
+        let limit = conditions.number(limit.into());
+        let rest = format!("ORDER BY {key}{}{direction} LIMIT {limit}", self.id);
+        all(db, conditions.statement(&self.select, &rest)).await
+    }
+
+    fn position(&self, row: &Row) -> Answer<Position> {
+        let value = match &self.key {
+            Key::None => String::new(),
+            Key::Text(_) => row.text("place")?.to_owned(),
+            Key::Number(_) => row.integer("place")?.to_string(),
+        };
+        Ok(Position {
+            value,
+            id: row.text("id")?.to_owned(),
+        })
+    }
+}
+
+pub(super) async fn find_accounts(
+    db: &mut Db,
+    organization: OrganizationId,
+    filter: &AccountFilter,
+    order: Order,
+    page: Page<Position>,
+) -> Answer<Vec<Placed<ServiceAccount>>> {
+    let listed = Listed::accounts(account::COLUMNS, order);
+    let mut conditions = listed.begin(organization, order, &page)?;
+    conditions.add("service_account.deleted_at IS NULL".to_owned());
+    accounts::restrict(&mut conditions, organization, filter);
+    if let Some(few) = few::few_accounts(db, organization, filter).await? {
+        conditions.add_one_of("service_account.id", few);
+    }
+    let rows = listed.rows(db, conditions, order, page.limit).await?;
+    let placed = rows.iter().map(|row| {
+        Ok(Placed {
+            item: account::read(row)?,
+            position: listed.position(row)?,
+        })
+    });
+    placed.collect()
+}
+
+pub(super) async fn find_credentials(
+    db: &mut Db,
+    organization: OrganizationId,
+    filter: &CredentialFilter,
+    order: Order,
+    page: Page<Position>,
+) -> Answer<Vec<Placed<Credential>>> {
+    let listed = Listed::credentials(credential::COLUMNS, order);
+    let mut conditions = listed.begin(organization, order, &page)?;
+    conditions.add("credential.kind = 'client_secret'".to_owned());
+    credentials::restrict(&mut conditions, filter);
+    let rows = listed.rows(db, conditions, order, page.limit).await?;
+    let credentials = credential::complete(db, &rows).await?;
+    let placed = credentials.into_iter().zip(&rows).map(|(item, row)| {
+        Ok(Placed {
+            item,
+            position: listed.position(row)?,
+        })
+    });
+    placed.collect()
+}
+
+/// `text` in one of the columns, which are folded, or as the id.
+fn add_search(conditions: &mut Conditions, text: &str, columns: &[&str], id: &str) {
+    let text = text.to_lowercase();
+    let pattern = conditions.text(containing(&text));
+    let mut found: Vec<_> = columns
+        .iter()
+        .map(|column| format!(r"{column} LIKE {pattern} ESCAPE '\'"))
+        .collect();
+    let text = conditions.text(text);
+    found.push(format!("{id} = {text}"));
+    conditions.add(format!("({})", found.join(" OR ")));
+}
+
+fn add_unused(conditions: &mut Conditions, table: &str, since: Timestamp) {
+    let since = conditions.number(millis(since));
+    // The sign keeps SQLite from walking by this index: many were made before, and few are unused.
+    conditions.add(format!("+{table}.created_at <= {since}"));
+    conditions.add(format!(
+        "EXISTS (SELECT 1 FROM last_use AS use_of
+            WHERE use_of.subject_id = {table}.id AND use_of.last_at <= {since})"
+    ));
+}
+
+fn add_ending(conditions: &mut Conditions, end: &str, ending: Ending) {
+    let (after, until) = (
+        conditions.number(millis(ending.after)),
+        conditions.number(millis(ending.until)),
+    );
+    let end = format!("coalesce({end}, {NEVER})");
+    conditions.add(format!("{end} > {after}"));
+    conditions.add(format!("{end} <= {until}"));
+}
+
+pub(super) async fn list_access(
+    db: &mut Db,
+    organization: OrganizationId,
+    accounts: &[AccountId],
+) -> Answer<HashMap<AccountId, Access>> {
+    if accounts.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let query = assembled(format!(
+        "SELECT id FROM service_account
+         WHERE organization_id = $1 AND deleted_at IS NULL AND id IN ({})",
+        placeholders(2, accounts.len())
+    ));
+    let query = query.bind(organization.to_string());
+    let query = accounts
+        .iter()
+        .fold(query, |query, id| query.bind(id.to_string()));
+    let rows = all(db, query).await?;
+    let ids: Vec<_> = rows
+        .iter()
+        .map(|row| row.text("id").map(str::to_owned))
+        .collect::<Answer<_>>()?;
+    let mut grants = access::of_holders(db, &ids).await?;
+    let with_access = rows
+        .iter()
+        .zip(&ids)
+        .map(|(row, id)| Ok((row.parse("id")?, grants.of(id))));
+    with_access.collect()
+}
+
+#[async_trait]
+impl InventoryReads for SqlStore {
+    async fn find_accounts(
+        &self,
+        organization: OrganizationId,
+        filter: &AccountFilter,
+        order: Order,
+        page: Page<Position>,
+    ) -> Result<Vec<Placed<ServiceAccount>>, StoreError> {
+        let filter = filter.clone();
+        self.read_snapshot(move |db| {
+            Box::pin(async move { find_accounts(db, organization, &filter, order, page).await })
+        })
+        .await
+    }
+
+    async fn find_credentials(
+        &self,
+        organization: OrganizationId,
+        filter: &CredentialFilter,
+        order: Order,
+        page: Page<Position>,
+    ) -> Result<Vec<Placed<Credential>>, StoreError> {
+        let filter = filter.clone();
+        self.read_snapshot(move |db| {
+            Box::pin(async move { find_credentials(db, organization, &filter, order, page).await })
+        })
+        .await
+    }
+
+    async fn list_access(
+        &self,
+        organization: OrganizationId,
+        accounts: &[AccountId],
+    ) -> Result<HashMap<AccountId, Access>, StoreError> {
+        let accounts = accounts.to_vec();
+        self.read_snapshot(move |db| {
+            Box::pin(async move { list_access(db, organization, &accounts).await })
+        })
+        .await
+    }
+}

@@ -1,0 +1,64 @@
+//! What a filter of credentials asks of each.
+
+use jiff::Timestamp;
+
+use crate::domain::credential::CredentialStatus;
+use crate::domain::organization::Status;
+use crate::store::CredentialFilter;
+
+use super::super::query::millis;
+use super::super::statement::Conditions;
+use super::CREDENTIAL_END;
+use super::NEVER;
+use super::add_ending;
+use super::add_search;
+use super::add_unused;
+
+/// Adds what the filter says.
+pub(super) fn restrict(conditions: &mut Conditions, filter: &CredentialFilter) {
+    if let Some((status, now)) = filter.status {
+        let condition = credential_status(conditions, status, now);
+        conditions.add(condition);
+    }
+    if let Some(text) = &filter.text {
+        let columns = ["lower(credential.name)", "credential.client_id"];
+        add_search(conditions, text, &columns, "credential.id");
+    }
+    if let Some(owner) = &filter.owner {
+        let owner = conditions.text(owner.as_str());
+        conditions.add(format!(
+            "EXISTS (SELECT 1 FROM service_account
+                WHERE service_account.id = credential.account_id
+                  AND service_account.owner = {owner})"
+        ));
+    }
+    if let Some(since) = filter.unused_since {
+        add_unused(conditions, "credential", since);
+    }
+    if let Some(ending) = filter.ending {
+        add_ending(conditions, CREDENTIAL_END, ending);
+    }
+}
+
+fn credential_status(
+    conditions: &mut Conditions,
+    status: CredentialStatus,
+    now: Timestamp,
+) -> String {
+    let is = |status: Status| format!("credential.status = '{}'", status.as_str());
+    let mut has_live_secret = || {
+        let now = conditions.number(millis(now));
+        format!(
+            "EXISTS (SELECT 1 FROM secret WHERE secret.credential_id = credential.id
+                AND secret.revoked_at IS NULL AND coalesce(secret.ends_at, {NEVER}) > {now})"
+        )
+    };
+    match status {
+        CredentialStatus::Disabled => is(Status::Disabled),
+        CredentialStatus::Revoked => is(Status::Revoked),
+        CredentialStatus::Active => format!("{} AND {}", is(Status::Active), has_live_secret()),
+        CredentialStatus::Expired => {
+            format!("{} AND NOT {}", is(Status::Active), has_live_secret())
+        }
+    }
+}
