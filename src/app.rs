@@ -13,11 +13,14 @@
 //!   [`organizations`], [`accounts`], [`credentials`], [`api_tokens`], [`access`],
 //!   [`account_roles`], [`effective_access`], [`roles`], [`groups`], [`apis`], [`resources`],
 //!   [`keys`], [`audit`]; [`problem`] is why one was not carried out, [`page`] a part of a list
+//! - [`findings`]: what an administrator should look at; [`token_tools`]: what one can find out about a
+//!   token; [`system`]: about the server
 //! - [`change`]: how a durable change is made, to its end, with its audit event and its effects;
 //!   [`terms`]: on which terms; [`retries`]: once, however often it is asked for
 //! - [`leaks`]: a secret is reported as leaked; [`clean_up`]: what ended long ago is forgotten
 //! - [`throttle`]: how many guesses are too many
-//! - [`usage`]: what was used, on its way from the request to the store; [`refused_calls`] likewise
+//! - [`usage`]: what was used and how often, on its way from the request to the store, and as it is
+//!   shown; [`refused_calls`] likewise
 //! - [`init`]: the first organization, administrator and keys
 //! - [`open`]: from a configuration to an [`App`]; [`current`] is the configuration in force
 
@@ -39,6 +42,7 @@ pub mod directory;
 pub mod edit;
 pub mod effective_access;
 pub mod exchange;
+pub mod findings;
 pub mod groups;
 pub mod in_use;
 pub mod init;
@@ -57,8 +61,10 @@ pub mod resources;
 pub mod retries;
 pub mod revocation;
 pub mod roles;
+pub mod system;
 pub mod terms;
 pub mod throttle;
+pub mod token_tools;
 pub mod tokens;
 pub mod usage;
 
@@ -87,6 +93,7 @@ use keys::KeyTurn;
 use refused_calls::RefusedCalls;
 use throttle::Throttle;
 use usage::UsageRecorder;
+use usage::series::UsageSeries;
 
 /// Everything that a request may touch. Cheap to clone.
 #[derive(Clone)]
@@ -106,6 +113,8 @@ pub struct Parts {
     pub directory: Directory,
     /// What was used, on its way to the store.
     pub usage: UsageRecorder,
+    /// How often, hour by hour, on its way to the store.
+    pub series: UsageSeries,
     /// What was refused to callers who are known, on its way to the audit trail.
     pub refused_calls: RefusedCalls,
     /// How many guesses are too many.

@@ -53,3 +53,4 @@ pub use verify::MAX_TOKEN_LEN;
 pub use verify::SignedToken;
 pub use verify::UnexpiredToken;
 pub use verify::VerifiedToken;
+pub use write::claims_json;

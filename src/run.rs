@@ -24,6 +24,7 @@ use crate::app::open::Ground;
 use crate::app::open::StartError;
 use crate::app::retries;
 use crate::app::usage::Pace;
+use crate::app::usage::report;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::domain::id::ClientId;
@@ -104,12 +105,14 @@ pub async fn serve_on(listeners: Listeners, app: &App, shutdown: &Shutdown) {
     tokio::join!(
         serving,
         app.usage.run(Pace::default(), until_all_served()),
+        app.series.run(|| app.clock.now(), until_all_served()),
         app.refused_calls.run(until_all_served()),
         forget_expired_revocations(app, shutdown),
         clean_up(app, shutdown),
         Box::pin(keep_audit_trails_short(app, shutdown)),
         Box::pin(keep_keys(app, until_all_served())),
         forget_kept_answers(app, shutdown),
+        forget_old_usage(app, shutdown),
     );
     tracing::info!("stopped");
 }
@@ -214,6 +217,22 @@ async fn forget_kept_answers(app: &App, shutdown: &Shutdown) {
             Ok(0) => {}
             Ok(count) => tracing::debug!(count, "forgot answers that were kept for retries"),
             Err(error) => tracing::warn!(%error, "answers kept for retries were not removed"),
+        }
+    }
+}
+
+/// What was used is told for as many days as the configuration says.
+async fn forget_old_usage(app: &App, shutdown: &Shutdown) {
+    let mut hourly = tokio::time::interval(Duration::from_hours(1));
+    loop {
+        tokio::select! {
+            () = shutdown.triggered() => return,
+            _ = hourly.tick() => {}
+        }
+        match report::forget_old(app, app.clock.now()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::debug!(count, "forgot old usage"),
+            Err(error) => tracing::warn!(%error, "old usage was not removed"),
         }
     }
 }

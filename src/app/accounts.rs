@@ -3,6 +3,7 @@
 mod create;
 mod described;
 mod edit;
+mod list;
 
 pub use create::CreatedAccount;
 pub use create::NewAccount;
@@ -10,22 +11,22 @@ pub use create::create;
 pub use described::DescribedAccount;
 pub use edit::AccountEdit;
 pub use edit::edit;
+pub use list::AccountQuery;
+pub(in crate::app) use list::before;
+pub(in crate::app) use list::ending;
+pub use list::list;
 
 use crate::domain::access::Access;
 use crate::domain::account::ServiceAccount;
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
 use crate::domain::holdings::Holdings;
-use crate::domain::id::AccountId;
 use crate::domain::organization::Status;
 
 use super::administrators;
 use super::audited::AuditedChange;
 use super::authority::InOrganization;
 use super::directory::Touched;
-use super::page::List;
-use super::page::Listing;
-use super::page::PageRequest;
 use super::problem::Problem;
 use super::problem::Submitted;
 use super::to_completion;
@@ -34,25 +35,6 @@ use super::to_completion;
 pub async fn show(within: &InOrganization, account: &str) -> Result<DescribedAccount, Problem> {
     let account = within.account(account).await?;
     described::one(within, account).await
-}
-
-/// The accounts of the organization, the oldest first.
-pub async fn list(
-    within: &InOrganization,
-    request: Submitted<PageRequest>,
-) -> Result<Listing<DescribedAccount>, Problem> {
-    let request = request?;
-    let list = List {
-        key: &within.app.server_key,
-        path: vec!["service-accounts".to_owned(), within.id().to_string()],
-    };
-    let page = list.page::<AccountId>(&request)?;
-    let found = within.app.store.list_accounts(within.id(), page).await?;
-    let listing = list.listing(&request, found, |account| account.id);
-    Ok(Listing {
-        items: described::all(within, listing.items).await?,
-        next_cursor: listing.next_cursor,
-    })
 }
 
 /// Stops an account: it gets no token any more, and its tokens are dead for good. One that is

@@ -16,6 +16,8 @@ use crate::store::StoreError;
 use super::App;
 use super::throttle::RetryAfter;
 use super::usage::Use;
+use super::usage::series::By;
+use super::usage::series::Outcome;
 
 /// Where a request came from, as far as the server itself knows.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +52,8 @@ pub async fn authenticate(
     match prove(app, presented, from.address, now).await? {
         Ok(client) => {
             note(app, &client, UsageKind::Authenticated, from, now);
+            let by = By::client(client.client());
+            app.series.note_address(by, from.address, true, now);
             Ok(client)
         }
         Err(failure) => {
@@ -72,13 +76,28 @@ async fn prove(
         Ok(client_id) => app.directory.client(client_id).await?,
         Err(failure) => return Ok(Err(failure)),
     };
-    let is_known = known.is_some();
+    let claimed = known.as_deref().map(By::client);
     let hash = |secret: &_| (app.pepper.id(), app.pepper.hash(secret));
     let proved = client_auth::authenticate(known, presented, hash, address, now);
-    if proved.is_err() && is_known {
+    if let (Err(failure), Some(claimed)) = (&proved, claimed) {
+        note_failure(app, claimed, *failure, address, now);
         app.directory.ask_about_nobody().await?;
     }
     Ok(proved)
+}
+
+/// Notes that somebody who was not proved to be this client said so. In memory: nothing waits for
+/// it, and it is no row that an attacker could multiply.
+fn note_failure(
+    app: &App,
+    claimed: By,
+    failure: ClientAuthFailure,
+    address: IpAddr,
+    now: Timestamp,
+) {
+    let refused = Outcome::Refused(Refusal::from(failure).code(), None);
+    app.series.count(claimed, refused, now);
+    app.series.note_address(claimed, address, false, now);
 }
 
 /// Whether an API token is good now, and whose it is. Every path that takes one asks this.

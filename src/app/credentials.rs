@@ -19,6 +19,7 @@ pub use described::DescribedSecret;
 pub use described::IssuedCredential;
 pub use edit::CredentialEdit;
 pub use edit::edit;
+pub use inventory::CredentialQuery;
 pub use inventory::InventoriedCredential;
 pub use inventory::inventory;
 pub use retire::retire;

@@ -20,6 +20,7 @@ use super::App;
 use super::clients;
 use super::clients::From;
 use super::clients::NotLetIn;
+use super::usage::series::By;
 
 /// Under which name failures are counted: nobody has said who they are.
 const FAILURE_NAME: &str = "subject_token";
@@ -62,6 +63,8 @@ async fn prove(
     let failure = match proved {
         Ok(client) => {
             clients::note(app, &client, UsageKind::Authenticated, from, now);
+            let by = By::client(client.client());
+            app.series.note_address(by, from.address, true, now);
             return Ok(client);
         }
         Err(failure) => failure,

@@ -3,6 +3,7 @@
 use crate::domain::access::Grant;
 use crate::domain::audit::Target;
 use crate::domain::id::AccountId;
+use crate::domain::id::ApiId;
 use crate::domain::role::AdminScope;
 use crate::domain::role::OSTLER_API;
 use crate::domain::usage::UsageKind;
@@ -22,6 +23,8 @@ use super::tokens;
 use super::tokens::ActiveToken;
 use super::tokens::BearerRefused;
 use super::usage::Use;
+use super::usage::series::By;
+use super::usage::series::Outcome;
 
 /// Somebody who was let in to ask about tokens.
 pub struct Asker {
@@ -105,15 +108,15 @@ pub async fn introspect(
     if !introspector.may_see(active.claims(), active.api()) {
         return Ok(None);
     }
-    app.usage.note(&Use {
-        kind: UsageKind::Seen,
-        account: active.claims().account,
-        credential: active.credential(),
-        secret: None,
-        at: app.clock.now(),
-        address: None,
-        user_agent: None,
-    });
+    note_seen(
+        app,
+        By {
+            organization: active.claims().organization,
+            account: active.claims().account,
+            credential: active.credential(),
+        },
+        Some(active.api().id),
+    );
     Ok(Some(Seen::AccessToken(active)))
 }
 
@@ -134,15 +137,22 @@ async fn introspect_api_token(
     let Some(seen) = SeenApiToken::by(&introspector, &proof, &app.ostler, resource) else {
         return Ok(None);
     };
+    // It may be for several APIs at once.
+    note_seen(app, By::client(proof.client()), None);
+    let answer = serde_json::to_vec(&seen.answer());
+    Ok(Some(Seen::ApiToken(answer.expect("texts and numbers"))))
+}
+
+fn note_seen(app: &App, whose: By, api: Option<ApiId>) {
+    let now = app.clock.now();
     app.usage.note(&Use {
         kind: UsageKind::Seen,
-        account: proof.client().account,
-        credential: proof.client().credential,
+        account: whose.account,
+        credential: whose.credential,
         secret: None,
-        at: app.clock.now(),
+        at: now,
         address: None,
         user_agent: None,
     });
-    let answer = serde_json::to_vec(&seen.answer());
-    Ok(Some(Seen::ApiToken(answer.expect("texts and numbers"))))
+    app.series.count(whose, Outcome::Introspected(api), now);
 }

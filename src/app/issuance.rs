@@ -23,6 +23,8 @@ use super::clients;
 use super::clients::From;
 use super::refused_calls::Circumstances;
 use super::refused_calls::RefusedCall;
+use super::usage::series::By;
+use super::usage::series::Outcome;
 
 /// A token, and what it says.
 pub struct Issued {
@@ -65,7 +67,23 @@ pub async fn issue(
     from: From<'_>,
 ) -> Result<Issued, NotIssued> {
     let now = app.clock.now();
+    let issued = decide_and_sign(app, client, form, from, now).await;
+    if let Err(NotIssued::Refused(refusal)) = &issued {
+        let refused = Outcome::Refused(refusal.code(), None);
+        app.series.count(By::client(client.client()), refused, now);
+    }
+    issued
+}
+
+async fn decide_and_sign(
+    app: &App,
+    client: &AuthenticatedClient,
+    form: &Form<'_>,
+    from: From<'_>,
+    now: Timestamp,
+) -> Result<Issued, NotIssued> {
     let granted = grant::decide(form, &facts(app, client, now))?;
+    let api = granted.api.id;
     let settings = granted.api.token;
     let claims = granted.into_claims(random::token_id());
 
@@ -76,6 +94,8 @@ pub async fn issue(
     let token = token.sign().await?;
 
     clients::note(app, client, UsageKind::Issued, from, now);
+    let by = By::client(client.client());
+    app.series.count(by, Outcome::Issued(api), now);
     Ok(Issued {
         token,
         claims,
@@ -123,10 +143,15 @@ fn facts<'a>(app: &'a App, client: &'a AuthenticatedClient, now: Timestamp) -> F
     Facts {
         client,
         ostler: &app.ostler,
-        lifetimes: Lifetimes {
-            default: app.config.tokens.lifetime,
-            max: app.config.tokens.max_lifetime,
-        },
+        lifetimes: lifetimes(app),
         now,
+    }
+}
+
+/// How long tokens live here.
+pub(super) fn lifetimes(app: &App) -> Lifetimes {
+    Lifetimes {
+        default: app.config.tokens.lifetime,
+        max: app.config.tokens.max_lifetime,
     }
 }

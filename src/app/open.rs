@@ -50,6 +50,7 @@ use super::keys::KeyTurn;
 use super::refused_calls::RefusedCalls;
 use super::throttle::Throttle;
 use super::usage::UsageRecorder;
+use super::usage::series::UsageSeries;
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -190,6 +191,7 @@ impl Ground {
         let limit = self.config.limits.failed_auth_per_minute;
         Ok(App(Arc::new(Parts {
             usage: UsageRecorder::new(Arc::clone(&self.store), shared_usage, &registry),
+            series: UsageSeries::new(Arc::clone(&self.store), &registry),
             refused_calls: RefusedCalls::new(
                 Arc::clone(&self.store),
                 Arc::clone(&self.clock),

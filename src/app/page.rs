@@ -15,6 +15,11 @@ use crate::keys::server_key::SIGNATURE_LEN;
 use crate::keys::server_key::ServerKey;
 use crate::store::Page;
 
+/// In which order a list is.
+pub use crate::store::Order;
+/// What a list is ordered by.
+pub use crate::store::SortKey;
+
 use super::problem::Mistake;
 use super::problem::Problem;
 

@@ -357,7 +357,7 @@ pub fn quoted(text: &str) -> String {
 /// A text of the caller's, bounded and printable; `None` when it holds a secret.
 pub fn shown(text: &str) -> Option<String> {
     const MAX_CHARS: usize = 64;
-    if text.contains("ostler_cs_") || text.contains("ostler_at_") || text.contains("ostler_ot_") {
+    if looks_secret(text) {
         return None;
     }
     let mut shown = String::new();
@@ -374,10 +374,21 @@ pub fn shown(text: &str) -> Option<String> {
     Some(shown)
 }
 
-/// A member's name in a JSON pointer ([RFC 6901 §3]).
+/// Whether it holds something that is one of our secrets, or one of our tokens.
+fn looks_secret(text: &str) -> bool {
+    let marks = ["ostler_cs_", "ostler_at_", "ostler_ot_", "eyJ"];
+    marks.iter().any(|mark| text.contains(mark))
+}
+
+/// A member's name in a JSON pointer ([RFC 6901 §3]). One that is long, or holds a secret that was
+/// put in the wrong place, is not repeated.
 ///
 /// [RFC 6901 §3]: https://www.rfc-editor.org/rfc/rfc6901#section-3
 pub fn escaped(name: &str) -> String {
+    const MAX_BYTES: usize = 256;
+    if name.len() > MAX_BYTES || looks_secret(name) {
+        return "…".to_owned();
+    }
     name.replace('~', "~0").replace('/', "~1")
 }
 
@@ -426,6 +437,15 @@ mod tests {
         assert_eq!(quoted("a\nb"), "`a\\nb`");
         assert_eq!(quoted(&"ä".repeat(65)), format!("`{}…`", "ä".repeat(64)));
         assert!(!quoted("my ostler_cs_0123").contains("0123"));
+        assert!(!quoted("my eyJ0.e30.sig").contains("sig"));
+    }
+
+    #[test]
+    fn a_pointer_repeats_no_secret_and_no_endless_name() {
+        assert_eq!(escaped("a/b~c"), "a~1b~0c");
+        for name in ["ostler_at_0123", "eyJ0.e30.sig", &"x".repeat(257)] {
+            assert_eq!(escaped(name), "…");
+        }
     }
 
     #[test]

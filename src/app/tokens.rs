@@ -119,7 +119,7 @@ pub async fn check_revocable(
 /// What `verify` finds with the keys of this node and, where it finds what only an ignorance of the
 /// latest change could be behind, with the records: another node may have made a key active just now.
 /// A key that verifies and cannot be read here is no verdict on a token.
-async fn with_latest_keys<T>(
+pub(super) async fn with_latest_keys<T>(
     app: &App,
     verify: impl Fn() -> Result<T, InvalidToken>,
 ) -> Result<Result<T, InvalidToken>, StoreError> {
@@ -139,6 +139,16 @@ async fn with_latest_keys<T>(
     }
 }
 
+/// What has ended a token that we signed and that says `claims`, if anything, whatever the time. It is
+/// asked where the reason matters, which the live state does not know.
+pub(super) async fn check_ours(
+    app: &App,
+    claims: &Claims,
+    kid: &str,
+) -> Result<Result<(), Inactive>, StoreError> {
+    Ok(check_durably(app, claims, kid).await?.map(|_| ()))
+}
+
 /// Whether nothing has ended the token of the key `kid` that says `claims`, and whose and what for it
 /// is.
 async fn check_standing(
@@ -149,6 +159,14 @@ async fn check_standing(
     if is_known_dead(app, claims).await {
         return Ok(Err(Dead::OldGeneration.into()));
     }
+    check_durably(app, claims, kid).await
+}
+
+async fn check_durably(
+    app: &App,
+    claims: &Claims,
+    kid: &str,
+) -> Result<Result<(CredentialId, Arc<Api>), Inactive>, StoreError> {
     let standing = app
         .directory
         .token_standing(claims.client_id, claims.id, kid)

@@ -11,6 +11,8 @@
 //! something says so.
 
 mod buffer;
+pub mod report;
+pub mod series;
 
 use std::collections::BTreeMap;
 use std::future::Future;

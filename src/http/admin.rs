@@ -18,6 +18,7 @@ mod credentials;
 mod docs;
 mod effective_access;
 mod fields;
+mod findings;
 mod groups;
 mod json;
 mod kept;
@@ -41,6 +42,9 @@ mod scopes;
 mod shape;
 mod sketch;
 mod streamed;
+mod system;
+mod tokens;
+mod usage;
 
 use axum::Router;
 
@@ -50,7 +54,7 @@ use openapi::Document;
 use routes::Routes;
 
 /// What adds the routes of each kind of thing, in the order of the document.
-const ROUTES: [fn(Routes) -> Routes; 16] = [
+const ROUTES: [fn(Routes) -> Routes; 20] = [
     organizations::routes,
     accounts::routes,
     access::routes,
@@ -67,6 +71,10 @@ const ROUTES: [fn(Routes) -> Routes; 16] = [
     keys::routes,
     audit_events::routes,
     leaks::routes,
+    tokens::routes,
+    usage::routes,
+    findings::routes,
+    system::routes,
 ];
 
 /// The routes under `/admin/v1`.

@@ -130,6 +130,16 @@ impl SignedToken {
         &self.0.kid
     }
 
+    /// The `typ` of its header.
+    pub fn typ(&self) -> TokenTyp {
+        self.0.typ
+    }
+
+    /// What it says: that we signed it, not that it counts.
+    pub fn claims(&self) -> &Claims {
+        &self.0.claims
+    }
+
     /// About how much memory it takes, in bytes.
     pub(super) fn footprint(&self) -> usize {
         /// What a text costs besides its characters: a pointer to it, its header and the allocator's.

@@ -60,6 +60,12 @@ pub(super) fn claims(claims: &Claims) -> serde_json::Result<Vec<u8>> {
     Ok(json)
 }
 
+/// The claims as a token says them, to be shown.
+pub fn claims_json(says: &Claims) -> serde_json::Value {
+    let json = claims(says).and_then(|json| serde_json::from_slice(&json));
+    json.unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -55,6 +55,30 @@ pub struct Facts<'a> {
     pub now: Timestamp,
 }
 
+/// What a preview of a grant rests on: nobody has authenticated.
+#[derive(Clone, Copy, Debug)]
+pub struct PreviewFacts<'a> {
+    /// Who would ask.
+    pub client: &'a Arc<Client>,
+    /// The built-in API; its audience is the issuer.
+    pub ostler: &'a Arc<Api>,
+    /// How long tokens live.
+    pub lifetimes: Lifetimes,
+    /// What time it is.
+    pub now: Timestamp,
+}
+
+/// What both decide by.
+#[derive(Clone, Copy)]
+struct Case<'a> {
+    client: &'a Arc<Client>,
+    /// The end of the secret that was used, or would be.
+    secret_ends_at: Option<Timestamp>,
+    ostler: &'a Arc<Api>,
+    lifetimes: Lifetimes,
+    now: Timestamp,
+}
+
 /// What a client is granted: everything that its token says but the `jti`.
 #[derive(Clone, Debug)]
 pub struct TokenGrant {
@@ -76,9 +100,40 @@ pub struct TokenGrant {
 /// [RFC 6749 §4.4]: https://www.rfc-editor.org/rfc/rfc6749#section-4.4
 /// [RFC 8693 §2]: https://www.rfc-editor.org/rfc/rfc8693#section-2
 pub fn decide(form: &Form<'_>, facts: &Facts<'_>) -> Result<TokenGrant, Refusal> {
-    match facts.client.client().kind {
-        CredentialKind::ClientSecret => client_credentials::decide(form, facts),
-        CredentialKind::ApiToken => token_exchange::decide(form, facts),
+    Case {
+        client: facts.client.client(),
+        secret_ends_at: facts.client.secret_ends_at(),
+        ostler: facts.ostler,
+        lifetimes: facts.lifetimes,
+        now: facts.now,
+    }
+    .decide(form)
+}
+
+/// What [`decide`] would say if the client asked now, with its newest secret and from a network that
+/// it may come from. It is for an administrator to read, and not for a token to be made of.
+pub fn preview(form: &Form<'_>, facts: &PreviewFacts<'_>) -> Result<TokenGrant, Refusal> {
+    let (client, now) = (facts.client, facts.now);
+    let live = client.secrets.iter().rfind(|secret| secret.is_live(now));
+    let secret = live.ok_or(ClientAuthFailure::ExpiredSecret)?;
+    let standing = client.standing.check(now);
+    standing.map_err(ClientAuthFailure::Dead)?;
+    Case {
+        client,
+        secret_ends_at: secret.ends_at,
+        ostler: facts.ostler,
+        lifetimes: facts.lifetimes,
+        now,
+    }
+    .decide(form)
+}
+
+impl Case<'_> {
+    fn decide(&self, form: &Form<'_>) -> Result<TokenGrant, Refusal> {
+        match self.client.kind {
+            CredentialKind::ClientSecret => client_credentials::decide(form, self),
+            CredentialKind::ApiToken => token_exchange::decide(form, self),
+        }
     }
 }
 
@@ -87,7 +142,7 @@ impl TokenGrant {
     fn of(
         target: &Target<'_>,
         request: TokenRequest<'_>,
-        facts: &Facts<'_>,
+        case: &Case<'_>,
     ) -> Result<Self, Refusal> {
         let api = target.api;
         let scopes = target.scopes(request.scopes)?;
@@ -101,10 +156,10 @@ impl TokenGrant {
             api: Arc::clone(api),
             scopes,
             details,
-            issuer: facts.ostler.audience.shared(),
-            client: Arc::clone(facts.client.client()),
-            issued_at: facts.now.as_second(),
-            lifetime_secs: lifetime_secs(api, request.expires_in, facts)?,
+            issuer: case.ostler.audience.shared(),
+            client: Arc::clone(case.client),
+            issued_at: case.now.as_second(),
+            lifetime_secs: lifetime_secs(api, request.expires_in, case)?,
         })
     }
 
@@ -145,26 +200,23 @@ pub fn check_size(bytes: usize, max_bytes: usize) -> Result<(), Refusal> {
 
 /// The shortest of all limits, and never beyond the end of the secret that was used or of the
 /// account. Before a whole second is left, that end has come.
-fn lifetime_secs(api: &Api, requested: Option<u64>, facts: &Facts<'_>) -> Result<i64, Refusal> {
-    let client = facts.client.client();
+fn lifetime_secs(api: &Api, requested: Option<u64>, case: &Case<'_>) -> Result<i64, Refusal> {
+    let client = case.client;
     let limits = [
-        Some(facts.lifetimes.max),
+        Some(case.lifetimes.max),
         client.organization_max_token_lifetime,
         client.account_max_token_lifetime,
         requested.map(Duration::from_secs),
     ];
-    let usual = api.token.lifetime.unwrap_or(facts.lifetimes.default);
+    let usual = api.token.lifetime.unwrap_or(case.lifetimes.default);
     let lifetime = limits.into_iter().flatten().fold(usual, Duration::min);
     let lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
 
-    let ends = [
-        facts.client.secret_ends_at(),
-        client.standing.account_ends_at,
-    ];
+    let ends = [case.secret_ends_at, client.standing.account_ends_at];
     let left = ends
         .into_iter()
         .flatten()
-        .map(|end| end.as_second() - facts.now.as_second());
+        .map(|end| end.as_second() - case.now.as_second());
     match left.fold(lifetime, i64::min) {
         ..1 => Err(ClientAuthFailure::AtItsEnd.into()),
         seconds => Ok(seconds),

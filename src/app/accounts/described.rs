@@ -13,7 +13,6 @@ use crate::domain::role::NamedRole;
 use crate::domain::usage::UsageSubject;
 use crate::domain::version::EntityTag;
 use crate::domain::version::Versioned;
-use crate::store::Holder;
 use crate::store::Page;
 use crate::store::StoreError;
 
@@ -69,14 +68,13 @@ pub(super) async fn all(
         .store
         .count_active_api_tokens_of(within.id(), &ids, now)
         .await?;
+    let mut granted = app.store.list_access(within.id(), &ids).await?;
     let mut roles = app.store.list_roles_of(within.id(), &ids).await?;
 
     let mut book = Book::new(within);
     let mut described = Vec::with_capacity(accounts.len());
     for account in accounts {
-        let holder = Holder::Account(account.id);
-        let access = app.store.find_access(within.id(), holder).await?;
-        let access = access.unwrap_or_default();
+        let access = granted.remove(&account.id).unwrap_or_default();
         book.read(app.store.as_ref(), &access).await?;
         let last_used = usage.last_used(UsageSubject::Account(account.id));
         described.push(DescribedAccount {

@@ -15,15 +15,21 @@ use crate::app::App;
 use crate::app::access::DescribedAccess;
 use crate::app::accounts;
 use crate::app::accounts::AccountEdit;
+use crate::app::accounts::AccountQuery;
 use crate::app::accounts::CreatedAccount;
 use crate::app::accounts::DescribedAccount;
 use crate::app::accounts::NewAccount;
+use crate::app::page::SortKey;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
+use crate::domain::account::AccountStatus;
 use crate::domain::account::MAX_LABELS;
 use crate::domain::id::AccountId;
 use crate::domain::name::AccountName;
+use crate::domain::resource::ResourceKey;
+use crate::domain::resource::ResourceType;
 use crate::domain::role::AdminScope;
+use crate::domain::scope::Scope;
 
 use super::access::read_access;
 use super::account_roles::read_names;
@@ -37,9 +43,12 @@ use super::listing::shown;
 use super::operation::action;
 use super::path::Path;
 use super::place::Place;
+use super::query::Query;
 use super::routes::Routes;
 use super::schema::Instant;
 use super::shape;
+use super::shape::text_like;
+use super::shape::words;
 
 /// An account as answers show it.
 #[derive(JsonSchema, Serialize)]
@@ -124,7 +133,37 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 AdminScope::AccountsRead,
                 "List the service accounts of an organization",
             )
-            .lists::<AccountBody>(),
+            .lists::<AccountBody>()
+            .parameter(
+                "status",
+                "How they stand now",
+                words(AccountStatus::ALL.map(AccountStatus::as_str)),
+            )
+            .parameter(
+                "q",
+                "A part of the name, e-mail, description or owner, without regard to case; or the id",
+                shape::search(),
+            )
+            .parameter("owner", "This very owner", shape::search())
+            .parameter(
+                "api",
+                "Something is granted at this API: its name or id",
+                json!({"type": "string"}),
+            )
+            .parameter("scope", "This very scope is granted", text_like(shape::scope()))
+            .parameter(
+                "resource",
+                "It is granted for this resource, `type:key`, or for all of its type",
+                json!({"type": "string", "examples": ["project:APOLLO"]}),
+            )
+            .parameter("unused_for", "Neither used nor made for this long", shape::span())
+            .parameter("expires_within", "They end within this time", shape::span())
+            .parameter("sort", "In which order; `-` before it for the greatest first", shape::sort())
+            .described(
+                "`api`, `scope` and `resource` are asked of one and the same grant of their own, or \
+                 of a built-in role. Lists by use are exact for what this node has seen; what other \
+                 nodes have seen in the last seconds may be missing.",
+            ),
         )
         .post(
             accounts,
@@ -234,7 +273,7 @@ pub(super) async fn list(
     let within = call
         .in_organization(&app, &org, AdminScope::AccountsRead)
         .await?;
-    let found = accounts::list(&within, call.page()).await?;
+    let found = accounts::list(&within, call.page_of(read_query)).await?;
     Ok(listed::<_, AccountBody>(found))
 }
 
@@ -316,6 +355,39 @@ pub(super) async fn delete(
         .await?;
     accounts::delete(within, account, call.nothing()).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn read_query(query: &mut Query) -> AccountQuery {
+    AccountQuery {
+        status: query.one_of("status", &AccountStatus::ALL.map(|one| (one.as_str(), one))),
+        text: query.prose("q"),
+        owner: query.prose("owner"),
+        api: query.prose("api"),
+        scope: query.read("scope", |text| {
+            Scope::parse(text).map_err(|_| "one scope, such as `deploy:read`")
+        }),
+        resource: query.read("resource", read_resource),
+        unused_for: query.span("unused_for"),
+        expires_within: query.span("expires_within"),
+        order: query.order(&SORT_KEYS),
+    }
+}
+
+/// What accounts and credentials may be ordered by.
+pub(super) const SORT_KEYS: [(&str, SortKey); 4] = [
+    ("name", SortKey::Name),
+    ("created_at", SortKey::CreatedAt),
+    ("last_used_at", SortKey::LastUsedAt),
+    ("expires_at", SortKey::ExpiresAt),
+];
+
+/// `type:key`
+fn read_resource(text: &str) -> Result<(ResourceType, ResourceKey), &'static str> {
+    let parts = text.split_once(':').and_then(|(kind, key)| {
+        let (kind, key) = (ResourceType::parse(kind), ResourceKey::parse(key));
+        kind.ok().zip(key.ok())
+    });
+    parts.ok_or("`type:key`, such as `project:APOLLO`")
 }
 
 fn read(fields: &mut Fields<'_>) -> Option<NewAccount> {

@@ -167,6 +167,23 @@ impl Call {
         Query::parse(&self.query).page()
     }
 
+    /// Which part of a list is wanted, and what `read` takes of the query besides.
+    pub(super) fn page_of<T>(
+        &self,
+        read: impl FnOnce(&mut Query) -> T,
+    ) -> Submitted<(PageRequest, T)> {
+        Query::parse(&self.query).page_of(read)
+    }
+
+    /// What `read` takes of the query, and no body.
+    pub(super) fn asked<T>(&self, read: impl FnOnce(&mut Query) -> T) -> Submitted<T> {
+        let mut query = Query::parse(&self.query);
+        let wanted = read(&mut query);
+        query.end()?;
+        self.body(|_| Some(()))?;
+        Ok(wanted)
+    }
+
     fn body<T>(&self, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Submitted<T> {
         let mistakes = RefCell::new(self.mistakes.clone());
         let value = if self.body.is_empty() {

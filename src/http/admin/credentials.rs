@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::app::access::DescribedAccess;
 use crate::app::credentials;
 use crate::app::credentials::CredentialEdit;
+use crate::app::credentials::CredentialQuery;
 use crate::app::credentials::DescribedCredential;
 use crate::app::credentials::DescribedSecret;
 use crate::app::credentials::InventoriedCredential;
@@ -20,6 +21,7 @@ use crate::app::credentials::NewCredential;
 use crate::app::credentials::RotationRequest;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
+use crate::domain::credential::CredentialStatus;
 use crate::domain::credential::MAX_OVERLAP;
 use crate::domain::id::AccountId;
 use crate::domain::id::ClientId;
@@ -31,6 +33,7 @@ use crate::domain::rotation::Lifetime;
 use crate::domain::rotation::Rotation;
 
 use super::access::read_access;
+use super::accounts::SORT_KEYS;
 use super::call::Call;
 use super::fields::Fields;
 use super::fields::Nullable;
@@ -40,6 +43,7 @@ use super::listing::shown;
 use super::operation::action;
 use super::path::Path;
 use super::place::Place;
+use super::query::Query;
 use super::routes::Routes;
 use super::schema::Instant;
 use super::schema::Network;
@@ -296,7 +300,21 @@ fn actions(routes: Routes, credential: &str) -> Routes {
                 AdminScope::AccountsRead,
                 "List every credential of an organization, with whose it is",
             )
-            .lists::<InventoryBody>(),
+            .lists::<InventoryBody>()
+            .parameter(
+                "status",
+                "How they stand now",
+                shape::words(CredentialStatus::ALL.map(CredentialStatus::as_str)),
+            )
+            .parameter(
+                "q",
+                "A part of the name or of the client id, without regard to case; or the id",
+                shape::search(),
+            )
+            .parameter("owner", "The owner of their account", shape::search())
+            .parameter("unused_for", "Neither used nor made for this long", shape::span())
+            .parameter("expires_within", "They end within this time", shape::span())
+            .parameter("sort", "In which order; `-` before it for the greatest first", shape::sort()),
         )
         .delete(
             &credential("/secrets/{secret}"),
@@ -438,8 +456,22 @@ pub(super) async fn inventory(
     let within = call
         .in_organization(&app, &org, AdminScope::AccountsRead)
         .await?;
-    let found = credentials::inventory(&within, call.page()).await?;
+    let found = credentials::inventory(&within, call.page_of(read_query)).await?;
     Ok(listed::<_, InventoryBody>(found))
+}
+
+fn read_query(query: &mut Query) -> CredentialQuery {
+    CredentialQuery {
+        status: query.one_of(
+            "status",
+            &CredentialStatus::ALL.map(|one| (one.as_str(), one)),
+        ),
+        text: query.prose("q"),
+        owner: query.prose("owner"),
+        unused_for: query.span("unused_for"),
+        expires_within: query.span("expires_within"),
+        order: query.order(&SORT_KEYS),
+    }
 }
 
 /// `DELETE .../credentials/{credential}`

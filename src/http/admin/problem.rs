@@ -242,7 +242,11 @@ pub(super) fn responses_of(route: &Route) -> Map<String, Value> {
         "401" | "403" => told.scope.is_some(),
         // What is open to everybody and only shows something does not look at the rest.
         "400" | "415" => told.scope.is_some() || route.method != Method::GET,
-        "404" => route.path.contains('{'),
+        // What is named may be missing, in the path or in the query.
+        "404" => {
+            let mut parameters = told.parameters.iter();
+            route.path.contains('{') || parameters.any(|one| one.name == "organization")
+        }
         "412" => told.scope.is_some() && route.method != Method::GET,
         // What is open to everybody and does something.
         "429" => told.scope.is_none() && route.method == Method::POST,

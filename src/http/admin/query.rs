@@ -1,16 +1,28 @@
 //! The parameters of a query, taken one by one: one that is unknown, malformed or there twice is
 //! refused, since a `dry_run` that is ignored would do harm.
 
+use std::fmt::Display;
+use std::time::Duration;
+
+use jiff::Timestamp;
 use url::form_urlencoded;
 
 use crate::app::page::DEFAULT_LIMIT;
 use crate::app::page::MAX_LIMIT;
+use crate::app::page::Order;
 use crate::app::page::PageRequest;
+use crate::app::page::SortKey;
 use crate::app::problem::Mistake;
 use crate::app::problem::Mistakes;
 use crate::app::problem::Submitted;
 use crate::app::problem::nearest;
 use crate::app::problem::quoted;
+
+/// The longest text, in characters.
+const MAX_TEXT: usize = 200;
+
+const SPAN_RULE: &str =
+    "a whole number with its unit, `s`, `m`, `h`, `d` or `w`, such as `90d`; at most ten years";
 
 /// The parameters of a query.
 pub(super) struct Query {
@@ -89,8 +101,98 @@ impl Query {
         value
     }
 
+    /// A parameter that `parse` accepts; its error says the rule.
+    pub(super) fn read<T, E: Display>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.take(name)?;
+        match parse(&text) {
+            Ok(value) => Some(value),
+            Err(rule) => {
+                self.note("invalid", format!("`{name}` is {rule}"), None);
+                None
+            }
+        }
+    }
+
+    /// A parameter that is one of these words.
+    pub(super) fn one_of<T: Copy>(
+        &mut self,
+        name: &'static str,
+        words: &[(&'static str, T)],
+    ) -> Option<T> {
+        self.read(name, |text| {
+            let found = words.iter().find(|(word, _)| *word == text);
+            found.map(|(_, value)| *value).ok_or_else(|| {
+                let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+                format!("one of `{}`", words.join("`, `"))
+            })
+        })
+    }
+
+    /// A parameter that people write: 1 to 200 characters, none of them a control character.
+    pub(super) fn prose(&mut self, name: &'static str) -> Option<String> {
+        self.read(name, |text| {
+            let right = (1..=MAX_TEXT).contains(&text.chars().count())
+                && !text.chars().any(char::is_control);
+            if right {
+                Ok(text.to_owned())
+            } else {
+                Err(format!(
+                    "a text of 1 to {MAX_TEXT} characters, without control characters"
+                ))
+            }
+        })
+    }
+
+    /// A parameter that is a span of time, such as `90d`.
+    pub(super) fn span(&mut self, name: &'static str) -> Option<Duration> {
+        self.read(name, |text| read_span(text).ok_or(SPAN_RULE))
+    }
+
+    /// A parameter that is an instant of RFC 3339.
+    pub(super) fn instant(&mut self, name: &'static str) -> Option<Timestamp> {
+        self.read(name, |text| {
+            let rule = "an instant as RFC 3339 writes it, such as `2030-01-31T12:00:00Z`";
+            text.parse::<Timestamp>().map_err(|_| rule)
+        })
+    }
+
+    /// `sort`: one of these keys, with `-` before it for the greatest first.
+    pub(super) fn order(&mut self, keys: &[(&'static str, SortKey)]) -> Order {
+        let order = self.read("sort", |text| {
+            let (descending, word) = match text.strip_prefix('-') {
+                Some(word) => (true, word),
+                None => (false, text),
+            };
+            let found = keys.iter().find(|(own, _)| *own == word);
+            found
+                .map(|(_, key)| Order {
+                    key: *key,
+                    descending,
+                })
+                .ok_or_else(|| {
+                    let words: Vec<_> = keys.iter().map(|(word, _)| *word).collect();
+                    format!("one of `{}`, with `-` before it or not", words.join("`, `"))
+                })
+        });
+        order.unwrap_or_default()
+    }
+
     /// `limit` and `cursor`.
-    pub(super) fn page(mut self) -> Submitted<PageRequest> {
+    pub(super) fn page(self) -> Submitted<PageRequest> {
+        let (page, ()) = self.page_of(|_| ())?;
+        Ok(page)
+    }
+
+    /// `limit` and `cursor`, and what `read` takes besides.
+    pub(super) fn page_of<T>(
+        mut self,
+        read: impl FnOnce(&mut Self) -> T,
+    ) -> Submitted<(PageRequest, T)> {
+        let wanted = read(&mut self);
         let limit = match self.take("limit") {
             None => DEFAULT_LIMIT,
             Some(text) => {
@@ -104,7 +206,7 @@ impl Query {
         };
         let cursor = self.take("cursor");
         self.end()?;
-        Ok(PageRequest { limit, cursor })
+        Ok((PageRequest { limit, cursor }, wanted))
     }
 
     /// Refuses the query when something was wrong with it, or something was not taken.
@@ -122,9 +224,100 @@ impl Query {
     }
 }
 
+/// A whole number of seconds, minutes, hours, days or weeks; at least one second, at most ten years.
+fn read_span(text: &str) -> Option<Duration> {
+    const LONGEST_SECS: u64 = 3_660 * 24 * 60 * 60;
+    let (number, unit_secs) = match text.char_indices().last()? {
+        (at, 's') => (&text[..at], 1),
+        (at, 'm') => (&text[..at], 60),
+        (at, 'h') => (&text[..at], 60 * 60),
+        (at, 'd') => (&text[..at], 24 * 60 * 60),
+        (at, 'w') => (&text[..at], 7 * 24 * 60 * 60),
+        _ => return None,
+    };
+    let digits = number.bytes().all(|byte| byte.is_ascii_digit());
+    let number: u64 = number.parse().ok().filter(|_| digits)?;
+    let seconds = number.checked_mul(unit_secs)?;
+    (1..=LONGEST_SECS)
+        .contains(&seconds)
+        .then(|| Duration::from_secs(seconds))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_span_is_a_number_with_its_unit() {
+        for (text, seconds) in [
+            ("1s", 1),
+            ("30m", 1_800),
+            ("12h", 43_200),
+            ("90d", 7_776_000),
+            ("2w", 1_209_600),
+            ("0014d", 1_209_600),
+        ] {
+            assert_eq!(
+                read_span(text),
+                Some(Duration::from_secs(seconds)),
+                "{text}"
+            );
+        }
+        for odd in [
+            "",
+            "d",
+            "0d",
+            "-1d",
+            "+1d",
+            "1.5d",
+            "90",
+            "90 d",
+            "90D",
+            "1y",
+            "4000d",
+            "1é",
+            "99999999999999999999d",
+            "18446744073709551615w",
+        ] {
+            assert_eq!(read_span(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_of_its_rule_is_refused_by_name() {
+        let refused =
+            Query::parse("status=off&q=&unused_for=90&sort=size&owner=a%00b").page_of(|query| {
+                query.one_of("status", &[("on", 1), ("idle", 2)]);
+                query.prose("q");
+                query.prose("owner");
+                query.span("unused_for");
+                query.order(&[("name", SortKey::Name)])
+            });
+        assert_eq!(
+            details(refused),
+            [
+                "`status` is one of `on`, `idle`",
+                "`q` is a text of 1 to 200 characters, without control characters",
+                "`owner` is a text of 1 to 200 characters, without control characters",
+                &format!("`unused_for` is {SPAN_RULE}"),
+                "`sort` is one of `name`, with `-` before it or not",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_list_is_ordered_by_one_key_in_one_direction() {
+        let order = |query| {
+            let keys = [("name", SortKey::Name)];
+            let (_, order) = Query::parse(query)
+                .page_of(|query| query.order(&keys))
+                .unwrap();
+            (order.key, order.descending)
+        };
+        assert_eq!(order(""), (SortKey::Id, false));
+        assert_eq!(order("sort=name"), (SortKey::Name, false));
+        assert_eq!(order("sort=-name"), (SortKey::Name, true));
+    }
 
     fn page(query: &str) -> Submitted<PageRequest> {
         Query::parse(query).page()

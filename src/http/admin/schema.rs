@@ -45,6 +45,23 @@ impl JsonSchema for Instant {
     }
 }
 
+/// An object whose members depend on something else.
+pub(super) enum AnyObject {}
+
+impl JsonSchema for AnyObject {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "AnyObject".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "object"})
+    }
+}
+
 /// A network in CIDR notation.
 pub(super) enum Network {}
 

@@ -59,3 +59,42 @@ pub(super) fn instant() -> Value {
 pub(super) fn network() -> Value {
     json!({"description": "A network in CIDR notation", "examples": ["10.0.0.0/8"]})
 }
+
+/// One of these words.
+pub(super) fn words<const N: usize>(words: [&str; N]) -> Value {
+    json!({"type": "string", "enum": words.to_vec()})
+}
+
+/// A text, with what else holds for it.
+pub(super) fn text_like(mut schema: Value) -> Value {
+    schema["type"] = json!("string");
+    schema
+}
+
+/// What is searched for.
+pub(super) fn search() -> Value {
+    json!({
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 200,
+        "pattern": r"^[^\u0000-\u001F\u007F-\u009F]*$",
+    })
+}
+
+/// A span of time.
+pub(super) fn span() -> Value {
+    json!({
+        "type": "string",
+        "pattern": "^[0-9]{1,9}[smhdw]$",
+        "description": "A whole number with its unit: seconds, minutes, hours, days or weeks",
+        "examples": ["90d", "12h"],
+    })
+}
+
+/// The order of a list of accounts or credentials.
+pub(super) fn sort() -> Value {
+    json!({
+        "type": "string",
+        "pattern": "^-?(name|created_at|last_used_at|expires_at)$",
+    })
+}

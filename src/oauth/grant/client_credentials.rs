@@ -23,7 +23,7 @@ use oxide_auth::primitives::registrar::BoundClient;
 use oxide_auth::primitives::registrar::PreGrant;
 use oxide_auth::primitives::registrar::RegisteredUrl;
 
-use super::Facts;
+use super::Case;
 use super::TokenGrant;
 use crate::oauth::form::Form;
 use crate::oauth::form::Parameter;
@@ -32,8 +32,8 @@ use crate::oauth::target::Target;
 use crate::oauth::token_request::TokenRequest;
 
 /// Decides what the client gets.
-pub(super) fn decide(form: &Form<'_>, facts: &Facts<'_>) -> Result<TokenGrant, Refusal> {
-    let client = facts.client.client();
+pub(super) fn decide(form: &Form<'_>, case: &Case<'_>) -> Result<TokenGrant, Refusal> {
+    let client = case.client;
     let mut flow = ClientCredentials::new(&Wire {
         client_id: client.client_id.to_string(),
         grant_type: form.value(Parameter::GrantType),
@@ -43,7 +43,7 @@ pub(super) fn decide(form: &Form<'_>, facts: &Facts<'_>) -> Result<TokenGrant, R
     let mut granted = None;
     loop {
         input = match flow.advance(input) {
-            // Holding an `AuthenticatedClient` is the answer to this question.
+            // Who decides holds an `AuthenticatedClient`; who previews gets no token.
             Output::Authenticate { .. } => Input::Authenticated,
             Output::Binding { client_id } => Input::Bound {
                 bound_client: without_redirect(client_id),
@@ -51,7 +51,7 @@ pub(super) fn decide(form: &Form<'_>, facts: &Facts<'_>) -> Result<TokenGrant, R
             Output::Extend => {
                 let request = TokenRequest::parse(form)?;
                 let (resource, scopes) = (request.resource, request.scopes.as_ref());
-                let target = Target::choose(client, facts.ostler, resource, scopes)?;
+                let target = Target::choose(client, case.ostler, resource, scopes)?;
                 wanted = Some((target, request));
                 Input::Extended {
                     extensions: Extensions::new(),
@@ -59,7 +59,7 @@ pub(super) fn decide(form: &Form<'_>, facts: &Facts<'_>) -> Result<TokenGrant, R
             }
             Output::Negotiate { bound_client, .. } => {
                 let (target, request) = wanted.take().expect("the machine extends only once");
-                granted = Some(TokenGrant::of(&target, request, facts)?);
+                granted = Some(TokenGrant::of(&target, request, case)?);
                 Input::Negotiated {
                     pre_grant: pre_grant(bound_client),
                 }

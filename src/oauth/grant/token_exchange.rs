@@ -6,7 +6,7 @@
 //!
 //! [RFC 8693]: https://www.rfc-editor.org/rfc/rfc8693
 
-use super::Facts;
+use super::Case;
 use super::TokenGrant;
 use crate::oauth::form::Form;
 use crate::oauth::form::Parameter;
@@ -86,11 +86,11 @@ fn issued_token_type(form: &Form<'_>) -> Result<&'static str, Refusal> {
 /// live for a second it is said what is said of one that has ended ([RFC 8693 §2.2.2]).
 ///
 /// [RFC 8693 §2.2.2]: https://www.rfc-editor.org/rfc/rfc8693#section-2.2.2
-pub(super) fn decide(form: &Form<'_>, facts: &Facts<'_>) -> Result<TokenGrant, Refusal> {
+pub(super) fn decide(form: &Form<'_>, case: &Case<'_>) -> Result<TokenGrant, Refusal> {
     let request = TokenRequest::parse(form)?;
     let (resource, scopes) = (request.resource, request.scopes.as_ref());
-    let target = Target::choose(facts.client.client(), facts.ostler, resource, scopes)?;
-    let granted = TokenGrant::of(&target, request, facts);
+    let target = Target::choose(case.client, case.ostler, resource, scopes)?;
+    let granted = TokenGrant::of(&target, request, case);
     granted.map_err(|refusal| match refusal {
         Refusal::InvalidClient(failure) => Refusal::InvalidSubjectToken(failure),
         other => other,

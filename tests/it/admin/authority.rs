@@ -271,6 +271,17 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ),
     ("GET", "/audit-events", "audit:read"),
     ("POST", "/audit-events/verify", "audit:read"),
+    ("POST", "/tokens/inspect", "accounts:read"),
+    ("POST", "/tokens/revoke", "accounts:write"),
+    ("POST", "/tokens/preview", "accounts:read"),
+    (
+        "GET",
+        "/organizations/{org}/service-accounts/{account}/usage",
+        "accounts:read",
+    ),
+    ("GET", "/organizations/{org}/usage", "accounts:read"),
+    ("GET", "/findings", "accounts:read"),
+    ("GET", "/system/info", "system:read"),
 ];
 
 /// Every scope of `ostler`.

@@ -1,0 +1,342 @@
+//! Findings: what an administrator should look at, each with its evidence and the call that mends it.
+//!
+//! They follow from how things stand at this moment, so there is nothing to acknowledge: what is
+//! mended is gone. A reading first writes what this node has noted of usage, and is exact for it.
+
+mod action;
+mod evidence;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::domain::access::Grant;
+use crate::domain::credential::CredentialKind;
+use crate::domain::finding::FindingKind;
+use crate::domain::finding::Severity;
+use crate::domain::finding::is_writing;
+use crate::domain::id::ApiTokenId;
+use crate::domain::id::OrganizationId;
+use crate::domain::resource::Identifiers;
+use crate::domain::role::AdminScope;
+use crate::domain::role::OSTLER_API;
+use crate::domain::signing_key::KeyState;
+use crate::store::FindingPage;
+use crate::store::FindingRow;
+use crate::store::Position;
+use crate::store::StoreError;
+
+use super::App;
+use super::authority::Caller;
+use super::page::List;
+use super::page::Listing;
+use super::page::PageRequest;
+use super::problem::Problem;
+use super::problem::Submitted;
+
+/// Which findings are wanted: those that meet all that is said.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct FindingQuery {
+    /// Of this organization, by its name or id; not said = of all that the token reaches.
+    pub organization: Option<String>,
+    /// Of this kind.
+    pub kind: Option<FindingKind>,
+    /// As pressing as this.
+    pub severity: Option<Severity>,
+}
+
+/// What is found.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// What it is.
+    pub kind: FindingKind,
+    /// What it is about.
+    pub subject: Subject,
+    /// From when on it is so.
+    pub since: Timestamp,
+    /// What it rests on: members that depend on the kind.
+    pub evidence: Value,
+    /// The call that mends it.
+    pub action: Action,
+}
+
+/// What a finding is about.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// What kind of thing.
+    pub kind: &'static str,
+    /// Its id.
+    pub id: String,
+    /// Its name; that of a secret's credential.
+    pub name: String,
+}
+
+/// A call of the admin API.
+#[derive(Clone, Debug)]
+pub struct Action {
+    /// The method.
+    pub method: &'static str,
+    /// The path, from the root of the server.
+    pub path: String,
+    /// The body; `Null` = none.
+    pub body: Value,
+}
+
+/// A finding with its place among those of its kind.
+struct Placed {
+    finding: Finding,
+    position: Position,
+}
+
+/// What was found, the most pressing kinds first.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    request: Submitted<(PageRequest, FindingQuery)>,
+) -> Result<Listing<Finding>, Problem> {
+    let named = request.as_ref().ok();
+    let named = named.and_then(|(_, query)| query.organization.clone());
+    let scope = AdminScope::AccountsRead;
+    let among = if let Some(named) = named {
+        let within = caller.clone().in_organization(app, &named, scope).await?;
+        Some(vec![within.id()])
+    } else {
+        caller.require(scope)?;
+        reached(caller.organizations())
+    };
+    let (request, query) = request?;
+    let list = List {
+        key: &app.server_key,
+        path: vec!["findings".to_owned(), format!("{query:?}")],
+    };
+    let page = list.page::<Position>(&request)?;
+    let now = app.clock.now();
+    app.usage.flush_to_store().await?;
+    app.series.flush(now).await?;
+
+    let search = Search { app, among, now };
+    let found = search.find(&query, page.after, page.limit.into()).await?;
+    let listing = list.listing(&request, found, |placed| placed.position.clone());
+    Ok(listing.map(|placed| placed.finding))
+}
+
+/// The organizations of a token; `None` = all.
+fn reached(organizations: &Identifiers) -> Option<Vec<OrganizationId>> {
+    match organizations {
+        Identifiers::All => None,
+        Identifiers::Listed(keys) => {
+            let ids = keys.iter().filter_map(|key| key.as_str().parse().ok());
+            Some(ids.collect())
+        }
+    }
+}
+
+/// Where and when is looked.
+struct Search<'a> {
+    app: &'a App,
+    among: Option<Vec<OrganizationId>>,
+    now: Timestamp,
+}
+
+impl Search<'_> {
+    /// At most `limit` findings after `after`, kind by kind.
+    async fn find(
+        &self,
+        query: &FindingQuery,
+        mut after: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<Placed>, StoreError> {
+        let begun = after.as_ref().map(|position| position.value.clone());
+        let kinds = FindingKind::ALL.into_iter();
+        let kinds = kinds
+            .skip_while(|kind| begun.as_ref().is_some_and(|begun| begun != kind.as_str()))
+            .filter(|kind| query.kind.is_none_or(|wanted| wanted == *kind))
+            .filter(|kind| {
+                query
+                    .severity
+                    .is_none_or(|wanted| wanted == kind.severity())
+            });
+        let mut found = Vec::new();
+        for kind in kinds {
+            let key = after
+                .take_if(|position| position.value == kind.as_str())
+                .map(|position| position.id);
+            found.extend(self.of_kind(kind, key, limit - found.len()).await?);
+            if found.len() >= limit {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn of_kind(
+        &self,
+        kind: FindingKind,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<Placed>, StoreError> {
+        match kind {
+            FindingKind::SigningKeyOld => self.old_keys(after, limit).await,
+            FindingKind::WriteOnAllResources => self.wide_access(after, limit).await,
+            _ => {
+                let rows = self.rows(kind, after, limit).await?;
+                let found = rows.iter().map(|row| self.placed(kind, row));
+                Ok(found.collect())
+            }
+        }
+    }
+
+    async fn rows(
+        &self,
+        kind: FindingKind,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<FindingRow>, StoreError> {
+        let page = FindingPage {
+            among: self.among.clone(),
+            after,
+            limit: u16::try_from(limit).unwrap_or(u16::MAX),
+        };
+        self.app.store.list_findings(kind, self.now, &page).await
+    }
+
+    fn placed(&self, kind: FindingKind, row: &FindingRow) -> Placed {
+        Placed {
+            finding: Finding {
+                kind,
+                subject: subject(row),
+                since: evidence::since(kind, row),
+                evidence: evidence::of(kind, row),
+                action: action::of(kind, row, self.now),
+            },
+            position: position(kind, &row.key),
+        }
+    }
+
+    /// The instance's keys: only for those who see the whole of it.
+    async fn old_keys(
+        &self,
+        after: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<Placed>, StoreError> {
+        if self.among.is_some() {
+            return Ok(Vec::new());
+        }
+        let kind = FindingKind::SigningKeyOld;
+        let rotation = self.app.config.keys.rotation;
+        let keys = self.app.store.list_signing_keys().await?.into_iter();
+        let mut old: Vec<_> = keys
+            .filter(|key| key.state == KeyState::Active)
+            .filter(|key| after.as_ref().is_none_or(|after| key.kid > *after))
+            .filter_map(|key| {
+                let since = key.active_from?.saturating_add(rotation).ok()?;
+                (since < self.now).then(|| Placed {
+                    position: position(kind, &key.kid),
+                    finding: Finding {
+                        kind,
+                        subject: Subject {
+                            kind: "signing_key",
+                            id: key.kid.clone(),
+                            name: key.algorithm.as_str().to_owned(),
+                        },
+                        since,
+                        evidence: evidence::of_key(&key, rotation),
+                        action: action::of_key(&key),
+                    },
+                })
+            })
+            .collect();
+        old.sort_by(|one, other| one.position.id.cmp(&other.position.id));
+        old.truncate(limit);
+        Ok(old)
+    }
+
+    /// The accounts whose grants really do hold a writing scope on all resources of a type. The
+    /// store tells of more, so it is asked until there are enough.
+    async fn wide_access(
+        &self,
+        mut after: Option<String>,
+        limit: usize,
+    ) -> Result<Vec<Placed>, StoreError> {
+        const AT_ONCE: usize = 200;
+        let kind = FindingKind::WriteOnAllResources;
+        let mut found = Vec::new();
+        loop {
+            let rows = self.rows(kind, after, AT_ONCE).await?;
+            for row in &rows {
+                found.extend(self.if_wide(row).await?);
+                if found.len() == limit {
+                    return Ok(found);
+                }
+            }
+            after = rows.last().map(|row| row.key.clone());
+            if rows.len() < AT_ONCE {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The finding of an account whose access is really too wide, by its own grants or its roles.
+    async fn if_wide(&self, row: &FindingRow) -> Result<Option<Placed>, StoreError> {
+        let store = &self.app.store;
+        let holdings = store.find_holdings(row.organization, row.account).await?;
+        let Some(holdings) = holdings else {
+            return Ok(None);
+        };
+        let access = holdings.access();
+        let Some(wide) = access.grants().iter().find(|grant| is_wide(grant)) else {
+            return Ok(None);
+        };
+        let mut placed = self.placed(FindingKind::WriteOnAllResources, row);
+        placed.finding.evidence = evidence::of_grant(row, wide);
+        if holdings.own.grants().iter().any(is_wide) {
+            placed.finding.action.body = action::narrowed(&holdings.own);
+        } else {
+            placed.finding.action = action::by_which_role(row);
+        }
+        Ok(Some(placed))
+    }
+}
+
+/// Whether a grant holds a writing scope on all resources of a type. Those of `ostler` do not count:
+/// who administers this server is a matter of its own.
+fn is_wide(grant: &Grant) -> bool {
+    grant.api != OSTLER_API
+        && grant.scopes.iter().any(|scope| is_writing(scope.as_str()))
+        && grant
+            .resources
+            .iter()
+            .any(|(_, identifiers)| *identifiers == Identifiers::All)
+}
+
+fn position(kind: FindingKind, key: &str) -> Position {
+    Position {
+        value: kind.as_str().to_owned(),
+        id: key.to_owned(),
+    }
+}
+
+/// What the key of a row is the id of.
+fn subject(row: &FindingRow) -> Subject {
+    let of_account = || Subject {
+        kind: "service_account",
+        id: row.account.to_string(),
+        name: row.account_name.clone(),
+    };
+    match &row.credential {
+        Some(found) if found.kind == CredentialKind::ApiToken => Subject {
+            kind: "api_token",
+            id: ApiTokenId::of_credential(found.id).to_string(),
+            name: found.name.clone(),
+        },
+        Some(found) => Subject {
+            kind: if row.key == found.id.to_string() {
+                "credential"
+            } else {
+                "secret"
+            },
+            id: row.key.clone(),
+            name: found.name.clone(),
+        },
+        None => of_account(),
+    }
+}

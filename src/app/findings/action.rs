@@ -1,0 +1,148 @@
+//! The calls that mend findings.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use serde_json::json;
+
+use crate::domain::access::Access;
+use crate::domain::credential::CredentialKind;
+use crate::domain::credential::DEFAULT_SECRET_LIFETIME;
+use crate::domain::finding::FindingKind;
+use crate::domain::id::ApiTokenId;
+use crate::domain::resource::Identifiers;
+use crate::domain::signing_key::SigningKeyRecord;
+use crate::store::FindingRow;
+use crate::store::FoundCredential;
+
+use super::Action;
+
+/// What mends the finding of a row. What only a person can know (the name of an owner, which
+/// resources are needed) is left for them to fill in.
+pub(super) fn of(kind: FindingKind, row: &FindingRow, now: Timestamp) -> Action {
+    let account = account_path(row);
+    if let Some(found) = &row.credential
+        && found.kind == CredentialKind::ApiToken
+    {
+        return of_api_token(kind, &format!("{account}/api-tokens"), found);
+    }
+    let credential = row
+        .credential
+        .as_ref()
+        .map(|found| format!("{account}/credentials/{}", found.id));
+    let lifetime = DEFAULT_SECRET_LIFETIME;
+    match (kind, credential) {
+        (FindingKind::ExpiringSoon, Some(credential)) => {
+            post(format!("{credential}/rotate"), json!({}))
+        }
+        (FindingKind::ExpiringSoon, None) => {
+            let end = now.saturating_add(lifetime).unwrap_or(Timestamp::MAX);
+            patch(account, json!({"expires_at": end}))
+        }
+        (FindingKind::NeverExpires, Some(credential)) => post(
+            format!("{credential}/rotate"),
+            json!({"expires_in_seconds": lifetime.as_secs()}),
+        ),
+        (FindingKind::OverlapStillUsed, Some(credential)) => Action {
+            method: "DELETE",
+            path: format!("{credential}/secrets/{}", row.key),
+            body: Value::Null,
+        },
+        (FindingKind::LeakReported, Some(credential)) => {
+            post(format!("{credential}/revoke"), json!({}))
+        }
+        (FindingKind::NoOwner, _) => patch(account, json!({"owner": "who answers for it"})),
+        (FindingKind::WriteOnAllResources, _) => Action {
+            method: "PUT",
+            path: format!("{account}/access?dry_run=true"),
+            // The grants with which to begin are known to who found them.
+            body: Value::Null,
+        },
+        (FindingKind::DormantWokeUp | FindingKind::NewNetwork, _) => {
+            post(format!("{account}/revoke-tokens"), json!({}))
+        }
+        (FindingKind::RefusalsAboveHabit, _) => Action {
+            method: "GET",
+            path: format!("{account}/usage?by=refusal"),
+            body: Value::Null,
+        },
+        _ => post(format!("{account}/disable"), json!({})),
+    }
+}
+
+/// An API token is never renewed: another is made, and the old one goes when nobody uses it.
+fn of_api_token(kind: FindingKind, tokens: &str, found: &FoundCredential) -> Action {
+    if kind == FindingKind::LeakReported {
+        return Action {
+            method: "DELETE",
+            path: format!("{tokens}/{}", ApiTokenId::of_credential(found.id)),
+            body: Value::Null,
+        };
+    }
+    post(
+        tokens.to_owned(),
+        json!({"name": format!("after {}", found.name)}),
+    )
+}
+
+/// What mends the finding of a signing key.
+pub(super) fn of_key(key: &SigningKeyRecord) -> Action {
+    let body = json!({"alg": key.algorithm.as_str()});
+    post("/admin/v1/keys/rotate".to_owned(), body)
+}
+
+/// Where it is told by which role an account holds what it holds.
+pub(super) fn by_which_role(row: &FindingRow) -> Action {
+    let account = account_path(row);
+    Action {
+        method: "GET",
+        path: format!("{account}/effective-access"),
+        body: Value::Null,
+    }
+}
+
+fn account_path(row: &FindingRow) -> String {
+    format!(
+        "/admin/v1/organizations/{}/service-accounts/{}",
+        row.organization, row.account
+    )
+}
+
+/// The same access without *all* where something may be written: which resources are needed there is
+/// for a person to say, so the call above only tells what would follow.
+pub(super) fn narrowed(access: &Access) -> Value {
+    let grants = access.grants().iter().map(|grant| {
+        let is_wide = super::is_wide(grant);
+        let resources = grant.resources.iter().map(|(kind, identifiers)| {
+            let shown = match identifiers {
+                Identifiers::All if is_wide => json!([]),
+                Identifiers::All => json!("*"),
+                Identifiers::Listed(keys) => {
+                    json!(keys.iter().map(ToString::to_string).collect::<Vec<_>>())
+                }
+            };
+            (kind.to_string(), shown)
+        });
+        json!({
+            "api": grant.api,
+            "scopes": grant.scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "resources": resources.collect::<serde_json::Map<_, _>>(),
+        })
+    });
+    json!({"access": grants.collect::<Vec<_>>()})
+}
+
+fn post(path: String, body: Value) -> Action {
+    Action {
+        method: "POST",
+        path,
+        body,
+    }
+}
+
+fn patch(path: String, body: Value) -> Action {
+    Action {
+        method: "PATCH",
+        path,
+        body,
+    }
+}

@@ -1,0 +1,422 @@
+//! Counting requests: in memory on the request's way, by the hour, and written behind to the store.
+//!
+//! A request adds to an entry that is there already, most often, under a lock that only requests of
+//! the same few accounts share; it waits for nothing else. Every few seconds what was counted becomes
+//! *batches*, which the store adds once each, by their ids: when its answer is lost, the same batch
+//! is sent again and is not counted twice. So what is stored is exact for every node that was stopped
+//! in order; one that is killed loses the last seconds.
+//!
+//! All of it is bounded. What finds no room is not counted, and that is counted.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::hash::BuildHasher;
+use std::hash::RandomState;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use metrics::Counter;
+use tokio::time::sleep;
+
+use crate::domain::client::Client;
+use crate::domain::id::AccountId;
+use crate::domain::id::ApiId;
+use crate::domain::id::CredentialId;
+use crate::domain::id::OrganizationId;
+use crate::domain::usage_series::AddressCount;
+use crate::domain::usage_series::CountKey;
+use crate::domain::usage_series::Counted;
+use crate::domain::usage_series::Counts;
+use crate::domain::usage_series::Hour;
+use crate::domain::usage_series::NetworkUse;
+use crate::domain::usage_series::network_of;
+use crate::random;
+use crate::store::CountBatch;
+use crate::store::Store;
+use crate::store::StoreError;
+use crate::telemetry::registry::Registry;
+
+use super::super::to_completion;
+
+/// How often what was counted is written.
+const PACE: Duration = Duration::from_secs(5);
+
+/// Requests of different accounts seldom wait for each other.
+const SHARDS: usize = 16;
+
+/// How many counts are kept at most until they are written, and how many accounts' addresses.
+const CAPACITY: usize = 131_072;
+
+/// How many addresses of an account are told apart in an hour; as many again of those that failed to
+/// authenticate, so that these cannot drive out the others, nor fill the disk.
+const MAX_ADDRESSES: usize = 32;
+
+/// How many rows a batch has at most.
+const BATCH: usize = 200;
+
+/// How many batches wait for the store at most.
+const MAX_BATCHES: usize = 1_000;
+
+/// Who made a request.
+#[derive(Clone, Copy, Debug)]
+pub struct By {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The account.
+    pub account: AccountId,
+    /// The credential.
+    pub credential: CredentialId,
+}
+
+impl By {
+    /// The account and the credential of this client.
+    pub fn client(client: &Client) -> Self {
+        Self {
+            organization: client.organization,
+            account: client.account,
+            credential: client.credential,
+        }
+    }
+}
+
+/// What came of a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome {
+    /// A token for this API.
+    Issued(ApiId),
+    /// A refusal with this registered code; for which API, where that is known.
+    Refused(&'static str, Option<ApiId>),
+    /// Somebody asked about an active token of the account's; for which API, where it is for one.
+    Introspected(Option<ApiId>),
+}
+
+/// Counts requests, and writes the counts behind.
+pub struct UsageSeries {
+    store: Arc<dyn Store>,
+    hasher: RandomState,
+    shards: [Mutex<Shard>; SHARDS],
+    /// What is on its way to the store, the oldest first.
+    outbox: Mutex<VecDeque<CountBatch>>,
+    /// Whose turn it is to write.
+    turn: tokio::sync::Mutex<()>,
+    dropped: Counter,
+}
+
+#[derive(Default)]
+struct Shard {
+    counts: HashMap<Key, (OrganizationId, Counts)>,
+    /// Of the present hour; they stay until it is over, so that a flood is told from a few.
+    places: HashMap<PlaceKey, Places>,
+}
+
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+struct Key {
+    account: AccountId,
+    credential: CredentialId,
+    hour: Hour,
+    api: Option<ApiId>,
+    refusal: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+struct PlaceKey {
+    account: AccountId,
+    hour: Hour,
+    /// Whether the requests authenticated.
+    proved: bool,
+}
+
+struct Places {
+    organization: OrganizationId,
+    seen: Vec<Place>,
+}
+
+/// An address, and what was not written yet of it.
+struct Place {
+    address: IpAddr,
+    count: u64,
+    first_at: Timestamp,
+    last_at: Timestamp,
+}
+
+impl UsageSeries {
+    /// Counts for this store; [`UsageSeries::run`] writes in the background.
+    pub fn new(store: Arc<dyn Store>, registry: &Registry) -> Self {
+        Self {
+            store,
+            hasher: RandomState::new(),
+            shards: Default::default(),
+            outbox: Mutex::default(),
+            turn: tokio::sync::Mutex::default(),
+            dropped: registry.counter(
+                "ostler_usage_uncounted_total",
+                "Requests that are not in the usage series because there was no room for them.",
+                &[],
+            ),
+        }
+    }
+
+    /// Counts a request. Waits for nothing but other counts of the same few accounts.
+    pub fn count(&self, by: By, outcome: Outcome, at: Timestamp) {
+        let (api, refusal) = match outcome {
+            Outcome::Issued(api) => (Some(api), None),
+            Outcome::Introspected(api) => (api, None),
+            Outcome::Refused(code, api) => (api, Some(code)),
+        };
+        let key = Key {
+            account: by.account,
+            credential: by.credential,
+            hour: Hour::of(at),
+            api,
+            refusal,
+        };
+        let mut shard = lock(self.shard_of(by.account));
+        if shard.counts.len() >= CAPACITY / SHARDS && !shard.counts.contains_key(&key) {
+            self.dropped.increment(1);
+            return;
+        }
+        let entry = shard.counts.entry(key);
+        let (_, counts) = entry.or_insert((by.organization, Counts::default()));
+        match outcome {
+            Outcome::Issued(_) => counts.issued += 1,
+            Outcome::Refused(..) => counts.refused += 1,
+            Outcome::Introspected(_) => counts.introspected += 1,
+        }
+    }
+
+    /// Notes from where a client authenticated, or failed to.
+    pub fn note_address(&self, by: By, address: IpAddr, proved: bool, at: Timestamp) {
+        let key = PlaceKey {
+            account: by.account,
+            hour: Hour::of(at),
+            proved,
+        };
+        let at = to_the_millisecond(at);
+        let address = address.to_canonical();
+        let mut shard = lock(self.shard_of(by.account));
+        if shard.places.len() >= CAPACITY / SHARDS && !shard.places.contains_key(&key) {
+            self.dropped.increment(1);
+            return;
+        }
+        let places = shard.places.entry(key).or_insert_with(|| Places {
+            organization: by.organization,
+            seen: Vec::new(),
+        });
+        places.note(address, at);
+    }
+
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "any bits of a hash will do"
+    )]
+    fn shard_of(&self, account: AccountId) -> &Mutex<Shard> {
+        &self.shards[self.hasher.hash_one(account) as usize % SHARDS]
+    }
+
+    /// Writes all that was counted until now. What could not be written stays.
+    pub async fn flush(&self, now: Timestamp) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        self.pack(now);
+        loop {
+            let Some(batch) = lock(&self.outbox).front().cloned() else {
+                return Ok(());
+            };
+            let store = Arc::clone(&self.store);
+            to_completion(async move { store.add_counts(&batch).await }).await?;
+            lock(&self.outbox).pop_front();
+        }
+    }
+
+    /// Writes in the background until `stop`, then once more.
+    pub async fn run(&self, now: impl Fn() -> Timestamp, stop: impl Future<Output = ()>) {
+        tokio::select! {
+            () = stop => {}
+            () = self.keep_writing(&now) => {}
+        }
+        if let Err(error) = self.flush(now()).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the last counts of usage could not be stored"
+            );
+        }
+    }
+
+    async fn keep_writing(&self, now: &impl Fn() -> Timestamp) {
+        let mut is_behind = false;
+        loop {
+            sleep(PACE).await;
+            match self.flush(now()).await {
+                Ok(()) => is_behind = false,
+                Err(error) if !is_behind => {
+                    is_behind = true;
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "counts of usage cannot be stored now; they are kept and tried again"
+                    );
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Makes batches of what was counted. While too many wait already, it goes on being counted
+    /// where it is.
+    fn pack(&self, now: Timestamp) {
+        if lock(&self.outbox).len() >= MAX_BATCHES {
+            return;
+        }
+        let mut packed = Packed::default();
+        for shard in &self.shards {
+            let mut shard = lock(shard);
+            for (key, (organization, counts)) in shard.counts.drain() {
+                packed.take_count(key, organization, counts);
+            }
+            for (key, places) in &mut shard.places {
+                packed.take_places(*key, places);
+            }
+            let hour = Hour::of(now);
+            shard.places.retain(|key, _| key.hour >= hour);
+        }
+        lock(&self.outbox).extend(packed.into_batches(now));
+    }
+}
+
+impl Places {
+    fn note(&mut self, address: IpAddr, at: Timestamp) {
+        let known = self.seen.iter().position(|place| place.address == address);
+        let Some(known) = known else {
+            if self.seen.len() < MAX_ADDRESSES {
+                self.seen.push(Place::new(address, at));
+            }
+            return;
+        };
+        let place = &mut self.seen[known];
+        if place.count == 0 {
+            *place = Place::new(address, at);
+        } else {
+            place.count += 1;
+            place.first_at = place.first_at.min(at);
+            place.last_at = place.last_at.max(at);
+        }
+    }
+}
+
+impl Place {
+    fn new(address: IpAddr, at: Timestamp) -> Self {
+        Self {
+            address,
+            count: 1,
+            first_at: at,
+            last_at: at,
+        }
+    }
+}
+
+/// What was counted, each key once.
+#[derive(Default)]
+struct Packed {
+    counts: BTreeMap<CountKey, Counts>,
+    addresses: BTreeMap<(Option<AccountId>, OrganizationId, Hour, IpAddr), AddressCount>,
+    networks: BTreeMap<(AccountId, String), NetworkUse>,
+}
+
+impl Packed {
+    /// Counts for the account, and for its organization.
+    fn take_count(&mut self, key: Key, organization: OrganizationId, counts: Counts) {
+        let own = Counted::Account(key.account, key.credential);
+        for counted in [own, Counted::Organization] {
+            let key = CountKey {
+                organization,
+                counted,
+                hour: key.hour,
+                api: key.api,
+                refusal: key.refusal,
+            };
+            self.counts.entry(key).or_default().add(counts);
+        }
+    }
+
+    fn take_places(&mut self, key: PlaceKey, places: &mut Places) {
+        let organization = places.organization;
+        for place in places.seen.iter_mut().filter(|place| place.count > 0) {
+            for account in [Some(key.account), None] {
+                let count = AddressCount {
+                    organization,
+                    account,
+                    hour: key.hour,
+                    address: place.address,
+                    count: place.count,
+                    last_at: place.last_at,
+                };
+                self.addresses
+                    .entry((account, organization, key.hour, place.address))
+                    .and_modify(|known| {
+                        known.count += count.count;
+                        known.last_at = known.last_at.max(count.last_at);
+                    })
+                    .or_insert(count);
+            }
+            if key.proved {
+                self.take_network(key.account, organization, place);
+            }
+            place.count = 0;
+        }
+    }
+
+    fn take_network(&mut self, account: AccountId, organization: OrganizationId, place: &Place) {
+        let network = network_of(place.address);
+        let used = NetworkUse {
+            organization,
+            account,
+            network,
+            first_at: place.first_at,
+            last_at: place.last_at,
+        };
+        self.networks
+            .entry((account, network.to_string()))
+            .and_modify(|known| {
+                known.first_at = known.first_at.min(used.first_at);
+                known.last_at = known.last_at.max(used.last_at);
+            })
+            .or_insert(used);
+    }
+
+    fn into_batches(self, now: Timestamp) -> impl Iterator<Item = CountBatch> {
+        let mut counts: Vec<_> = self.counts.into_iter().collect();
+        let mut addresses: Vec<_> = self.addresses.into_values().collect();
+        let mut networks: Vec<_> = self.networks.into_values().collect();
+        std::iter::from_fn(move || {
+            let batch = CountBatch {
+                id: random::bytes(),
+                at: now,
+                counts: split(&mut counts),
+                addresses: split(&mut addresses),
+                networks: split(&mut networks),
+            };
+            let is_empty =
+                batch.counts.is_empty() && batch.addresses.is_empty() && batch.networks.is_empty();
+            (!is_empty).then_some(batch)
+        })
+    }
+}
+
+/// Takes a batch's worth off the end.
+fn split<T>(rows: &mut Vec<T>) -> Vec<T> {
+    rows.split_off(rows.len().saturating_sub(BATCH))
+}
+
+/// As the store keeps it.
+fn to_the_millisecond(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

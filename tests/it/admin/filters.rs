@@ -1,0 +1,382 @@
+//! Lists by filters and in an order. Contract, section 3.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::harness::TestServer;
+
+use super::actors::ACCOUNTS;
+use super::actors::Administrator;
+use super::actors::refusal;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// The names of the accounts that meet a query, sorted.
+async fn names(server: &TestServer, query: &str) -> Vec<String> {
+    let mut names = names_in(server, &format!("{ACCOUNTS}?{query}")).await;
+    names.sort();
+    names
+}
+
+/// The names in a list, in its order.
+async fn names_in(server: &TestServer, path: &str) -> Vec<String> {
+    let reply = server.admin("GET", path, None).await;
+    assert_eq!(reply.status, 200, "{path}: {}", reply.wire());
+    let answer = reply.json();
+    let items = answer["items"].as_array().unwrap().iter();
+    items
+        .map(|item| item["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+async fn account(server: &TestServer, body: Value) {
+    server.create(ACCOUNTS, body).await;
+}
+
+#[tokio::test]
+async fn accounts_are_found_by_how_they_stand_at_this_second() {
+    let server = TestServer::start().await;
+    account(
+        &server,
+        json!({"name": "passing", "expires_at": "2026-03-02T12:00:00Z"}),
+    )
+    .await;
+    account(&server, json!({"name": "stopped"})).await;
+    server
+        .act(&format!("{ACCOUNTS}/stopped/disable"), json!({}))
+        .await;
+    assert_eq!(
+        names(&server, "status=active").await,
+        ["administrator", "passing"]
+    );
+    assert_eq!(names(&server, "status=disabled").await, ["stopped"]);
+    assert!(names(&server, "status=expired").await.is_empty());
+
+    server.advance(DAY - Duration::from_secs(1));
+    assert!(names(&server, "status=expired").await.is_empty());
+    server.advance(Duration::from_secs(1));
+    assert_eq!(names(&server, "status=expired").await, ["passing"]);
+    assert_eq!(names(&server, "status=active").await, ["administrator"]);
+}
+
+#[tokio::test]
+async fn accounts_are_found_by_a_part_of_what_people_wrote_and_by_their_owner() {
+    let server = TestServer::start().await;
+    let description = "Copies 100%_of it, nightly";
+    account(
+        &server,
+        json!({"name": "Copy-Bot", "description": description, "owner": "team-a@example.com"}),
+    )
+    .await;
+    account(&server, json!({"name": "other-bot", "owner": "Team-B"})).await;
+    for (query, expected) in [
+        ("q=BOT", &["Copy-Bot", "other-bot"][..]),
+        ("q=copy-b", &["Copy-Bot"]),
+        ("q=NIGHTLY", &["Copy-Bot"]),
+        ("q=team-b", &["other-bot"]),
+        (
+            "q=%40default.serviceaccount",
+            &["Copy-Bot", "administrator", "other-bot"],
+        ),
+        // What LIKE takes for a wildcard is a character like any other.
+        ("q=100%25_of", &["Copy-Bot"]),
+        ("q=1__%25_of", &[]),
+        ("q=%5C", &[]),
+        ("owner=team-a%40example.com", &["Copy-Bot"]),
+        ("owner=team-a", &[]),
+        ("owner=Team-B&q=copy", &[]),
+    ] {
+        assert_eq!(names(&server, query).await, expected, "{query}");
+    }
+    let id = server.id_of(&format!("{ACCOUNTS}/other-bot")).await;
+    assert_eq!(names(&server, &format!("q={id}")).await, ["other-bot"]);
+}
+
+#[tokio::test]
+async fn accounts_are_found_by_what_one_grant_of_theirs_holds() {
+    let server = TestServer::start().await;
+    server.ensure_deploy_api().await;
+    let grant = |scope: &str, projects: Value| json!({"api": "deploy", "scopes": [scope], "resources": {"project": projects}});
+    for (name, access) in [
+        ("reader", json!([grant("deploy:read", json!(["APOLLO"]))])),
+        ("writer", json!([grant("deploy:write", json!("*"))])),
+        (
+            "divided",
+            json!([
+                grant("deploy:read", json!(["APOLLO"])),
+                grant("deploy:write", json!(["GEMINI"])),
+            ]),
+        ),
+        ("nobody", json!([])),
+    ] {
+        account(&server, json!({"name": name, "access": access})).await;
+    }
+    account(&server, json!({"name": "watcher", "roles": ["auditor"]})).await;
+    for (query, expected) in [
+        ("api=deploy", &["divided", "reader", "writer"][..]),
+        ("scope=deploy:read", &["divided", "reader"]),
+        ("resource=project:APOLLO", &["divided", "reader", "writer"]),
+        ("resource=project:MERCURY", &["writer"]),
+        // Never flattened: one and the same grant holds all that is asked for.
+        ("scope=deploy:write&resource=project:APOLLO", &["writer"]),
+        (
+            "scope=deploy:write&resource=project:GEMINI",
+            &["divided", "writer"],
+        ),
+        ("api=ostler&scope=deploy:read", &[]),
+        ("api=ostler", &["administrator", "watcher"]),
+        ("api=ostler&scope=audit:read", &["administrator", "watcher"]),
+        ("api=ostler&scope=keys:write", &["administrator"]),
+        ("scope=nothing:like-it", &[]),
+    ] {
+        assert_eq!(names(&server, query).await, expected, "{query}");
+    }
+    let api = server.id_of("/organizations/default/apis/deploy").await;
+    assert_eq!(names(&server, &format!("api={api}")).await.len(), 3);
+}
+
+#[tokio::test]
+async fn accounts_are_found_by_what_they_hold_by_roles_and_groups() {
+    let server = TestServer::start().await;
+    server.ensure_deploy_api().await;
+    let grant = json!({
+        "api": "deploy",
+        "scopes": ["deploy:write"],
+        "resources": {"project": ["APOLLO"]},
+    });
+    let role = json!({"name": "deployers", "access": [grant]});
+    server.create("/organizations/default/roles", role).await;
+    let group = json!({"name": "night-shift", "roles": ["deployers"]});
+    server.create("/organizations/default/groups", group).await;
+    account(&server, json!({"name": "by-role", "roles": ["deployers"]})).await;
+    account(&server, json!({"name": "by-group"})).await;
+    account(&server, json!({"name": "by-nothing"})).await;
+    let member = "/organizations/default/groups/night-shift/members/by-group";
+    let reply = server.admin("PUT", member, None).await;
+    assert!(reply.status < 300, "{}", reply.wire());
+    for (query, expected) in [
+        ("api=deploy", &["by-group", "by-role"][..]),
+        ("scope=deploy:write", &["by-group", "by-role"]),
+        (
+            "api=deploy&scope=deploy:write&resource=project:APOLLO",
+            &["by-group", "by-role"],
+        ),
+        ("resource=project:GEMINI", &[]),
+        ("scope=deploy:read", &[]),
+    ] {
+        assert_eq!(names(&server, query).await, expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn accounts_are_found_by_when_they_end() {
+    let server = TestServer::start().await;
+    for (name, end) in [
+        ("sooner", "2026-03-15T12:00:00Z"),
+        ("later-on", "2026-03-15T12:00:01Z"),
+    ] {
+        account(&server, json!({"name": name, "expires_at": end})).await;
+    }
+    account(&server, json!({"name": "forever"})).await;
+    // The clock stands at 2026-03-01T12:00:00Z.
+    assert_eq!(names(&server, "expires_within=14d").await, ["sooner"]);
+    assert_eq!(names(&server, "expires_within=336h").await, ["sooner"]);
+    server.advance(Duration::from_secs(1));
+    assert_eq!(
+        names(&server, "expires_within=14d").await,
+        ["later-on", "sooner"]
+    );
+    server.advance(14 * DAY - Duration::from_secs(1));
+    assert_eq!(names(&server, "expires_within=14d").await, ["later-on"]);
+}
+
+#[tokio::test]
+async fn accounts_are_found_by_how_long_nothing_used_them() {
+    let server = TestServer::start().await;
+    let body = json!({
+        "name": "busy-bot",
+        "roles": ["auditor"],
+        "credential": {"name": "first", "expires_in_seconds": null},
+    });
+    let busy = server.client_of(&server.create(ACCOUNTS, body).await);
+    account(&server, json!({"name": "never-used"})).await;
+    server.advance(DAY);
+    busy.token("").await;
+    server.advance(89 * DAY);
+    assert_eq!(names(&server, "unused_for=90d").await, ["never-used"]);
+    server.advance(DAY - Duration::from_secs(1));
+    assert_eq!(names(&server, "unused_for=90d").await, ["never-used"]);
+    server.advance(Duration::from_secs(1));
+    assert_eq!(
+        names(&server, "unused_for=90d").await,
+        ["busy-bot", "never-used"]
+    );
+    // A use counts at once, and one that is made just now has not been unused for long.
+    account(&server, json!({"name": "newcomer"})).await;
+    busy.token("").await;
+    assert_eq!(names(&server, "unused_for=90d").await, ["never-used"]);
+}
+
+#[tokio::test]
+async fn accounts_are_listed_in_each_order_page_by_page() {
+    let server = TestServer::start().await;
+    let bravo = server.client("Bravo-bot", "deploy:read").await;
+    for (name, end) in [
+        ("delta-bot", json!("2026-06-01T00:00:00Z")),
+        ("alpha-bot", json!(null)),
+        ("charlie-bot", json!("2026-05-01T00:00:00Z")),
+    ] {
+        server.advance(Duration::from_secs(1));
+        account(&server, json!({"name": name, "expires_at": end})).await;
+    }
+    server.advance(Duration::from_secs(1));
+    bravo.token("").await;
+    server.advance(Duration::from_secs(1));
+    for (sort, expected) in [
+        (
+            "name",
+            ["alpha-bot", "Bravo-bot", "charlie-bot", "delta-bot"],
+        ),
+        (
+            "created_at",
+            ["Bravo-bot", "delta-bot", "alpha-bot", "charlie-bot"],
+        ),
+        // Those that were never used come first, in the order of their ids.
+        (
+            "last_used_at",
+            ["delta-bot", "alpha-bot", "charlie-bot", "Bravo-bot"],
+        ),
+        // Those that never end come last.
+        (
+            "expires_at",
+            ["charlie-bot", "delta-bot", "Bravo-bot", "alpha-bot"],
+        ),
+    ] {
+        let mut expected = expected.to_vec();
+        let path = format!("{ACCOUNTS}?q=-bot&sort={sort}");
+        assert_eq!(names_in(&server, &path).await, expected, "{sort}");
+        assert_eq!(paged(&server, &path).await, expected, "{sort}");
+        expected.reverse();
+        let path = format!("{ACCOUNTS}?q=-bot&sort=-{sort}");
+        assert_eq!(paged(&server, &path).await, expected, "-{sort}");
+    }
+}
+
+/// The names of a list that is read one by one.
+async fn paged(server: &TestServer, path: &str) -> Vec<String> {
+    let (mut found, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let reply = server
+            .admin("GET", &format!("{path}&limit=1{cursor}"), None)
+            .await;
+        assert_eq!(reply.status, 200, "{}", reply.wire());
+        let page = reply.json();
+        let items = page["items"].as_array().unwrap().iter();
+        found.extend(items.map(|item| item["name"].as_str().unwrap().to_owned()));
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return found,
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_ordered_list_goes_on_after_inserts_without_a_gap_or_a_repetition() {
+    let server = TestServer::start().await;
+    for name in ["bravo-bot", "delta-bot", "foxtrot-bot"] {
+        account(&server, json!({"name": name})).await;
+    }
+    let path = format!("{ACCOUNTS}?q=-bot&sort=name");
+    let first = server
+        .admin("GET", &format!("{path}&limit=2"), None)
+        .await
+        .json();
+    let cursor = first["next_cursor"].as_str().unwrap();
+    // Before, after, and the very item that the cursor points after.
+    account(&server, json!({"name": "alpha-bot"})).await;
+    account(&server, json!({"name": "echo-bot"})).await;
+    server.delete(&format!("{ACCOUNTS}/delta-bot")).await;
+    let rest = names_in(&server, &format!("{path}&cursor={cursor}")).await;
+    assert_eq!(rest, ["echo-bot", "foxtrot-bot"]);
+}
+
+// Security case 89.
+#[tokio::test]
+async fn a_cursor_is_good_for_its_own_filters_and_order_only() {
+    let server = TestServer::start().await;
+    for name in ["bravo-bot", "delta-bot"] {
+        account(&server, json!({"name": name})).await;
+    }
+    let admin = Administrator::first(&server).await;
+    let page = admin.get(&format!("{ACCOUNTS}?sort=name&limit=1")).await;
+    let cursor = page.json()["next_cursor"].as_str().unwrap().to_owned();
+    for query in [
+        "",
+        "sort=-name&",
+        "sort=created_at&",
+        "sort=name&status=active&",
+        "sort=name&q=bot&",
+    ] {
+        let reply = admin
+            .get(&format!("{ACCOUNTS}?{query}cursor={cursor}"))
+            .await;
+        assert_eq!(
+            refusal(&reply),
+            (400, "validation_failed".into()),
+            "{query}"
+        );
+    }
+    let reply = admin
+        .get(&format!("{ACCOUNTS}?sort=name&cursor={cursor}"))
+        .await;
+    assert_eq!(reply.status, 200);
+}
+
+// P9.
+#[tokio::test]
+async fn no_bytes_in_a_filter_are_more_than_a_mistake() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    for name in [
+        "status",
+        "q",
+        "owner",
+        "api",
+        "scope",
+        "resource",
+        "unused_for",
+        "expires_within",
+        "sort",
+        "limit",
+        "cursor",
+    ] {
+        for odd in [
+            "",
+            "%00",
+            "%FF%FE",
+            "%0A",
+            "%F0%9F%90%B4",
+            "'%3B%20DROP%20TABLE%20service_account%3B--",
+            "-",
+            "--name",
+            "project:",
+            ":",
+            "99999999999999999999999999d",
+            &"x".repeat(3_000),
+        ] {
+            let reply = admin.get(&format!("{ACCOUNTS}?{name}={odd}")).await;
+            let fine = reply.status == 200 && ["q", "owner", "scope"].contains(&name);
+            if !fine {
+                assert_eq!(reply.status, 400, "{name}={odd}: {}", reply.wire());
+                let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+                assert!(detail.contains(&format!("`{name}`")), "{detail}");
+            }
+        }
+    }
+    let twice = admin.get(&format!("{ACCOUNTS}?q=a&q=b")).await;
+    assert_eq!(refusal(&twice), (400, "validation_failed".into()));
+    let unknown = admin.get(&format!("{ACCOUNTS}?api=nowhere")).await;
+    assert_eq!(unknown.json()["detail"], "`api`: there is no API `nowhere`");
+}

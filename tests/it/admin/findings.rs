@@ -1,0 +1,509 @@
+//! Findings, each at its exact threshold. Contract, section 5.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::harness::TestClient;
+use crate::harness::TestServer;
+
+use super::actors::ACCOUNTS;
+use super::actors::Administrator;
+use super::actors::deploy;
+use super::actors::ostler;
+use super::actors::refusal;
+
+const SECOND: Duration = Duration::from_secs(1);
+const DAY: Duration = Duration::from_hours(24);
+
+/// The findings of a kind that are about this account, or something of it.
+async fn found(server: &TestServer, kind: &str, account: &str) -> Vec<Value> {
+    let path = format!("/findings?kind={kind}&limit=200");
+    let reply = server.admin("GET", &path, None).await;
+    assert_eq!(reply.status, 200, "{}", reply.wire());
+    let answer = reply.json();
+    let items = answer["items"].as_array().unwrap().iter();
+    let about = |finding: &&Value| finding["evidence"]["service_account"] == account;
+    items.filter(about).cloned().collect()
+}
+
+/// The only one.
+async fn the(server: &TestServer, kind: &str, account: &str) -> Value {
+    let mut found = found(server, kind, account).await;
+    assert_eq!(found.len(), 1, "{kind}: {found:?}");
+    found.remove(0)
+}
+
+async fn none(server: &TestServer, kind: &str, account: &str) {
+    let found = found(server, kind, account).await;
+    assert!(found.is_empty(), "{kind}: {found:?}");
+}
+
+/// A path of the harness, as findings write it: with the id of the organization.
+async fn full(server: &TestServer, path: &str) -> String {
+    let organization = server.id_of("/organizations/default").await;
+    format!("/admin/v1{path}").replace(
+        "/organizations/default/",
+        &format!("/organizations/{organization}/"),
+    )
+}
+
+/// An account without credential and access.
+async fn account(server: &TestServer, name: &str, more: &Value) -> String {
+    let mut body = json!({"name": name});
+    for (member, value) in more.as_object().unwrap() {
+        body[member] = value.clone();
+    }
+    let made = server.create(ACCOUNTS, body).await;
+    made["id"].as_str().unwrap().to_owned()
+}
+
+/// A client whose secret lives for so long.
+async fn client(server: &TestServer, name: &str, expires_in_seconds: &Value) -> TestClient {
+    server.ensure_deploy_api().await;
+    let body = json!({
+        "name": name,
+        "access": [deploy(&["deploy:read"], &json!(["APOLLO"]))],
+        "credential": {"name": "first", "expires_in_seconds": expires_in_seconds},
+    });
+    let made = server.create(ACCOUNTS, body).await;
+    server.client_of(&made)
+}
+
+#[tokio::test]
+async fn what_ends_within_fourteen_days_is_found() {
+    let server = TestServer::start().await;
+    let days_15 = 15 * DAY.as_secs();
+    let bot = client(&server, "ci-deployer", &json!(days_15)).await;
+    let ending = account(
+        &server,
+        "passing",
+        &json!({"expires_at": "2026-03-16T12:00:00Z"}),
+    )
+    .await;
+    server.advance(DAY - SECOND);
+    none(&server, "expiring_soon", &bot.account).await;
+    none(&server, "expiring_soon", &ending).await;
+    server.advance(SECOND);
+    let secret = the(&server, "expiring_soon", &bot.account).await;
+    assert_eq!(secret["severity"], "warning");
+    assert_eq!(secret["subject"]["type"], "secret");
+    assert_eq!(secret["since"], "2026-03-02T12:00:00Z");
+    assert_eq!(secret["evidence"]["ends_at"], "2026-03-16T12:00:00Z");
+    assert_eq!(secret["action"]["method"], "POST");
+    let rotate = secret["action"]["path"].as_str().unwrap();
+    let expected = format!("{}/rotate", bot.credential_path());
+    assert_eq!(rotate, full(&server, &expected).await);
+    let account = the(&server, "expiring_soon", &ending).await;
+    assert_eq!(
+        account["subject"],
+        json!({"type": "service_account", "id": ending, "name": "passing"})
+    );
+    assert_eq!(account["action"]["method"], "PATCH");
+
+    // The call that it names mends it: the old secret ends too, and that is meant.
+    let path = rotate.strip_prefix("/admin/v1").unwrap();
+    server.act(path, secret["action"]["body"].clone()).await;
+    let left = found(&server, "expiring_soon", &bot.account).await;
+    assert!(
+        left.iter()
+            .all(|one| one["evidence"]["ends_at"] != "2026-03-16T12:00:00Z"),
+        "{left:?}"
+    );
+    server.advance(14 * DAY);
+    none(&server, "expiring_soon", &ending).await;
+}
+
+#[tokio::test]
+async fn an_old_secret_that_is_used_in_the_last_half_of_its_overlap_is_found() {
+    let server = TestServer::start().await;
+    let bot = server.client("ci-deployer", "deploy:read").await;
+    let path = format!("{}/rotate", bot.credential_path());
+    server.act(&path, json!({"overlap_seconds": 100})).await;
+    server.advance(50 * SECOND - SECOND);
+    bot.token("").await;
+    none(&server, "overlap_still_used", &bot.account).await;
+    server.advance(SECOND);
+    none(&server, "overlap_still_used", &bot.account).await;
+    bot.token("").await;
+    let finding = the(&server, "overlap_still_used", &bot.account).await;
+    assert_eq!(finding["subject"]["type"], "secret");
+    assert_eq!(finding["since"], "2026-03-01T12:00:50Z");
+    assert_eq!(finding["evidence"]["last_used_at"], "2026-03-01T12:00:50Z");
+    assert_eq!(finding["evidence"]["ends_at"], "2026-03-01T12:01:40Z");
+    assert_eq!(finding["action"]["method"], "DELETE");
+    server.advance(50 * SECOND);
+    none(&server, "overlap_still_used", &bot.account).await;
+}
+
+#[tokio::test]
+async fn what_nobody_used_for_ninety_days_is_found() {
+    let server = TestServer::start().await;
+    let bot = client(&server, "ci-deployer", &json!(null)).await;
+    bot.token("").await;
+    server.advance(90 * DAY);
+    none(&server, "unused", &bot.account).await;
+    server.advance(SECOND);
+    let finding = the(&server, "unused", &bot.account).await;
+    assert_eq!(finding["severity"], "info");
+    assert_eq!(finding["since"], "2026-05-30T12:00:00Z");
+    assert_eq!(finding["evidence"]["last_used_at"], "2026-03-01T12:00:00Z");
+    let path = finding["action"]["path"].as_str().unwrap();
+    let expected = format!("{}/disable", bot.account_path());
+    assert_eq!(path, full(&server, &expected).await);
+    bot.token("").await;
+    none(&server, "unused", &bot.account).await;
+}
+
+#[tokio::test]
+async fn what_was_never_used_for_seven_days_is_found() {
+    let server = TestServer::start().await;
+    let bot = server.client("ci-deployer", "deploy:read").await;
+    server.advance(7 * DAY);
+    none(&server, "never_used", &bot.account).await;
+    server.advance(SECOND);
+    let finding = the(&server, "never_used", &bot.account).await;
+    assert_eq!(finding["since"], "2026-03-08T12:00:00Z");
+    none(&server, "unused", &bot.account).await;
+    bot.token("").await;
+    none(&server, "never_used", &bot.account).await;
+}
+
+#[tokio::test]
+async fn what_nobody_answers_for_never_ends_or_may_write_everywhere_is_found_at_once() {
+    let server = TestServer::start().await;
+    server.ensure_deploy_api().await;
+    let owned = account(&server, "owned-bot", &json!({"owner": "team-a"})).await;
+    let orphan = account(&server, "orphan-bot", &json!({})).await;
+    none(&server, "no_owner", &owned).await;
+    assert_eq!(
+        the(&server, "no_owner", &orphan).await["action"]["method"],
+        "PATCH"
+    );
+
+    let ending = client(&server, "ending-bot", &json!(60)).await;
+    let endless = client(&server, "endless-bot", &json!(null)).await;
+    none(&server, "never_expires", &ending.account).await;
+    let finding = the(&server, "never_expires", &endless.account).await;
+    assert_eq!(
+        finding["subject"],
+        json!({"type": "credential", "id": endless.credential, "name": "first"})
+    );
+    assert_eq!(
+        finding["action"],
+        json!({
+            "method": "POST",
+            "path": full(&server, &format!("{}/rotate", endless.credential_path())).await,
+            "body": {"expires_in_seconds": 7_776_000},
+        })
+    );
+
+    let access = |grant: Value| json!({"access": [grant]});
+    let some = account(
+        &server,
+        "some-writer",
+        &access(deploy(&["deploy:write"], &json!(["APOLLO"]))),
+    )
+    .await;
+    let reader = account(
+        &server,
+        "all-reader",
+        &access(deploy(&["deploy:read"], &json!("*"))),
+    )
+    .await;
+    let every = account(
+        &server,
+        "all-writer",
+        &access(deploy(&["deploy:read", "deploy:write"], &json!("*"))),
+    )
+    .await;
+    none(&server, "write_on_all_resources", &some).await;
+    none(&server, "write_on_all_resources", &reader).await;
+    let finding = the(&server, "write_on_all_resources", &every).await;
+    assert_eq!(finding["evidence"]["scopes"], json!(["deploy:write"]));
+    assert_eq!(finding["evidence"]["resource_types"], json!(["project"]));
+    assert_eq!(finding["action"]["method"], "PUT");
+    // What it names is a call that is understood, and changes nothing by itself.
+    let path = finding["action"]["path"].as_str().unwrap();
+    let path = path.strip_prefix("/admin/v1").unwrap();
+    let reply = server
+        .admin("PUT", path, Some(&finding["action"]["body"]))
+        .await;
+    assert_eq!(reply.status, 200, "{}", reply.wire());
+    the(&server, "write_on_all_resources", &every).await;
+}
+
+#[tokio::test]
+async fn a_role_that_may_write_everywhere_is_found_at_who_has_it() {
+    let server = TestServer::start().await;
+    server.ensure_deploy_api().await;
+    let access = json!([deploy(&["deploy:write"], &json!("*"))]);
+    let role = json!({"name": "deployers", "access": access});
+    server.create("/organizations/default/roles", role).await;
+    let by_role = account(&server, "by-role", &json!({"roles": ["deployers"]})).await;
+    let finding = the(&server, "write_on_all_resources", &by_role).await;
+    assert_eq!(finding["evidence"]["scopes"], json!(["deploy:write"]));
+    let path = finding["action"]["path"].as_str().unwrap();
+    let path = path.strip_prefix("/admin/v1").unwrap();
+    assert_eq!(server.admin("GET", path, None).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_signing_key_that_is_active_for_longer_than_the_policy_wants_is_found() {
+    let server = TestServer::with()
+        .set("keys.rotation_days", "2")
+        .start()
+        .await;
+    let old = async || {
+        let reply = server
+            .admin("GET", "/findings?kind=signing_key_old", None)
+            .await;
+        reply.json()["items"].as_array().unwrap().clone()
+    };
+    server.advance(2 * DAY);
+    assert!(old().await.is_empty());
+    server.advance(SECOND);
+    let found = old().await;
+    assert_eq!(found.len(), 3);
+    assert_eq!(found[0]["subject"]["type"], "signing_key");
+    assert_eq!(found[0]["since"], "2026-03-03T12:00:00Z");
+    assert_eq!(found[0]["action"]["path"], "/admin/v1/keys/rotate");
+}
+
+#[tokio::test]
+async fn a_dormant_account_that_is_used_is_found() {
+    let server = TestServer::start().await;
+    let (sleeper, other) = (
+        client(&server, "sleeper-bot", &json!(null)).await,
+        client(&server, "other-bot", &json!(null)).await,
+    );
+    for bot in [&sleeper, &other] {
+        bot.token("").await;
+        server.app.usage.flush_to_store().await.unwrap();
+    }
+    server.advance(60 * DAY - SECOND);
+    other.token("").await;
+    none(&server, "dormant_woke_up", &other.account).await;
+    server.advance(SECOND);
+    sleeper.token("").await;
+    let finding = the(&server, "dormant_woke_up", &sleeper.account).await;
+    assert_eq!(finding["severity"], "critical");
+    assert_eq!(finding["since"], "2026-04-30T12:00:00Z");
+    assert_eq!(finding["evidence"]["quiet_since"], "2026-03-01T12:00:00Z");
+    // It goes on being found while it is used, and is over some time later.
+    server.advance(DAY);
+    sleeper.token("").await;
+    let again = the(&server, "dormant_woke_up", &sleeper.account).await;
+    assert_eq!(again["since"], "2026-04-30T12:00:00Z");
+    server.advance(29 * DAY);
+    none(&server, "dormant_woke_up", &sleeper.account).await;
+}
+
+async fn behind_a_proxy() -> TestServer {
+    TestServer::with()
+        .set("server.trusted_proxies", "127.0.0.1/32")
+        .start()
+        .await
+}
+
+async fn from(bot: &TestClient, address: &str) {
+    let request = bot.form("/oauth/token", "grant_type=client_credentials");
+    request.header("X-Forwarded-For", address).send().await;
+}
+
+#[tokio::test]
+async fn a_first_use_from_another_network_is_found() {
+    let server = behind_a_proxy().await;
+    let bot = client(&server, "ci-deployer", &json!(null)).await;
+    from(&bot, "192.0.2.1").await;
+    // The first network of all is none that is new, and an address of the same is neither.
+    none(&server, "new_network", &bot.account).await;
+    server.advance(SECOND);
+    from(&bot, "192.0.2.200").await;
+    none(&server, "new_network", &bot.account).await;
+    // Nor is one that somebody tries to authenticate from.
+    from(&bot.with_secret(&server.admin.secret), "203.0.113.9").await;
+    none(&server, "new_network", &bot.account).await;
+    server.advance(SECOND);
+    from(&bot, "198.51.100.7").await;
+    let finding = the(&server, "new_network", &bot.account).await;
+    assert_eq!(finding["evidence"]["network"], "198.51.100.0/24");
+    assert_eq!(finding["since"], "2026-03-01T12:00:02Z");
+    assert_eq!(finding["severity"], "critical");
+    server.advance(SECOND);
+    from(&bot, "2001:db8:1:2::3").await;
+    let finding = the(&server, "new_network", &bot.account).await;
+    assert_eq!(finding["evidence"]["network"], "2001:db8:1::/48");
+}
+
+#[tokio::test]
+async fn a_network_is_new_again_after_thirty_days() {
+    let server = behind_a_proxy().await;
+    let bot = client(&server, "ci-deployer", &json!(null)).await;
+    from(&bot, "192.0.2.1").await;
+    server.advance(SECOND);
+    from(&bot, "198.51.100.7").await;
+    the(&server, "new_network", &bot.account).await;
+    server.advance(30 * DAY);
+    from(&bot, "198.51.100.7").await;
+    // The finding of the first time is over, and 30 days are not too long.
+    none(&server, "new_network", &bot.account).await;
+    server.advance(30 * DAY);
+    from(&bot, "192.0.2.1").await;
+    server.app.series.flush(server.now()).await.unwrap();
+    server.advance(SECOND);
+    from(&bot, "198.51.100.7").await;
+    let finding = the(&server, "new_network", &bot.account).await;
+    assert_eq!(finding["since"], "2026-04-30T12:00:02Z");
+}
+
+#[tokio::test]
+async fn refusals_far_above_the_habit_are_found() {
+    let server = TestServer::with()
+        .set("limits.failed_auth_per_minute", "0")
+        .start()
+        .await;
+    let bot = client(&server, "ci-deployer", &json!(null)).await;
+    let refuse = async |times: usize| {
+        for _ in 0..times {
+            bot.ask("scope=nothing").await;
+        }
+    };
+    // A week of one an hour would be a habit of one; 20 in one hour are few all the same.
+    refuse(20).await;
+    none(&server, "refusals_above_habit", &bot.account).await;
+    refuse(1).await;
+    let finding = the(&server, "refusals_above_habit", &bot.account).await;
+    assert_eq!(finding["severity"], "warning");
+    assert_eq!(finding["since"], "2026-03-01T12:00:00Z");
+    assert_eq!(finding["evidence"]["refused"], 21);
+    assert_eq!(finding["evidence"]["refused_in_the_week_before"], 0);
+    server.advance(DAY - SECOND);
+    the(&server, "refusals_above_habit", &bot.account).await;
+    server.advance(SECOND);
+    none(&server, "refusals_above_habit", &bot.account).await;
+}
+
+#[tokio::test]
+async fn findings_are_those_of_the_organizations_that_a_token_reaches() {
+    let server = TestServer::start().await;
+    server
+        .create("/organizations", json!({"name": "other"}))
+        .await;
+    let path = "/organizations/other/service-accounts";
+    let theirs = server.create(path, json!({"name": "their-bot"})).await;
+    let ours = account(&server, "our-bot-1", &json!({})).await;
+    let default = server.id_of("/organizations/default").await;
+    let read = |organizations: &Value| json!([ostler(&["accounts:read"], organizations)]);
+    let narrow = Administrator::with(&server, "reader-bot", read(&json!([default]))).await;
+
+    let subjects = async |admin: &Administrator, query: &str| {
+        let reply = admin.get(&format!("/findings?kind=no_owner{query}")).await;
+        assert_eq!(reply.status, 200, "{}", reply.wire());
+        let answer = reply.json();
+        let items = answer["items"].as_array().unwrap().iter();
+        items
+            .map(|item| item["subject"]["id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let theirs = theirs["id"].as_str().unwrap().to_owned();
+    let seen = subjects(&narrow, "").await;
+    assert!(seen.contains(&ours) && !seen.contains(&theirs));
+    assert_eq!(subjects(&narrow, "&organization=default").await, seen);
+    let foreign = narrow.get("/findings?organization=other").await;
+    assert_eq!(refusal(&foreign), (404, "not_found".into()));
+    let unknown = narrow.get("/findings?organization=nowhere").await;
+    assert_eq!(
+        foreign.json()["detail"]
+            .as_str()
+            .unwrap()
+            .replace("other", "nowhere"),
+        unknown.json()["detail"].as_str().unwrap()
+    );
+
+    let first = Administrator::first(&server).await;
+    assert_eq!(
+        subjects(&first, "&organization=other").await,
+        [theirs.clone()]
+    );
+    let all = subjects(&first, "").await;
+    assert!(all.contains(&ours) && all.contains(&theirs));
+    // Page by page, through all kinds.
+    let (mut paged, mut cursor) = (0, String::new());
+    loop {
+        let page = first
+            .get(&format!("/findings?limit=1{cursor}"))
+            .await
+            .json();
+        paged += page["items"].as_array().unwrap().len();
+        match page["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
+        }
+    }
+    let whole = first.get("/findings?limit=200").await.json();
+    assert_eq!(whole["items"].as_array().unwrap().len(), paged);
+
+    let nobody = Administrator::with(
+        &server,
+        "other-one",
+        json!([ostler(&["apis:read"], &json!([default]))]),
+    )
+    .await;
+    assert_eq!(
+        refusal(&nobody.get("/findings").await),
+        (403, "forbidden".into())
+    );
+    for query in [
+        "kind=harmless",
+        "severity=high",
+        "limit=0",
+        "organization=",
+        "sort=kind",
+    ] {
+        let reply = first.get(&format!("/findings?{query}")).await;
+        assert_eq!(
+            refusal(&reply),
+            (400, "validation_failed".into()),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_api_token_that_ends_soon_and_one_that_was_reported_are_found() {
+    let server = TestServer::start().await;
+    let policy = json!({"name": "careful", "policy": {"leak_report": "finding"}});
+    server.create("/organizations", policy).await;
+    let accounts = "/organizations/careful/service-accounts";
+    let made = server.create(accounts, json!({"name": "token-bot"})).await;
+    let account = made["id"].as_str().unwrap();
+    let tokens = format!("{accounts}/{account}/api-tokens");
+    let days_15 = 15 * DAY.as_secs();
+    let body = json!({"name": "monitor", "expires_in_seconds": days_15, "access": []});
+    let token = server.create(&tokens, body).await;
+    server.advance(DAY - SECOND);
+    none(&server, "expiring_soon", account).await;
+    server.advance(SECOND);
+    let ending = the(&server, "expiring_soon", account).await;
+    let subject = json!({"type": "api_token", "id": token["id"], "name": "monitor"});
+    assert_eq!(ending["subject"], subject);
+    assert_eq!(ending["action"]["method"], "POST");
+    let path = ending["action"]["path"].as_str().unwrap();
+    let path = path.strip_prefix("/admin/v1").unwrap();
+    server.create(path, ending["action"]["body"].clone()).await;
+
+    none(&server, "leak_reported", account).await;
+    let report = json!({"secret": token["token"]});
+    let reply = server.admin("POST", "/leaks", Some(&report)).await;
+    assert_eq!(reply.status, 202, "{}", reply.wire());
+    let reported = the(&server, "leak_reported", account).await;
+    assert_eq!(reported["subject"], subject);
+    assert_eq!(reported["severity"], "critical");
+    assert_eq!(reported["since"], "2026-03-02T12:00:00Z");
+    assert_eq!(reported["action"]["method"], "DELETE");
+    let path = reported["action"]["path"].as_str().unwrap();
+    server.delete(path.strip_prefix("/admin/v1").unwrap()).await;
+    none(&server, "leak_reported", account).await;
+}

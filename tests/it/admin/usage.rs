@@ -1,0 +1,307 @@
+//! Usage series. Contract, sections 3 and 4.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use serde_json::json;
+
+use crate::harness::TestClient;
+use crate::harness::TestServer;
+
+use super::actors::ACCOUNTS;
+use super::actors::Administrator;
+use super::actors::refusal;
+
+const USAGE: &str = "/organizations/default/usage";
+
+/// The buckets of an answer, as `start key issued refused introspected`.
+fn buckets(answer: &Value) -> Vec<String> {
+    let buckets = answer["buckets"].as_array().unwrap().iter();
+    buckets
+        .map(|bucket| {
+            let start = bucket["start_at"].as_str().unwrap();
+            let key = bucket["key"].as_str().unwrap_or("-");
+            let [issued, refused, introspected] =
+                ["issued", "refused", "introspected"].map(|what| bucket[what].as_u64().unwrap());
+            format!("{start} {key} {issued} {refused} {introspected}")
+        })
+        .collect()
+}
+
+async fn usage(server: &TestServer, path: &str) -> Value {
+    let reply = server.admin("GET", path, None).await;
+    assert_eq!(reply.status, 200, "{}", reply.wire());
+    reply.json()
+}
+
+#[tokio::test]
+async fn each_request_is_counted_in_its_hour_by_what_it_was_for_and_what_came_of_it() {
+    let server = TestServer::start().await;
+    let bot = server.client("ci-deployer", "deploy:read").await;
+    let path = format!("{}/usage", bot.account_path());
+    assert!(buckets(&usage(&server, &path).await).is_empty());
+
+    let token = bot.token("deploy:read").await;
+    bot.token("").await;
+    assert!(bot.sees_active(&token).await);
+    assert_eq!(bot.ask("scope=deploy:write").await.status, 400);
+    assert_eq!(bot.ask("resource=urn:nowhere").await.status, 400);
+    let wrong = bot.with_secret(&server.admin.secret);
+    assert_eq!(wrong.ask("").await.status, 401);
+    server.advance(Duration::from_hours(1) - Duration::from_secs(1));
+    bot.token("").await;
+    server.advance(Duration::from_secs(1));
+    bot.token("").await;
+
+    let (noon, one) = ("2026-03-01T12:00:00Z", "2026-03-01T13:00:00Z");
+    assert_eq!(
+        buckets(&usage(&server, &path).await),
+        [format!("{noon} - 3 3 1"), format!("{one} - 1 0 0")]
+    );
+    assert_eq!(
+        buckets(&usage(&server, &format!("{path}?by=total")).await).len(),
+        2
+    );
+    assert_eq!(
+        buckets(&usage(&server, &format!("{path}?by=api")).await),
+        [
+            format!("{noon} - 0 3 0"),
+            format!("{noon} deploy 3 0 1"),
+            format!("{one} deploy 1 0 0"),
+        ]
+    );
+    assert_eq!(
+        buckets(&usage(&server, &format!("{path}?by=refusal")).await),
+        [
+            format!("{noon} invalid_client 0 1 0"),
+            format!("{noon} invalid_scope 0 1 0"),
+            format!("{noon} invalid_target 0 1 0"),
+        ]
+    );
+    let by_credential = usage(&server, &format!("{path}?by=credential")).await;
+    assert_eq!(by_credential["buckets"][0]["key"], json!(bot.credential));
+}
+
+#[tokio::test]
+async fn a_span_takes_whole_hours() {
+    let server = TestServer::start().await;
+    let bot = server.client("ci-deployer", "deploy:read").await;
+    let path = format!("{}/usage", bot.account_path());
+    for _ in 0..3 {
+        bot.token("").await;
+        server.advance(Duration::from_hours(1));
+    }
+    let hours = async |query: &str| {
+        let answer = usage(&server, &format!("{path}?{query}")).await;
+        let found: Vec<_> = buckets(&answer)
+            .iter()
+            .map(|b| b[11..13].to_owned())
+            .collect();
+        found.join(" ")
+    };
+    assert_eq!(hours("").await, "12 13 14");
+    assert_eq!(hours("from=2026-03-01T13:59:59Z").await, "13 14");
+    assert_eq!(hours("from=2026-03-01T14:00:00Z").await, "14");
+    assert_eq!(hours("to=2026-03-01T14:00:00Z").await, "12 13");
+    assert_eq!(hours("to=2026-03-01T14:00:01Z").await, "12 13 14");
+    assert_eq!(
+        hours("from=2026-03-01T13:00:00Z&to=2026-03-01T14:00:00Z").await,
+        "13"
+    );
+    assert_eq!(
+        hours("from=-009999-01-02T01:59:59Z&to=9999-12-30T22:00:00Z").await,
+        "12 13 14"
+    );
+}
+
+#[tokio::test]
+async fn an_organization_counts_all_of_its_accounts_together_and_nobody_elses() {
+    let server = TestServer::start().await;
+    let (one, two) = (
+        server.client("first-bot", "deploy:read").await,
+        server.client("second-bot", "deploy:read").await,
+    );
+    one.token("").await;
+    two.token("").await;
+    two.ask("scope=nothing").await;
+    server
+        .create("/organizations", json!({"name": "other"}))
+        .await;
+    let by_api = usage(&server, &format!("{USAGE}?by=api")).await;
+    let noon = "2026-03-01T12:00:00Z";
+    assert!(buckets(&by_api).contains(&format!("{noon} deploy 2 0 0")));
+    let refused = usage(&server, &format!("{USAGE}?by=refusal")).await;
+    assert_eq!(buckets(&refused), [format!("{noon} invalid_scope 0 1 0")]);
+    let by_credential = usage(&server, &format!("{USAGE}?by=credential")).await;
+    let keys: Vec<_> = by_credential["buckets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|bucket| bucket["key"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(keys.contains(&one.credential) && keys.contains(&two.credential));
+    let other = usage(&server, "/organizations/other/usage").await;
+    assert_eq!(other, json!({"buckets": [], "addresses": []}));
+}
+
+#[tokio::test]
+async fn the_addresses_that_most_requests_came_from_come_first() {
+    let server = TestServer::with()
+        .set("server.trusted_proxies", "127.0.0.1/32")
+        .start()
+        .await;
+    let bot = server.client("ci-deployer", "deploy:read").await;
+    let from = async |address: &str, times: usize| {
+        for _ in 0..times {
+            bot.form("/oauth/token", "grant_type=client_credentials")
+                .header("X-Forwarded-For", address)
+                .send()
+                .await;
+        }
+    };
+    from("192.0.2.1", 1).await;
+    from("2001:db8::1", 3).await;
+    server.advance(Duration::from_hours(1));
+    from("192.0.2.1", 1).await;
+    let answer = usage(&server, &format!("{}/usage", bot.account_path())).await;
+    assert_eq!(
+        answer["addresses"],
+        json!([
+            {"address": "2001:db8::1", "count": 3, "last_seen_at": "2026-03-01T12:00:00Z"},
+            {"address": "192.0.2.1", "count": 2, "last_seen_at": "2026-03-01T13:00:00Z"},
+        ])
+    );
+    let answer = usage(
+        &server,
+        &format!("{}/usage?from=2026-03-01T13:00:00Z", bot.account_path()),
+    )
+    .await;
+    assert_eq!(answer["addresses"][0]["count"], 1);
+}
+
+// Security case 171: what anybody can cause is counted, and adds no row each time.
+#[tokio::test]
+async fn a_flood_of_failures_is_a_number() {
+    let server = TestServer::with()
+        .set("limits.failed_auth_per_minute", "0")
+        .start()
+        .await;
+    let bot = server.client("ci-deployer", "deploy:read").await;
+    let wrong = bot.with_secret(&server.admin.secret);
+    for _ in 0..50 {
+        assert_eq!(wrong.ask("").await.status, 401);
+    }
+    let path = format!("{}/usage?by=refusal", bot.account_path());
+    let answer = usage(&server, &path).await;
+    assert_eq!(
+        buckets(&answer),
+        ["2026-03-01T12:00:00Z invalid_client 0 50 0"]
+    );
+    assert_eq!(answer["addresses"][0]["count"], 50);
+    let events = "/organizations/default/service-accounts?q=ci-deployer";
+    assert!(usage(&server, events).await["items"][0]["last_used_at"].is_null());
+}
+
+// Security case 171.
+#[tokio::test]
+async fn a_flood_from_everywhere_fills_neither_the_disk_nor_the_place_of_a_real_client() {
+    let server = TestServer::with()
+        .set("limits.failed_auth_per_minute", "0")
+        .set("server.trusted_proxies", "127.0.0.1/32")
+        .start()
+        .await;
+    let bot = server.client("ci-deployer", "deploy:read").await;
+    let wrong = bot.with_secret(&server.admin.secret);
+    let from = async |client: &TestClient, address: String| {
+        let request = client.form("/oauth/token", "grant_type=client_credentials");
+        request.header("X-Forwarded-For", &address).send().await
+    };
+    for n in 1..=80 {
+        from(&wrong, format!("192.0.2.{n}")).await;
+        if n == 40 {
+            // What was written is remembered, so a second part of the flood adds nothing.
+            server.app.series.flush(server.now()).await.unwrap();
+        }
+    }
+    assert_eq!(from(&bot, "198.51.100.7".to_owned()).await.status, 200);
+    server.app.series.flush(server.now()).await.unwrap();
+    let kept = format!(
+        "SELECT address FROM usage_address WHERE subject_id = '{}'",
+        bot.account
+    );
+    let kept = server.rows(&kept).await;
+    assert_eq!(kept.len(), 33, "{kept:?}");
+    assert!(kept.contains(&"198.51.100.7".to_owned()));
+    let path = format!("{}/usage", bot.account_path());
+    let answer = usage(&server, &path).await;
+    assert_eq!(answer["addresses"].as_array().unwrap().len(), 20);
+    assert_eq!(buckets(&answer), ["2026-03-01T12:00:00Z - 1 80 0"]);
+}
+
+#[tokio::test]
+async fn counts_survive_a_restart_and_are_forgotten_after_their_days() {
+    let server = TestServer::with()
+        .set("usage.retention_days", "2")
+        .start()
+        .await;
+    let bot = server.client("ci-deployer", "deploy:read").await;
+    bot.token("").await;
+    let server = server.restart().await;
+    let path = format!("{}/usage", bot.account_path());
+    assert_eq!(
+        buckets(&usage(&server, &path).await),
+        ["2026-03-01T12:00:00Z - 1 0 0"]
+    );
+    server.advance(Duration::from_hours(48));
+    ostler::app::usage::report::forget_old(&server.app, server.now())
+        .await
+        .unwrap();
+    let whole = format!("{path}?from=2026-01-01T00:00:00Z");
+    assert_eq!(buckets(&usage(&server, &whole).await).len(), 1);
+    server.advance(Duration::from_hours(1));
+    ostler::app::usage::report::forget_old(&server.app, server.now())
+        .await
+        .unwrap();
+    assert!(buckets(&usage(&server, &whole).await).is_empty());
+}
+
+#[tokio::test]
+async fn the_built_in_api_has_its_name() {
+    let server = TestServer::start().await;
+    Administrator::first(&server).await;
+    let path = format!("{ACCOUNTS}/administrator/usage?by=api");
+    let answer = usage(&server, &path).await;
+    assert_eq!(answer["buckets"][0]["key"], "ostler");
+}
+
+// P9.
+#[tokio::test]
+async fn what_is_wrong_with_a_span_is_said() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    for query in [
+        "from=yesterday",
+        "from=",
+        "to=%00",
+        "by=account",
+        "by=",
+        "limit=1",
+        "from=2026-03-01T13:00:00Z&to=2026-03-01T12:00:00Z",
+        "from=2026-03-02T13:00:00Z",
+        "to=99999999999999999999",
+        "by=total&by=total",
+    ] {
+        for path in [USAGE, &format!("{ACCOUNTS}/administrator/usage")] {
+            let reply = admin.get(&format!("{path}?{query}")).await;
+            assert_eq!(
+                refusal(&reply),
+                (400, "validation_failed".into()),
+                "{query}"
+            );
+        }
+    }
+    let unknown = admin
+        .get(&format!("{ACCOUNTS}/nobody-here/usage?by=account"))
+        .await;
+    assert_eq!(refusal(&unknown), (404, "not_found".into()));
+}
