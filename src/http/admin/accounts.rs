@@ -40,6 +40,7 @@ use super::fields::Fields;
 use super::listing::created;
 use super::listing::listed;
 use super::listing::shown;
+use super::operation::Operation;
 use super::operation::action;
 use super::path::Path;
 use super::place::Place;
@@ -125,46 +126,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
     let accounts = "/organizations/{org}/service-accounts";
     let account = |rest: &str| format!("{accounts}/{{account}}{rest}");
     routes
-        .get(
-            accounts,
-            list,
-            action(
-                "service_account.list",
-                AdminScope::AccountsRead,
-                "List the service accounts of an organization",
-            )
-            .lists::<AccountBody>()
-            .parameter(
-                "status",
-                "How they stand now",
-                words(AccountStatus::ALL.map(AccountStatus::as_str)),
-            )
-            .parameter(
-                "q",
-                "A part of the name, e-mail, description or owner, without regard to case; or the id",
-                shape::search(),
-            )
-            .parameter("owner", "This very owner", shape::search())
-            .parameter(
-                "api",
-                "Something is granted at this API: its name or id",
-                json!({"type": "string"}),
-            )
-            .parameter("scope", "This very scope is granted", text_like(shape::scope()))
-            .parameter(
-                "resource",
-                "It is granted for this resource, `type:key`, or for all of its type",
-                json!({"type": "string", "examples": ["project:APOLLO"]}),
-            )
-            .parameter("unused_for", "Neither used nor made for this long", shape::span())
-            .parameter("expires_within", "They end within this time", shape::span())
-            .parameter("sort", "In which order; `-` before it for the greatest first", shape::sort())
-            .described(
-                "`api`, `scope` and `resource` are asked of one and the same grant of their own, or \
-                 of a built-in role. Lists by use are exact for what this node has seen; what other \
-                 nodes have seen in the last seconds may be missing.",
-            ),
-        )
+        .get(accounts, list, listing())
         .post(
             accounts,
             post,
@@ -249,6 +211,58 @@ pub(super) fn routes(routes: Routes) -> Routes {
             )
             .answers::<AccountBody>(),
         )
+}
+
+/// What the list of accounts can be asked.
+fn listing() -> Operation {
+    action(
+        "service_account.list",
+        AdminScope::AccountsRead,
+        "List the service accounts of an organization",
+    )
+    .lists::<AccountBody>()
+    .parameter(
+        "status",
+        "How they stand now",
+        words(AccountStatus::ALL.map(AccountStatus::as_str)),
+    )
+    .parameter(
+        "q",
+        "A part of the name, e-mail, description or owner, without regard to case; or the id",
+        shape::search(),
+    )
+    .parameter("owner", "This very owner", shape::search())
+    .parameter(
+        "api",
+        "Something is granted at this API: its name or id",
+        json!({"type": "string"}),
+    )
+    .parameter(
+        "scope",
+        "This very scope is granted",
+        text_like(shape::scope()),
+    )
+    .parameter(
+        "resource",
+        "It is granted for this resource, `type:key`, or for all of its type",
+        json!({"type": "string", "examples": ["project:APOLLO"]}),
+    )
+    .parameter(
+        "unused_for",
+        "Neither used nor made for this long",
+        shape::span(),
+    )
+    .parameter("expires_within", "They end within this time", shape::span())
+    .parameter(
+        "sort",
+        "In which order; `-` before it for the greatest first",
+        shape::sort(),
+    )
+    .described(
+        "`api`, `scope` and `resource` are asked of one and the same grant of their own, or \
+         of a built-in role. Lists by use are exact for what this node has seen; what other \
+         nodes have seen in the last seconds may be missing.",
+    )
 }
 
 /// `POST .../service-accounts` makes an account.

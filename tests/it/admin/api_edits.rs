@@ -138,10 +138,10 @@ async fn a_resource_type_comes_as_none_and_goes_when_nothing_is_reached() {
     let refused = admin.patch(API, types(json!([]))).await;
     assert_eq!(refusal(&refused), (409, "in_use".into()));
     let holders = refused.json()["holders"].clone();
-    let names = holders.as_array().unwrap().iter();
-    let mut named: Vec<_> = names.map(|one| one["name"].as_str().unwrap()).collect();
-    named[1..].sort_unstable();
-    assert_eq!(named, ["nightly", "APOLLO", "GEMINI", "MERCURY"]);
+    let holders = holders.as_array().unwrap().iter();
+    let mut names: Vec<_> = holders.map(|one| one["name"].as_str().unwrap()).collect();
+    names[1..].sort_unstable();
+    assert_eq!(names, ["nightly", "APOLLO", "GEMINI", "MERCURY"]);
     assert_eq!(
         admin.get(API).await.json()["resource_types"],
         json!(["project"])

@@ -54,7 +54,7 @@ async fn accounts_are_found_by_how_they_stand_at_this_second() {
     assert_eq!(names(&server, "status=disabled").await, ["stopped"]);
     assert!(names(&server, "status=expired").await.is_empty());
 
-    server.advance(DAY - Duration::from_secs(1));
+    server.advance(DAY.saturating_sub(Duration::from_secs(1)));
     assert!(names(&server, "status=expired").await.is_empty());
     server.advance(Duration::from_secs(1));
     assert_eq!(names(&server, "status=expired").await, ["passing"]);
@@ -188,7 +188,7 @@ async fn accounts_are_found_by_when_they_end() {
         names(&server, "expires_within=14d").await,
         ["later-on", "sooner"]
     );
-    server.advance(14 * DAY - Duration::from_secs(1));
+    server.advance((14 * DAY).saturating_sub(Duration::from_secs(1)));
     assert_eq!(names(&server, "expires_within=14d").await, ["later-on"]);
 }
 
@@ -206,7 +206,7 @@ async fn accounts_are_found_by_how_long_nothing_used_them() {
     busy.token("").await;
     server.advance(89 * DAY);
     assert_eq!(names(&server, "unused_for=90d").await, ["never-used"]);
-    server.advance(DAY - Duration::from_secs(1));
+    server.advance(DAY.saturating_sub(Duration::from_secs(1)));
     assert_eq!(names(&server, "unused_for=90d").await, ["never-used"]);
     server.advance(Duration::from_secs(1));
     assert_eq!(

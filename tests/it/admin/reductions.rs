@@ -38,13 +38,13 @@ impl Stage {
         server.ensure_deploy_api().await;
         let admin = Administrator::first(&server).await;
         done(
-            admin
+            &admin
                 .post(ROLES, json!({"name": "writer", "access": everything()}))
                 .await,
         );
-        done(admin.post(ROLES, json!({"name": "other"})).await);
+        done(&admin.post(ROLES, json!({"name": "other"})).await);
         done(
-            admin
+            &admin
                 .post(GROUPS, json!({"name": "crew", "roles": ["writer"]}))
                 .await,
         );
@@ -53,10 +53,10 @@ impl Stage {
         let by_itself = server.client_with(NAMES[2], everything()).await;
         for name in [NAMES[0], NAMES[2]] {
             let roles = json!({"roles": ["writer"]});
-            done(admin.put(&format!("{ACCOUNTS}/{name}/roles"), roles).await);
+            done(&admin.put(&format!("{ACCOUNTS}/{name}/roles"), roles).await);
         }
         done(
-            admin
+            &admin
                 .call("PUT", &format!("{GROUPS}/crew/members/by-group"), None)
                 .await,
         );
@@ -73,7 +73,7 @@ impl Stage {
         for holder in &self.holders {
             tokens.push(holder.token("").await);
         }
-        done(self.admin.call(method, path, body.as_ref()).await);
+        done(&self.admin.call(method, path, body.as_ref()).await);
         let mut alive = [false; 3];
         for (alive, token) in alive.iter_mut().zip(&tokens) {
             *alive = self.server.admin.sees_active(token).await;
@@ -83,7 +83,7 @@ impl Stage {
 }
 
 #[track_caller]
-fn done(reply: Reply) {
+fn done(reply: &Reply) {
     assert!(matches!(reply.status, 200 | 201 | 204), "{}", reply.wire());
 }
 
@@ -167,7 +167,7 @@ async fn a_role_or_a_grant_that_an_account_has_by_a_group_as_well_may_go() {
     let stage = Stage::set().await;
     let account = |name: &str, rest: &str| format!("{ACCOUNTS}/{name}/{rest}");
     done(
-        stage
+        &stage
             .admin
             .call("PUT", &format!("{GROUPS}/crew/members/by-itself"), None)
             .await,
@@ -205,7 +205,7 @@ async fn what_goes_from_an_api_ends_the_tokens_of_all_who_held_it() {
         let without = stage.server.client_with("without", json!([])).await;
         let roles = json!({"roles": ["auditor"]});
         done(
-            stage
+            &stage
                 .admin
                 .put(&format!("{ACCOUNTS}/without/roles"), roles)
                 .await,
@@ -281,7 +281,7 @@ async fn a_dry_run_changes_nothing_and_says_what_would_be() {
     assert_eq!(said["tokens_revoked"], false);
     let roles = json!({"roles": []});
     done(
-        stage
+        &stage
             .admin
             .put(&format!("{ACCOUNTS}/by-itself/roles"), roles)
             .await,
@@ -310,20 +310,20 @@ async fn the_last_administrator_may_be_one_by_a_role_or_a_group() {
         .await
         .json();
     let role = json!({"name": "root", "access": own["access"]});
-    done(admin.post(ROLES, role).await);
+    done(&admin.post(ROLES, role).await);
     done(
-        admin
+        &admin
             .post(GROUPS, json!({"name": "roots", "roles": ["root"]}))
             .await,
     );
     let second = server.client_with("second", json!([])).await;
     let member = format!("{GROUPS}/roots/members/second");
-    done(admin.call("PUT", &member, None).await);
+    done(&admin.call("PUT", &member, None).await);
 
     // By its group the other account administers all, so the first one's grant may go.
     let second = Administrator::of(&second).await;
     let access = format!("{ACCOUNTS}/administrator/access");
-    done(second.put(&access, json!({"access": []})).await);
+    done(&second.put(&access, json!({"access": []})).await);
     let helper = json!([super::actors::ostler(
         &["access:write", "accounts:write", "accounts:read"],
         &json!("*")

@@ -150,7 +150,6 @@ impl Model {
                 .naming(roles, |model| {
                     model.replace(*account, |account| account.roles.clone_from(roles))
                 }),
-            Act::PutRoles(..) => not_found(),
             Act::CreateRole(access) => {
                 self.roles.push(OwnRole {
                     deleted: false,
@@ -181,7 +180,7 @@ impl Model {
                 .naming(roles, |model| {
                     model.reach(true, |model| model.groups[*group].roles.clone_from(roles))
                 }),
-            Act::EditGroup(..) => not_found(),
+            Act::PutRoles(..) | Act::EditGroup(..) => not_found(),
             Act::DeleteGroup(group) => self.reach(!self.groups[*group].deleted, |model| {
                 model.groups[*group].deleted = true;
             }),
