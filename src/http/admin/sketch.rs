@@ -44,7 +44,10 @@ impl Sketch {
             words.push(Value::Null);
         }
         if let Some(kind) = own.get_mut("type") {
-            *kind = json!([kind.take(), "null"]);
+            match kind {
+                Value::Array(kinds) => kinds.push(json!("null")),
+                one => *one = json!([one.take(), "null"]),
+            }
         } else {
             let rest = std::mem::take(&mut *own);
             own.insert("anyOf".to_owned(), json!([rest, {"type": "null"}]));
@@ -106,6 +109,17 @@ impl SketchedObject {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn null_is_one_more_of_several_types() {
+        let drawn = schema_of(|fields| {
+            fields.optional("details", |place| {
+                place.like(|| json!({"type": ["string", "array"]})).text()
+            })
+        });
+        let kinds = json!(["string", "array", "null"]);
+        assert_eq!(drawn["properties"]["details"]["type"], kinds);
+    }
 
     #[test]
     fn a_schema_says_what_its_reader_accepts() {

@@ -141,6 +141,9 @@ fn assert_strict(schema: &Value, at: &str) {
         what_it_may_be.iter().any(|says| schema.get(says).is_some()),
         "{at}: anything may stand there"
     );
+    if let Some(kinds) = schema["type"].as_array() {
+        assert!(kinds.iter().all(Value::is_string), "{at}: {schema}");
+    }
     if let Some(members) = schema["properties"].as_object() {
         assert_eq!(schema["additionalProperties"], json!(false), "{at}");
         for (name, member) in members {
