@@ -3,7 +3,7 @@
 //! The file of a key is written before its record is committed: what a crash leaves between the two
 //! is a file that never signs. Once the record is durable the change is acknowledged, and the ring of
 //! this node takes the records over; one that could not, at once, does so within a second
-//! ([`follow`]). A key that is taken back is out of the ring before that is acknowledged.
+//! ([`follow()`]). A key that is taken back is out of the ring before that is acknowledged.
 //!
 //! - [`rotate`], [`retire`], [`revoke`]: how a key comes to its end
 //! - [`schedule`]: the same by itself, in time

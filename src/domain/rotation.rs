@@ -14,7 +14,7 @@ use super::secret::StoredSecret;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Lifetime {
     /// As long as the one before it; a first secret lives for
-    /// [`DEFAULT_SECRET_LIFETIME`](super::credential::DEFAULT_SECRET_LIFETIME).
+    /// [`DEFAULT_SECRET_LIFETIME`].
     #[default]
     Usual,
     /// Without end.
