@@ -1,7 +1,7 @@
 //! What a route does, as the OpenAPI document tells it. A route is registered with it, so none can be
 //! without; [`openapi`](super::openapi) writes it down.
 //!
-//! ```ignore
+//! ```text
 //! action("credential.rotate", AdminScope::CredentialsWrite, "Give a credential a new secret")
 //!     .answers::<CredentialBody>()
 //!     .reads(|fields| Some(read_rotation(fields)))
