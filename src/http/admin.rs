@@ -1,9 +1,10 @@
 //! The admin API, `/admin/v1`: one file per resource, named for its path.
 //!
-//! A handler extracts, calls and responds. [`call::Call`] is who calls and what they sent; the rules
-//! are in [`crate::app`], and [`problem`] says how a refusal is answered. [`routes`] puts them
-//! together, and notes who was denied what; each route comes with its [`operation`], which says in
-//! the document of [`openapi`] what it does.
+//! A handler extracts, calls and responds. [`call::Call`] is who calls and what they sent, and
+//! [`inside::Inside`] the same with the proof that they may; the rules are in [`crate::app`], and
+//! [`problem`] says how a refusal is answered. [`routes`] puts them together, and notes who was
+//! denied what; each route comes with its [`operation`], which says in the document of [`openapi`]
+//! what it does.
 
 mod access;
 mod account_roles;
@@ -20,6 +21,7 @@ mod effective_access;
 mod fields;
 mod findings;
 mod groups;
+mod inside;
 mod json;
 mod kept;
 mod keys;

@@ -1,13 +1,11 @@
 //! `.../service-accounts/{account}/access`
 
-use axum::extract::State;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::json;
 
-use crate::app::App;
 use crate::app::access;
 use crate::app::access::DescribedAccess;
 use crate::app::access::PresentedAccess;
@@ -19,11 +17,10 @@ use crate::app::problem::Problem;
 use crate::app::terms::Tagged;
 use crate::domain::role::AdminScope;
 
-use super::call::Call;
 use super::fields::Fields;
+use super::inside::Inside;
 use super::listing::shown;
 use super::operation::action;
-use super::path::Path;
 use super::place::Place;
 use super::routes::Routes;
 
@@ -111,13 +108,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// `GET .../access` shows the account's own grants.
 pub(super) async fn get(
-    State(app): State<App>,
-    Path((org, account)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [account], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccountsRead)
-        .await?;
     let found = access::show(&within, &account).await?;
     call.nothing()?;
     Ok(shown::<_, AccessBody>(found))
@@ -125,15 +117,10 @@ pub(super) async fn get(
 
 /// `PUT .../access[?dry_run=true]` replaces them, or says what that would come to.
 pub(super) async fn put(
-    State(app): State<App>,
-    Path((org, account)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [account], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
     let submitted =
         call.object_and_flag("dry_run", |fields| fields.required("access", read_access));
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccessWrite)
-        .await?;
     let replaced = access::replace(within, account, submitted).await?;
     Ok(shown::<_, ReplacedBody>(replaced))
 }

@@ -1,11 +1,9 @@
 //! `.../service-accounts/{account}/roles`
 
-use axum::extract::State;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::app::App;
 use crate::app::account_roles;
 use crate::app::account_roles::ReplacedRoles;
 use crate::app::problem::Conflict;
@@ -14,10 +12,9 @@ use crate::app::terms::Tagged;
 use crate::domain::name::Name;
 use crate::domain::role::AdminScope;
 
-use super::call::Call;
+use super::inside::Inside;
 use super::listing::shown;
 use super::operation::action;
-use super::path::Path;
 use super::place::Place;
 use super::routes::Routes;
 
@@ -81,13 +78,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// `GET .../roles`
 pub(super) async fn get(
-    State(app): State<App>,
-    Path((org, account)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [account], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccountsRead)
-        .await?;
     let found = account_roles::show(&within, &account).await?;
     call.nothing()?;
     Ok(shown::<_, RolesBody>(found))
@@ -95,14 +87,9 @@ pub(super) async fn get(
 
 /// `PUT .../roles` replaces them.
 pub(super) async fn put(
-    State(app): State<App>,
-    Path((org, account)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [account], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
     let submitted = call.object(|fields| fields.required("roles", read_names));
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccessWrite)
-        .await?;
     let replaced = account_roles::replace(within, account, submitted).await?;
     Ok(shown::<_, ReplacedBody>(replaced))
 }

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::app::App;
 use crate::app::apis;
 use crate::app::apis::ApiEdit;
 use crate::app::apis::NewApi;
@@ -26,14 +24,13 @@ use crate::domain::role::AdminScope;
 use crate::domain::signing_key::Algorithm;
 use crate::domain::token::TokenTyp;
 
-use super::call::Call;
 use super::fields::Fields;
+use super::inside::Inside;
 use super::listing::created;
 use super::listing::listed;
 use super::listing::shown;
 use super::operation::FORCE;
 use super::operation::action;
-use super::path::Path;
 use super::place::Place;
 use super::routes::Routes;
 use super::schema::Instant;
@@ -144,39 +141,24 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// `POST .../apis` makes an API.
 pub(super) async fn post(
-    State(app): State<App>,
-    Path(org): Path<String>,
-    call: Call,
+    Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::ApisWrite)
-        .await?;
     let made = apis::create(within, call.object(read)).await?;
     Ok(created::<_, ApiBody>(made))
 }
 
 /// `GET .../apis`
 pub(super) async fn list(
-    State(app): State<App>,
-    Path(org): Path<String>,
-    call: Call,
+    Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::ApisRead)
-        .await?;
     let found = apis::list(&within, call.page()).await?;
     Ok(listed::<_, ApiBody>(found))
 }
 
 /// `GET .../apis/{api}`
 pub(super) async fn get(
-    State(app): State<App>,
-    Path((org, api)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [api], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::ApisRead)
-        .await?;
     let found = apis::show(&within, &api).await?;
     call.nothing()?;
     Ok(shown::<_, ApiBody>(found))
@@ -184,26 +166,16 @@ pub(super) async fn get(
 
 /// `PATCH .../apis/{api}` edits an API.
 pub(super) async fn patch(
-    State(app): State<App>,
-    Path((org, api)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [api], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::ApisWrite)
-        .await?;
     let edited = apis::update(within, api, call.object(|fields| Some(read_edit(fields)))).await?;
     Ok(shown::<_, ApiBody>(edited))
 }
 
 /// `DELETE .../apis/{api}[?force=true]`
 pub(super) async fn delete(
-    State(app): State<App>,
-    Path((org, api)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [api], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::ApisWrite)
-        .await?;
     apis::delete(within, api, call.force()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

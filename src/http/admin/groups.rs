@@ -1,12 +1,10 @@
 //! `/organizations/{org}/groups`
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::app::App;
 use crate::app::groups;
 use crate::app::groups::GroupEdit;
 use crate::app::groups::NewGroup;
@@ -18,13 +16,12 @@ use crate::domain::name::Name;
 use crate::domain::role::AdminScope;
 
 use super::account_roles::read_names;
-use super::call::Call;
 use super::fields::Fields;
+use super::inside::Inside;
 use super::listing::created;
 use super::listing::listed;
 use super::listing::shown;
 use super::operation::action;
-use super::path::Path;
 use super::routes::Routes;
 use super::shape;
 
@@ -101,39 +98,24 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// `POST .../groups` makes a group.
 pub(super) async fn post(
-    State(app): State<App>,
-    Path(org): Path<String>,
-    call: Call,
+    Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccessWrite)
-        .await?;
     let made = groups::create(within, call.object(read)).await?;
     Ok(created::<_, GroupBody>(made))
 }
 
 /// `GET .../groups`
 pub(super) async fn list(
-    State(app): State<App>,
-    Path(org): Path<String>,
-    call: Call,
+    Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccountsRead)
-        .await?;
     let found = groups::list(&within, call.page()).await?;
     Ok(listed::<_, GroupBody>(found))
 }
 
 /// `GET .../groups/{group}`
 pub(super) async fn get(
-    State(app): State<App>,
-    Path((org, group)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [group], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccountsRead)
-        .await?;
     let found = groups::show(&within, &group).await?;
     call.nothing()?;
     Ok(shown::<_, GroupBody>(found))
@@ -141,13 +123,8 @@ pub(super) async fn get(
 
 /// `PATCH .../groups/{group}` edits a group.
 pub(super) async fn patch(
-    State(app): State<App>,
-    Path((org, group)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [group], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccessWrite)
-        .await?;
     let edited =
         groups::update(within, group, call.object(|fields| Some(read_edit(fields)))).await?;
     Ok(shown::<_, GroupBody>(edited))
@@ -155,13 +132,8 @@ pub(super) async fn patch(
 
 /// `DELETE .../groups/{group}`
 pub(super) async fn delete(
-    State(app): State<App>,
-    Path((org, group)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [group], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccessWrite)
-        .await?;
     groups::delete(within, group, call.nothing()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,12 +1,10 @@
 //! `/keys`
 
-use axum::extract::State;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::app::App;
 use crate::app::keys;
 use crate::app::keys::rotate::Rotation;
 use crate::app::page::Listing;
@@ -16,14 +14,13 @@ use crate::domain::role::AdminScope;
 use crate::domain::signing_key::Algorithm;
 use crate::domain::signing_key::SigningKeyRecord;
 
-use super::call::Call;
 use super::fields::Fields;
+use super::inside::OfInstance;
 use super::listing::ListBody;
 use super::listing::created;
 use super::listing::listed;
 use super::listing::shown;
 use super::operation::action;
-use super::path::Path;
 use super::place::Place;
 use super::routes::Routes;
 use super::schema::Instant;
@@ -171,26 +168,25 @@ pub(super) fn routes(routes: Routes) -> Routes {
 }
 
 /// `POST /keys` makes a key, published and not yet signing.
-pub(super) async fn post(State(app): State<App>, call: Call) -> Result<impl IntoResponse, Problem> {
-    let instance = call.on_instance(&app, AdminScope::KeysWrite)?;
+pub(super) async fn post(
+    OfInstance(instance, [], call): OfInstance<0>,
+) -> Result<impl IntoResponse, Problem> {
     let made = keys::create(instance, call.object(read_algorithm)).await?;
     Ok(created::<_, KeyBody>(made))
 }
 
 /// `GET /keys`
-pub(super) async fn list(State(app): State<App>, call: Call) -> Result<impl IntoResponse, Problem> {
-    let instance = call.on_instance(&app, AdminScope::KeysRead)?;
+pub(super) async fn list(
+    OfInstance(instance, [], call): OfInstance<0>,
+) -> Result<impl IntoResponse, Problem> {
     let found = keys::list(&instance, call.page()).await?;
     Ok(listed::<_, KeyBody>(found))
 }
 
 /// `GET /keys/{kid}`
 pub(super) async fn get(
-    State(app): State<App>,
-    Path(kid): Path<String>,
-    call: Call,
+    OfInstance(instance, [kid], call): OfInstance<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let instance = call.on_instance(&app, AdminScope::KeysRead)?;
     let found = keys::show(&instance, &kid).await?;
     call.nothing()?;
     Ok(shown::<_, KeyBody>(found))
@@ -198,11 +194,8 @@ pub(super) async fn get(
 
 /// `POST /keys/{kid}/activate` makes it the one that signs.
 pub(super) async fn activate(
-    State(app): State<App>,
-    Path(kid): Path<String>,
-    call: Call,
+    OfInstance(instance, [kid], call): OfInstance<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let instance = call.on_instance(&app, AdminScope::KeysWrite)?;
     let active = keys::activate(
         instance,
         kid,
@@ -214,11 +207,8 @@ pub(super) async fn activate(
 
 /// `POST /keys/{kid}/retire` lets it sign no more.
 pub(super) async fn retire(
-    State(app): State<App>,
-    Path(kid): Path<String>,
-    call: Call,
+    OfInstance(instance, [kid], call): OfInstance<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let instance = call.on_instance(&app, AdminScope::KeysWrite)?;
     let force = call.object(|fields| Some(read_force(fields)));
     let retired = keys::retire::retire(instance, kid, force).await?;
     Ok(shown::<_, KeyBody>(retired))
@@ -226,21 +216,16 @@ pub(super) async fn retire(
 
 /// `POST /keys/{kid}/revoke` takes it back, with everything that it signed.
 pub(super) async fn revoke(
-    State(app): State<App>,
-    Path(kid): Path<String>,
-    call: Call,
+    OfInstance(instance, [kid], call): OfInstance<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let instance = call.on_instance(&app, AdminScope::KeysWrite)?;
     let revoked = keys::revoke::revoke(instance, kid, call.nothing()).await?;
     Ok(shown::<_, KeyBody>(revoked))
 }
 
 /// `POST /keys/rotate` rotates all keys, or those of one algorithm.
 pub(super) async fn rotate(
-    State(app): State<App>,
-    call: Call,
+    OfInstance(instance, [], call): OfInstance<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let instance = call.on_instance(&app, AdminScope::KeysWrite)?;
     let successors =
         keys::rotate::rotate(instance, call.object(|fields| Some(read_rotation(fields)))).await?;
     Ok(listed::<_, KeyBody>(Listing {

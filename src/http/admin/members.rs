@@ -1,13 +1,11 @@
 //! `/organizations/{org}/groups/{group}/members`
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::app::App;
 use crate::app::groups;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
@@ -15,10 +13,9 @@ use crate::domain::group::Member;
 use crate::domain::id::AccountId;
 use crate::domain::role::AdminScope;
 
-use super::call::Call;
+use super::inside::Inside;
 use super::listing::listed;
 use super::operation::action;
-use super::path::Path;
 use super::routes::Routes;
 
 /// An account in a group as answers show it.
@@ -80,39 +77,24 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// `GET .../members`
 pub(super) async fn list(
-    State(app): State<App>,
-    Path((org, group)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [group], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccountsRead)
-        .await?;
     let found = groups::list_members(&within, &group, call.page()).await?;
     Ok(listed::<_, MemberBody>(found))
 }
 
 /// `PUT .../members/{account}` puts an account into the group.
 pub(super) async fn put(
-    State(app): State<App>,
-    Path((org, group, account)): Path<(String, String, String)>,
-    call: Call,
+    Inside(within, [group, account], call): Inside<2>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccessWrite)
-        .await?;
     let member = groups::add_member(within, group, account, call.nothing()).await?;
     Ok(Json(MemberBody::from(member)))
 }
 
 /// `DELETE .../members/{account}` takes it out.
 pub(super) async fn delete(
-    State(app): State<App>,
-    Path((org, group, account)): Path<(String, String, String)>,
-    call: Call,
+    Inside(within, [group, account], call): Inside<2>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccessWrite)
-        .await?;
     groups::remove_member(within, group, account, call.nothing()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -24,11 +24,12 @@ use crate::domain::role::AdminScope;
 
 use super::call::Call;
 use super::fields::Fields;
+use super::inside::Inside;
+use super::inside::OfInstance;
 use super::listing::created;
 use super::listing::listed;
 use super::listing::shown;
 use super::operation::action;
-use super::path::Path;
 use super::place::Place;
 use super::routes::Routes;
 use super::schema::Instant;
@@ -152,8 +153,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
 }
 
 /// `POST /organizations` makes an organization.
-pub(super) async fn post(State(app): State<App>, call: Call) -> Result<impl IntoResponse, Problem> {
-    let instance = call.on_instance(&app, AdminScope::OrganizationsWrite)?;
+pub(super) async fn post(
+    OfInstance(instance, [], call): OfInstance<0>,
+) -> Result<impl IntoResponse, Problem> {
     let made = organizations::create(instance, call.object(read)).await?;
     Ok(created::<_, OrganizationBody>(made))
 }
@@ -165,14 +167,7 @@ pub(super) async fn list(State(app): State<App>, call: Call) -> Result<impl Into
 }
 
 /// `GET /organizations/{org}`
-pub(super) async fn get(
-    State(app): State<App>,
-    Path(org): Path<String>,
-    call: Call,
-) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::OrganizationsRead)
-        .await?;
+pub(super) async fn get(Inside(within, [], call): Inside<0>) -> Result<impl IntoResponse, Problem> {
     let found = organizations::show(within).await?;
     call.nothing()?;
     Ok(shown::<_, OrganizationBody>(found))
@@ -180,13 +175,8 @@ pub(super) async fn get(
 
 /// `PATCH /organizations/{org}` edits an organization.
 pub(super) async fn patch(
-    State(app): State<App>,
-    Path(org): Path<String>,
-    call: Call,
+    Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::OrganizationsWrite)
-        .await?;
     let submitted = call.object(|fields| Some(read_edit(fields)));
     let edited = organizations::edit(within, submitted).await?;
     Ok(shown::<_, OrganizationBody>(edited))
@@ -194,26 +184,16 @@ pub(super) async fn patch(
 
 /// `POST /organizations/{org}/disable`
 pub(super) async fn disable(
-    State(app): State<App>,
-    Path(org): Path<String>,
-    call: Call,
+    Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::OrganizationsWrite)
-        .await?;
     let disabled = organizations::disable(within, call.nothing()).await?;
     Ok(shown::<_, OrganizationBody>(disabled))
 }
 
 /// `POST /organizations/{org}/enable`
 pub(super) async fn enable(
-    State(app): State<App>,
-    Path(org): Path<String>,
-    call: Call,
+    Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::OrganizationsWrite)
-        .await?;
     let enabled = organizations::enable(within, call.nothing()).await?;
     Ok(shown::<_, OrganizationBody>(enabled))
 }

@@ -1,12 +1,10 @@
 //! `/organizations/{org}/apis/{api}/resources`
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::app::App;
 use crate::app::edit::Edit;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
@@ -18,14 +16,13 @@ use crate::domain::resource::Resource;
 use crate::domain::resource::ResourceKey;
 use crate::domain::role::AdminScope;
 
-use super::call::Call;
 use super::fields::Fields;
+use super::inside::Inside;
 use super::listing::created;
 use super::listing::listed;
 use super::listing::shown;
 use super::operation::FORCE;
 use super::operation::action;
-use super::path::Path;
 use super::place::Place;
 use super::routes::Routes;
 use super::shape;
@@ -110,39 +107,24 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// `POST .../resources` makes a resource known.
 pub(super) async fn post(
-    State(app): State<App>,
-    Path((org, api)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [api], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::ApisWrite)
-        .await?;
     let made = resources::create(within, api, call.object(read)).await?;
     Ok(created::<_, ResourceBody>(made))
 }
 
 /// `GET .../resources`
 pub(super) async fn list(
-    State(app): State<App>,
-    Path((org, api)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [api], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::ApisRead)
-        .await?;
     let found = resources::list(&within, &api, call.page()).await?;
     Ok(listed::<_, ResourceBody>(found))
 }
 
 /// `GET .../resources/{resource}`, where `{resource}` is an id or `type:key`.
 pub(super) async fn get(
-    State(app): State<App>,
-    Path((org, api, resource)): Path<(String, String, String)>,
-    call: Call,
+    Inside(within, [api, resource], call): Inside<2>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::ApisRead)
-        .await?;
     let found = resources::show(&within, &api, &resource).await?;
     call.nothing()?;
     Ok(shown::<_, ResourceBody>(found))
@@ -150,13 +132,8 @@ pub(super) async fn get(
 
 /// `PATCH .../resources/{resource}` gives it another name.
 pub(super) async fn patch(
-    State(app): State<App>,
-    Path((org, api, resource)): Path<(String, String, String)>,
-    call: Call,
+    Inside(within, [api, resource], call): Inside<2>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::ApisWrite)
-        .await?;
     let renamed = resources::rename(
         within,
         api,
@@ -169,13 +146,8 @@ pub(super) async fn patch(
 
 /// `DELETE .../resources/{resource}[?force=true]`
 pub(super) async fn delete(
-    State(app): State<App>,
-    Path((org, api, resource)): Path<(String, String, String)>,
-    call: Call,
+    Inside(within, [api, resource], call): Inside<2>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::ApisWrite)
-        .await?;
     resources::delete(within, api, resource, call.force()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,12 +1,10 @@
 //! `/organizations/{org}/roles`
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::app::App;
 use crate::app::access::DescribedAccess;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
@@ -19,14 +17,13 @@ use crate::domain::name::Name;
 use crate::domain::role::AdminScope;
 
 use super::access::read_access;
-use super::call::Call;
 use super::fields::Fields;
+use super::inside::Inside;
 use super::listing::created;
 use super::listing::listed;
 use super::listing::shown;
 use super::operation::FORCE;
 use super::operation::action;
-use super::path::Path;
 use super::routes::Routes;
 use super::shape;
 
@@ -108,39 +105,24 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// `POST .../roles` makes a role.
 pub(super) async fn post(
-    State(app): State<App>,
-    Path(org): Path<String>,
-    call: Call,
+    Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccessWrite)
-        .await?;
     let made = roles::create(within, call.object(read)).await?;
     Ok(created::<_, RoleBody>(made))
 }
 
 /// `GET .../roles`
 pub(super) async fn list(
-    State(app): State<App>,
-    Path(org): Path<String>,
-    call: Call,
+    Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccountsRead)
-        .await?;
     let found = roles::list(&within, call.page()).await?;
     Ok(listed::<_, RoleBody>(found))
 }
 
 /// `GET .../roles/{role}`
 pub(super) async fn get(
-    State(app): State<App>,
-    Path((org, role)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [role], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccountsRead)
-        .await?;
     let found = roles::show(&within, &role).await?;
     call.nothing()?;
     Ok(shown::<_, RoleBody>(found))
@@ -148,26 +130,16 @@ pub(super) async fn get(
 
 /// `PATCH .../roles/{role}` edits a role.
 pub(super) async fn patch(
-    State(app): State<App>,
-    Path((org, role)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [role], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccessWrite)
-        .await?;
     let edited = roles::update(within, role, call.object(|fields| Some(read_edit(fields)))).await?;
     Ok(shown::<_, RoleBody>(edited))
 }
 
 /// `DELETE .../roles/{role}[?force=true]`
 pub(super) async fn delete(
-    State(app): State<App>,
-    Path((org, role)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [role], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccessWrite)
-        .await?;
     roles::delete(within, role, call.force()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,8 +1,9 @@
 //! The routes of the admin API: each has a handler, and an operation that says what it does.
 //!
 //! A call that is denied to a caller who is known is noted here, for every route alike: the action
-//! is what the route was registered with, the target what the path names. Nor does any route have to
-//! keep its answers for those who ask again: see [`kept`].
+//! is what the route was registered with, the target what the path names. The scope that it was
+//! registered with is what its callers have to hold: see [`inside`](super::inside). Nor does any route
+//! have to keep its answers for those who ask again: see [`kept`].
 
 use std::sync::Arc;
 use std::sync::OnceLock;
@@ -28,6 +29,7 @@ use crate::app::refused_calls::RefusedCall;
 use crate::domain::audit::Target;
 use crate::domain::id::looks_like_an_id;
 
+use super::inside::OpenedBy;
 use super::kept;
 use super::operation::Operation;
 
@@ -121,6 +123,7 @@ impl Routes {
         let watched = Watched {
             app: self.app.clone(),
             action: operation.name,
+            opened_by: operation.scope.map(OpenedBy),
             path: Template(path.into()),
         };
         let watch = middleware::from_fn_with_state(watched, watch);
@@ -164,12 +167,16 @@ impl Known {
 struct Watched {
     app: App,
     action: &'static str,
+    opened_by: Option<OpenedBy>,
     path: Template,
 }
 
 async fn watch(State(watched): State<Watched>, mut request: Request, next: Next) -> Response {
     let known = Known::default();
     request.extensions_mut().insert(known.clone());
+    if let Some(scope) = watched.opened_by {
+        request.extensions_mut().insert(scope);
+    }
     let uri = request.uri().clone();
     let response = kept::answer(watched.app.clone(), known.clone(), request, next).await;
     let denial = response.extensions().get::<Denial>();

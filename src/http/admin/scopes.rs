@@ -1,12 +1,10 @@
 //! `/organizations/{org}/apis/{api}/scopes`
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::app::App;
 use crate::app::apis;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
@@ -14,14 +12,13 @@ use crate::domain::api::DescribedScope;
 use crate::domain::role::AdminScope;
 use crate::domain::scope::Scope;
 
-use super::call::Call;
 use super::fields::Fields;
+use super::inside::Inside;
 use super::listing::created;
 use super::listing::listed;
 use super::listing::shown;
 use super::operation::FORCE;
 use super::operation::action;
-use super::path::Path;
 use super::routes::Routes;
 use super::shape;
 
@@ -89,39 +86,24 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// `POST .../scopes` adds a scope to the API.
 pub(super) async fn post(
-    State(app): State<App>,
-    Path((org, api)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [api], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::ApisWrite)
-        .await?;
     let made = apis::create_scope(within, api, call.object(read_scope)).await?;
     Ok(created::<_, ScopeBody>(made))
 }
 
 /// `GET .../scopes`
 pub(super) async fn list(
-    State(app): State<App>,
-    Path((org, api)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [api], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::ApisRead)
-        .await?;
     let found = apis::list_scopes(&within, &api, call.page()).await?;
     Ok(listed::<_, ScopeBody>(found))
 }
 
 /// `GET .../scopes/{scope}`
 pub(super) async fn get(
-    State(app): State<App>,
-    Path((org, api, scope)): Path<(String, String, String)>,
-    call: Call,
+    Inside(within, [api, scope], call): Inside<2>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::ApisRead)
-        .await?;
     let found = apis::show_scope(&within, &api, &scope).await?;
     call.nothing()?;
     Ok(shown::<_, ScopeBody>(found))
@@ -129,13 +111,8 @@ pub(super) async fn get(
 
 /// `DELETE .../scopes/{scope}[?force=true]`
 pub(super) async fn delete(
-    State(app): State<App>,
-    Path((org, api, scope)): Path<(String, String, String)>,
-    call: Call,
+    Inside(within, [api, scope], call): Inside<2>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::ApisWrite)
-        .await?;
     apis::delete_scope(within, api, scope, call.force()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,0 +1,157 @@
+//! What is said of an account that is to be made or edited, and what a list of them is asked for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::app::accounts::AccountEdit;
+use crate::app::accounts::AccountQuery;
+use crate::app::accounts::NewAccount;
+use crate::app::page::SortKey;
+use crate::domain::account::AccountStatus;
+use crate::domain::account::MAX_LABELS;
+use crate::domain::name::AccountName;
+use crate::domain::resource::ResourceKey;
+use crate::domain::resource::ResourceType;
+use crate::domain::scope::Scope;
+
+use super::super::access::read_access;
+use super::super::account_roles::read_names;
+use super::super::credentials::read_credential;
+use super::super::fields::Fields;
+use super::super::place::Place;
+use super::super::query::Query;
+use super::super::shape;
+
+/// What a list of accounts is asked for.
+pub(super) fn read_query(query: &mut Query) -> AccountQuery {
+    AccountQuery {
+        status: query.one_of("status", &AccountStatus::ALL.map(|one| (one.as_str(), one))),
+        text: query.prose("q"),
+        owner: query.prose("owner"),
+        api: query.prose("api"),
+        scope: query.read("scope", |text| {
+            Scope::parse(text).map_err(|_| "one scope, such as `deploy:read`")
+        }),
+        resource: query.read("resource", read_resource),
+        unused_for: query.span("unused_for"),
+        expires_within: query.span("expires_within"),
+        order: query.order(&SORT_KEYS),
+    }
+}
+
+/// What accounts and credentials may be ordered by.
+pub(in crate::http::admin) const SORT_KEYS: [(&str, SortKey); 4] = [
+    ("name", SortKey::Name),
+    ("created_at", SortKey::CreatedAt),
+    ("last_used_at", SortKey::LastUsedAt),
+    ("expires_at", SortKey::ExpiresAt),
+];
+
+/// `type:key`
+fn read_resource(text: &str) -> Result<(ResourceType, ResourceKey), &'static str> {
+    let parts = text.split_once(':').and_then(|(kind, key)| {
+        let (kind, key) = (ResourceType::parse(kind), ResourceKey::parse(key));
+        kind.ok().zip(key.ok())
+    });
+    parts.ok_or("`type:key`, such as `project:APOLLO`")
+}
+
+/// An account that is to be made.
+pub(super) fn read(fields: &mut Fields<'_>) -> Option<NewAccount> {
+    let name = fields.required("name", read_name);
+    let description = fields.optional("description", read_description);
+    let owner = fields.optional("owner", read_owner);
+    let labels = fields.optional("labels", read_labels);
+    let expires_at = fields.optional("expires_at", read_instant);
+    let max_token_lifetime = fields.optional("max_token_lifetime_seconds", read_lifetime);
+    let access = fields.optional("access", read_access);
+    let roles = fields.optional("roles", read_names);
+    let credential = fields.optional("credential", |place| place.object(read_credential));
+    Some(NewAccount {
+        name: name?,
+        description,
+        owner,
+        labels: labels.unwrap_or_default(),
+        expires_at,
+        max_token_lifetime,
+        access,
+        roles,
+        credential,
+    })
+}
+
+/// What is to be another in an account.
+pub(super) fn read_edit(fields: &mut Fields<'_>) -> AccountEdit {
+    AccountEdit {
+        name: fields.given("name", read_name),
+        description: fields.edited("description", read_description),
+        owner: fields.edited("owner", read_owner),
+        labels: fields.edited("labels", |place| {
+            read_entries(place, |place| place.or_null(|place| place.prose(255)))
+        }),
+        expires_at: fields.edited("expires_at", read_instant),
+        max_token_lifetime: fields.edited("max_token_lifetime_seconds", read_lifetime),
+    }
+}
+
+fn read_name(place: Place<'_>) -> Option<AccountName> {
+    place.like(shape::account_name).parsed(AccountName::parse)
+}
+
+fn read_description(place: Place<'_>) -> Option<String> {
+    place.prose(1_000)
+}
+
+fn read_owner(place: Place<'_>) -> Option<String> {
+    place.prose(200)
+}
+
+fn read_lifetime(place: Place<'_>) -> Option<Duration> {
+    place.seconds(1..=u32::MAX.into())
+}
+
+fn read_labels(place: Place<'_>) -> Option<BTreeMap<String, String>> {
+    read_entries(place, |place| place.prose(255))
+}
+
+/// At most 64 labels: keys of 1 to 63 characters, values of at most 255.
+fn read_entries<'m, T>(
+    place: Place<'m>,
+    read: impl Fn(Place<'m>) -> Option<T>,
+) -> Option<BTreeMap<String, T>> {
+    let count = place.value.as_object().map_or(0, serde_json::Map::len);
+    if count > MAX_LABELS {
+        place.note("too_many", format!("at most {MAX_LABELS} labels"));
+        return None;
+    }
+    let drawn = || {
+        json!({
+            "maxProperties": MAX_LABELS,
+            "propertyNames": {"pattern": "^[A-Za-z0-9_./-]{1,63}$"},
+        })
+    };
+    let labels = place.like(drawn).entries(|name, place| {
+        let right = (1..=63).contains(&name.len())
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
+        if !right {
+            let rule = "the name of a label is 1 to 63 of A-Z, a-z, 0-9, `-`, `_`, `.` and `/`";
+            place.note("invalid", rule);
+        }
+        read(place)
+    });
+    Some(labels?.into_iter().collect())
+}
+
+/// An instant of RFC 3339, kept to the second.
+fn read_instant(place: Place<'_>) -> Option<Timestamp> {
+    place.like(shape::instant).parsed(|text| {
+        let rule = "an instant as RFC 3339 writes it, such as `2030-01-31T12:00:00Z`";
+        let instant: Timestamp = text.parse().map_err(|_| rule)?;
+        Timestamp::from_second(instant.as_second()).map_err(|_| rule)
+    })
+}
