@@ -116,6 +116,7 @@ use crate::domain::token::Epoch;
 use crate::domain::token::TokenId;
 use crate::domain::usage::UsageStamp;
 use crate::domain::usage::UsageSubject;
+use crate::domain::version::Version;
 
 /// The store could not answer. It says nothing about what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -641,8 +642,9 @@ pub trait Change:
     /// A new signing key.
     async fn add_signing_key(&mut self, key: &SigningKeyRecord) -> Result<(), WriteError>;
 
-    /// Writes the state and the instants of a signing key anew, but for its last signature.
-    async fn update_signing_key(&mut self, key: &SigningKeyRecord) -> Result<(), StoreError>;
+    /// Writes the state and the instants of a signing key anew, but for its last signature. Returns
+    /// its new version.
+    async fn update_signing_key(&mut self, key: &SigningKeyRecord) -> Result<Version, StoreError>;
 
     /// Revokes a single token; `false` when it was revoked already.
     async fn add_revoked_token(

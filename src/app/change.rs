@@ -3,7 +3,8 @@
 //! 1. [`begin`]: one transaction, under the lock of its organization;
 //! 2. the action reads and writes through [`OpenChange::rows`], and notes what it touches;
 //! 3. [`OpenChange::commit`]: the audit event and the change become durable together; then this
-//!    node's memory follows, then the live state is told. Only then may the change be acknowledged.
+//!    node's memory follows, then the live state is told, then the signing keys of this node follow
+//!    their records. Only then may the change be acknowledged.
 //!
 //! The live state is told within its own deadline, and its failure fails nothing: it costs later
 //! readers a look-up in the store.
@@ -22,6 +23,7 @@ use crate::store::StoreError;
 
 use super::App;
 use super::directory::Touched;
+use super::keys;
 
 /// How long the live state keeps what is dead: longer than any token may live
 /// (`tokens.max_lifetime_seconds` is at most 7 days), with room for clocks that differ.
@@ -34,8 +36,18 @@ pub struct OpenChange {
     touched: Vec<Touched>,
     dead: Vec<Dead>,
     revoked: Option<RevokedToken>,
+    keys: TouchedKeys,
     /// Kept until this node's memory has followed.
     turn: Option<OwnedMutexGuard<()>>,
+}
+
+/// What a change does to the signing keys.
+#[derive(Debug, Default)]
+struct TouchedKeys {
+    /// Whether it changes any.
+    any: bool,
+    /// One that it takes back.
+    revoked: Option<String>,
 }
 
 /// Begins a change inside an organization, or one of the instance (`None`).
@@ -52,6 +64,7 @@ pub async fn begin(
         touched: Vec::new(),
         dead: Vec::new(),
         revoked: None,
+        keys: TouchedKeys::default(),
         turn,
     })
 }
@@ -73,6 +86,16 @@ impl OpenChange {
         self.revoked = Some(token);
     }
 
+    /// Notes that the records of the signing keys change.
+    pub fn touch_keys(&mut self) {
+        self.keys.any = true;
+    }
+
+    /// Notes that a signing key is taken back, with everything that it signed.
+    pub fn revoke_key(&mut self, kid: &str) {
+        self.keys.revoked = Some(kid.to_owned());
+    }
+
     /// Makes the change durable, together with its audit event, and lets this node and the live
     /// state know. When this returns `Ok`, no later question sees the old state.
     pub async fn commit(self, app: &App, event: &AuditDraft) -> Result<(), StoreError> {
@@ -88,7 +111,19 @@ impl OpenChange {
         }
         drop(self.turn);
         tell_live_state(app, &self.dead, now).await;
+        self.keys.follow(app).await;
         Ok(())
+    }
+}
+
+impl TouchedKeys {
+    async fn follow(&self, app: &App) {
+        if let Some(kid) = &self.revoked {
+            keys::forget(app, kid).await;
+        }
+        if self.any {
+            keys::take_over(app).await;
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use crate::domain::id::GroupId;
 use crate::domain::name::Name;
 use crate::domain::role::NamedRole;
 use crate::domain::role::Role;
+use crate::domain::version::Version;
 use crate::store::Change;
 
 use super::access::Reading;
@@ -70,6 +71,7 @@ pub async fn create(
             description: new.description,
             roles: named(&roles),
             member_count: 0,
+            version: Version::FIRST,
         };
         let added = change.rows().add_group(&group).await;
         let taken = "another group of this organization has this name";

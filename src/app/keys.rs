@@ -40,11 +40,12 @@ use super::problem::Conflict;
 use super::problem::Problem;
 use super::problem::Submitted;
 use super::to_completion;
-use follow::take_over;
 
 pub use follow::KeyTurn;
 pub use follow::follow;
+pub(super) use follow::forget;
 pub use follow::note_signatures;
+pub(super) use follow::take_over;
 
 /// The most keys of one algorithm that are pending at once: verifiers read all of them.
 const MAX_PENDING: usize = 10;
@@ -101,7 +102,6 @@ pub async fn create(
         change
             .commit("signing_key.create", target(&record), changes)
             .await?;
-        take_over(&instance.app).await;
         Ok(record)
     })
     .await
@@ -146,12 +146,11 @@ async fn hand_over(
     if let Some(old) = succeed(app, &mut change, all, key.algorithm).await? {
         changes = changes.with("active_kid", old.kid.as_str(), key.kid.as_str());
     }
-    let key = key.activated(change.now);
-    change.rows().update_signing_key(&key).await?;
+    let now = change.now;
+    let key = update(&mut change, key.activated(now)).await?;
     change
         .commit("signing_key.activate", target(&key), changes)
         .await?;
-    take_over(app).await;
     Ok(key)
 }
 
@@ -169,8 +168,7 @@ async fn succeed(
     let old = old
         .clone()
         .succeeded(change.now, app.config.tokens.max_lifetime);
-    change.rows().update_signing_key(&old).await?;
-    Ok(Some(old))
+    Ok(Some(update(change, old).await?))
 }
 
 fn active(all: &[SigningKeyRecord], algorithm: Algorithm) -> Option<&SigningKeyRecord> {
@@ -207,7 +205,19 @@ fn check_room(all: &[SigningKeyRecord], algorithm: Algorithm) -> Result<(), Prob
 
 async fn add(change: &mut AuditedChange, record: &SigningKeyRecord) -> Result<(), Problem> {
     let added = change.rows().add_signing_key(record).await;
-    added.map_err(|error| Problem::of_write(error, "this key is recorded already"))
+    added.map_err(|error| Problem::of_write(error, "this key is recorded already"))?;
+    change.open.touch_keys();
+    Ok(())
+}
+
+/// Writes a key anew; returns it with the version that it has from now on.
+async fn update(
+    change: &mut AuditedChange,
+    key: SigningKeyRecord,
+) -> Result<SigningKeyRecord, StoreError> {
+    let version = change.rows().update_signing_key(&key).await?;
+    change.open.touch_keys();
+    Ok(SigningKeyRecord { version, ..key })
 }
 
 /// The key with its last signature, as far as this node knows of it before it is written.

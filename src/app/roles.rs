@@ -20,6 +20,7 @@ use crate::domain::name::Name;
 use crate::domain::role::BuiltInRole;
 use crate::domain::role::Role;
 use crate::domain::version::EntityTag;
+use crate::domain::version::Version;
 use crate::domain::version::Versioned;
 use crate::store::Change;
 
@@ -95,6 +96,7 @@ pub async fn create(
             name: new.name,
             description: new.description,
             access,
+            version: Version::FIRST,
         };
         let added = change.rows().add_role(&role).await;
         let taken = "another role of this organization has this name";

@@ -112,17 +112,19 @@ pub struct DescribedScope {
     pub scope: Scope,
     /// What it allows, for people.
     pub description: Option<String>,
+    /// The version of its API in which it was made. It never changes, and one that is made anew has
+    /// another.
+    pub version: Version,
 }
 
-impl Versioned for DescribedScope {
-    fn tag(&self) -> EntityTag {
-        let description = self.description.as_deref().unwrap_or_default();
-        let described = if self.description.is_some() {
-            "described"
-        } else {
-            ""
-        };
-        EntityTag::of_content(&[self.scope.as_str(), described, description])
+impl DescribedScope {
+    /// A scope of a new API.
+    pub fn new(scope: Scope, description: Option<String>) -> Self {
+        Self {
+            scope,
+            description,
+            version: Version::FIRST,
+        }
     }
 }
 
@@ -142,6 +144,22 @@ pub struct ApiRecord {
 impl Versioned for ApiRecord {
     fn tag(&self) -> EntityTag {
         EntityTag::of(self.api.id, self.version)
+    }
+}
+
+impl ApiRecord {
+    /// A scope of the API, as its administrators see it.
+    pub fn described_scope(&self, scope: &str) -> Option<&DescribedScope> {
+        let mut scopes = self.described_scopes.iter();
+        scopes.find(|described| described.scope.as_str() == scope)
+    }
+
+    /// The tag of a scope of the API. It has no id of its own.
+    pub fn tag_of(&self, scope: &DescribedScope) -> EntityTag {
+        EntityTag::of(
+            format_args!("{}:{}", self.api.id, scope.scope),
+            scope.version,
+        )
     }
 }
 

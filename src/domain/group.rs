@@ -7,6 +7,7 @@ use super::name::AccountName;
 use super::name::Name;
 use super::role::NamedRole;
 use super::version::EntityTag;
+use super::version::Version;
 use super::version::Versioned;
 
 /// A set of accounts that share roles.
@@ -24,19 +25,13 @@ pub struct Group {
     pub roles: Vec<NamedRole>,
     /// How many accounts are in it.
     pub member_count: u32,
+    /// Raised by every change of it and of who is in it.
+    pub version: Version,
 }
 
 impl Versioned for Group {
     fn tag(&self) -> EntityTag {
-        let description = format!("{:?}", self.description);
-        let roles: Vec<_> = self.roles.iter().map(|role| role.name.as_str()).collect();
-        EntityTag::of_content(&[
-            &self.id.to_string(),
-            self.name.as_str(),
-            &description,
-            &roles.join(" "),
-            &self.member_count.to_string(),
-        ])
+        EntityTag::of(self.id, self.version)
     }
 }
 

@@ -21,6 +21,7 @@ use super::resource::ResourceType;
 use super::scope::Scope;
 use super::scope::ScopeSet;
 use super::version::EntityTag;
+use super::version::Version;
 use super::version::Versioned;
 
 /// The id of the built-in API.
@@ -213,18 +214,13 @@ pub struct Role {
     pub description: Option<String>,
     /// What it grants.
     pub access: Access,
+    /// Raised by every change of it.
+    pub version: Version,
 }
 
 impl Versioned for Role {
     fn tag(&self) -> EntityTag {
-        let access = format!("{:?}", self.access);
-        let description = format!("{:?}", self.description);
-        EntityTag::of_content(&[
-            &self.id.to_string(),
-            self.name.as_str(),
-            &description,
-            &access,
-        ])
+        EntityTag::of(self.id, self.version)
     }
 }
 
@@ -306,6 +302,7 @@ impl BuiltInRole {
             name: Name::parse(self.as_str()).expect("the built-in names follow the rule"),
             description: Some(self.description().to_owned()),
             access: Access::from_iter([self.grant(organization)]),
+            version: Version::FIRST,
         }
     }
 

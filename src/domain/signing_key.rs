@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::rotation::after;
 use super::version::EntityTag;
+use super::version::Version;
 use super::version::Versioned;
 
 /// The algorithms that sign access tokens.
@@ -118,17 +119,13 @@ pub struct SigningKeyRecord {
     pub last_signed_at: Option<Timestamp>,
     /// When the last token that it signed is dead, and it leaves the JWKS.
     pub leaves_jwks_at: Option<Timestamp>,
+    /// Raised by every change of it, and not by what it signs.
+    pub version: Version,
 }
 
 impl Versioned for SigningKeyRecord {
     fn tag(&self) -> EntityTag {
-        let instant = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
-        EntityTag::of_content(&[
-            &self.kid,
-            self.state.as_str(),
-            &self.published_at.to_string(),
-            &instant(self.active_from),
-        ])
+        EntityTag::of(&self.kid, self.version)
     }
 }
 
@@ -161,6 +158,7 @@ impl SigningKeyRecord {
             active_from: None,
             last_signed_at: None,
             leaves_jwks_at: None,
+            version: Version::FIRST,
         }
     }
 

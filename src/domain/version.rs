@@ -9,8 +9,6 @@
 
 use std::fmt;
 
-use super::digest::Digest;
-
 /// How many times a thing has been written.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Version(pub i64);
@@ -31,12 +29,6 @@ impl EntityTag {
     /// may have been deleted and made anew, and its version begins at one again.
     pub fn of(id: impl fmt::Display, version: Version) -> Self {
         Self(format!("{id}-{}", version.0))
-    }
-
-    /// The tag of a thing that has no version of its own, by all that an answer shows of it.
-    pub fn of_content(parts: &[&str]) -> Self {
-        let parts: Vec<_> = parts.iter().map(|part| part.as_bytes()).collect();
-        Self(Digest::of(&parts).to_string())
     }
 
     /// A tag that was made before, as it was kept.
@@ -148,10 +140,6 @@ mod tests {
         let tag = EntityTag::of("sa_1", Version(7));
         assert_eq!(tag.to_string(), r#""sa_1-7""#);
         assert_ne!(tag, EntityTag::of("sa_2", Version(7)));
-        assert_ne!(
-            EntityTag::of_content(&["ab", "c"]),
-            EntityTag::of_content(&["a", "bc"])
-        );
     }
 
     #[test]

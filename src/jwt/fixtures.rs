@@ -24,6 +24,7 @@ use crate::domain::token::Claims;
 use crate::domain::token::Epoch;
 use crate::domain::token::Generations;
 use crate::domain::token::TokenId;
+use crate::domain::version::Version;
 use crate::keys::pem;
 
 pub(super) const ISSUER: &str = "https://auth.example.com";
@@ -57,6 +58,7 @@ pub(super) fn record(pair: &KeyPair, state: KeyState) -> SigningKeyRecord {
         active_from: None,
         last_signed_at: None,
         leaves_jwks_at: None,
+        version: Version::FIRST,
     }
 }
 

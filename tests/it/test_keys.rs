@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use ostler::domain::signing_key::Algorithm;
 use ostler::domain::signing_key::KeyState;
 use ostler::domain::signing_key::SigningKeyRecord;
+use ostler::domain::version::Version;
 use ostler::jwt::KeyPair;
 use ostler::keys::KeysDir;
 use ostler::keys::pem;
@@ -39,6 +40,7 @@ pub fn add(dir: &KeysDir, algorithm: Algorithm, which: Which, now: Timestamp) ->
         active_from: Some(now),
         last_signed_at: None,
         leaves_jwks_at: None,
+        version: Version::FIRST,
     }
 }
 

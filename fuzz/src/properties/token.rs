@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use ostler::domain::signing_key::Algorithm;
 use ostler::domain::signing_key::KeyState;
 use ostler::domain::signing_key::SigningKeyRecord;
+use ostler::domain::version::Version;
 use ostler::jwt::InvalidToken;
 use ostler::jwt::KeyPair;
 use ostler::jwt::KeyRing;
@@ -73,6 +74,7 @@ fn signing_key(text: &str, state: KeyState) -> SigningKey {
             active_from: Some(begin),
             last_signed_at: None,
             leaves_jwks_at: None,
+            version: Version::FIRST,
         },
         pair: (state == KeyState::Active).then_some(pair),
     }

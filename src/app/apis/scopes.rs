@@ -9,7 +9,6 @@ use crate::domain::audit::Target;
 use crate::domain::scope::Scope;
 use crate::store::ApiPart;
 
-use super::super::audited::AuditedChange;
 use super::super::authority::InOrganization;
 use super::super::directory::Touched;
 use super::super::page::List;
@@ -17,6 +16,7 @@ use super::super::page::Listing;
 use super::super::page::PageRequest;
 use super::super::problem::Problem;
 use super::super::problem::Submitted;
+use super::super::terms::Tagged;
 use super::super::to_completion;
 use super::release;
 
@@ -25,25 +25,27 @@ pub async fn create(
     within: InOrganization,
     api: String,
     submitted: Submitted<DescribedScope>,
-) -> Result<DescribedScope, Problem> {
+) -> Result<Tagged<DescribedScope>, Problem> {
     to_completion(async move {
         let mut change = within.begin().await?;
         let record = within.api_in(change.rows(), &api).await?;
         let new = submitted?;
-        let added = change
-            .rows()
-            .add_scope(within.id(), record.api.id, &new)
-            .await;
+        let rows = change.rows();
+        let added = rows.add_scope(within.id(), record.api.id, &new).await;
         let taken = "the API has a scope of this name already";
         added.map_err(|error| Problem::of_write(error, taken))?;
         change.open.touch(Touched::Api(record.api.id));
         let changes = Changes::default()
             .with("scope", Value::Null, new.scope.as_str())
             .with("description", Value::Null, new.description.clone());
+        let record = within
+            .api_in(change.rows(), &record.api.id.to_string())
+            .await?;
+        let made = find(&record, new.scope.as_str())?;
         change
             .commit("scope.create", target(&record, &new.scope), changes)
             .await?;
-        Ok(new)
+        Ok(made)
     })
     .await
 }
@@ -58,11 +60,10 @@ pub async fn delete(
     to_completion(async move {
         let mut change = within.begin().await?;
         let record = within.api_in(change.rows(), &api).await?;
-        let mut scopes = record.api.scopes.iter();
-        let scope = scopes.find(|known| known.as_str() == scope);
-        let scope = scope.ok_or(Problem::NotFound("scope"))?;
+        let described = find(&record, &scope)?;
         let forced = forced?;
-        check_version(&change, &record, scope)?;
+        change.check_version(&described)?;
+        let scope = &described.thing.scope;
         let part = ("the scope", &ApiPart::Scope(scope.clone()));
         let killed = release(&mut change, &within, &record.api, part, forced).await?;
         change
@@ -80,10 +81,13 @@ pub async fn delete(
     .await
 }
 
-fn check_version(change: &AuditedChange, record: &ApiRecord, scope: &Scope) -> Result<(), Problem> {
-    let mut described = record.described_scopes.iter();
-    let described = described.find(|described| described.scope == *scope);
-    described.map_or(Ok(()), |described| change.check_version(described))
+fn find(record: &ApiRecord, scope: &str) -> Result<Tagged<DescribedScope>, Problem> {
+    let found = record.described_scope(scope);
+    let found = found.ok_or(Problem::NotFound("scope"))?;
+    Ok(Tagged {
+        tag: record.tag_of(found),
+        thing: found.clone(),
+    })
 }
 
 /// A scope of an API.
@@ -91,11 +95,8 @@ pub async fn show(
     within: &InOrganization,
     api: &str,
     scope: &str,
-) -> Result<DescribedScope, Problem> {
-    let record = within.api(api).await?;
-    let mut scopes = record.described_scopes.into_iter();
-    let found = scopes.find(|described| described.scope.as_str() == scope);
-    found.ok_or(Problem::NotFound("scope"))
+) -> Result<Tagged<DescribedScope>, Problem> {
+    find(&within.api(api).await?, scope)
 }
 
 /// The scopes of an API, sorted.

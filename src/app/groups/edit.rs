@@ -63,10 +63,10 @@ pub async fn update(
             roles: named(&roles),
             ..group.clone()
         };
-        if after != group {
-            write(&within, change, &group, &after, (&had, &roles)).await?;
+        if after == group {
+            return Ok(group);
         }
-        Ok(after)
+        write(&within, change, &group, &after, (&had, &roles)).await
     })
     .await
 }
@@ -77,7 +77,7 @@ async fn write(
     before: &Group,
     after: &Group,
     (had, roles): (&[Arc<Role>], &[Arc<Role>]),
-) -> Result<(), Problem> {
+) -> Result<Group, Problem> {
     let concerned = concerned(&mut change, within, before.id).await?;
     let loses = access_of(had).is_reduced_to(&access_of(roles));
     let held = Before::read(&mut change, within.id(), concerned, loses).await?;
@@ -100,10 +100,13 @@ async fn write(
             reduced.count(),
         );
     }
-    change
-        .commit("group.update", target(after), changes)
+    let after = within
+        .group_in(change.rows(), &before.id.to_string())
         .await?;
-    Ok(())
+    change
+        .commit("group.update", target(&after), changes)
+        .await?;
+    Ok(after)
 }
 
 /// Deletes a group. Its members stay, without what they had by it.

@@ -60,7 +60,7 @@ pub async fn follow(app: &App) -> Result<(), StoreError> {
 
 /// Follows a change that this node has made and that is durable: it is not undone by a failure, which
 /// only means that this node follows a little later.
-pub(super) async fn take_over(app: &App) {
+pub(in crate::app) async fn take_over(app: &App) {
     if let Err(error) = follow(app).await {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
@@ -70,7 +70,7 @@ pub(super) async fn take_over(app: &App) {
 }
 
 /// Takes a key out of the ring, whatever else can be read: a change that took it back is durable.
-pub(super) async fn forget(app: &App, kid: &str) {
+pub(in crate::app) async fn forget(app: &App, kid: &str) {
     let _turn = app.key_turn.latest.lock().await;
     app.key_ring.revoke(kid);
 }

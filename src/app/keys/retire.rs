@@ -18,6 +18,7 @@ use super::refusal;
 use super::succeed;
 use super::take_over;
 use super::target;
+use super::update;
 
 /// Retires a key. One that signs is succeeded by a pending one of its algorithm, and stays in the JWKS
 /// until its tokens are dead; one that has not signed yet leaves at once.
@@ -36,7 +37,12 @@ pub async fn retire(
         let retired = match key.state {
             KeyState::Active => succeeded(app, change, &all, key, force).await?,
             KeyState::Pending => dropped(change, key).await?,
-            KeyState::Retiring | KeyState::Retired => key,
+            KeyState::Retiring | KeyState::Retired => {
+                drop(change);
+                // The ring may have failed to follow the first time.
+                take_over(app).await;
+                key
+            }
             KeyState::Revoked => {
                 return Err(Problem::conflict(
                     Conflict::WrongState,
@@ -44,7 +50,6 @@ pub async fn retire(
                 ));
             }
         };
-        take_over(app).await;
         Ok(described(app, retired))
     })
     .await
@@ -70,8 +75,8 @@ async fn succeeded(
     next.check_activation(app.config.keys.publish_before, force, change.now)
         .map_err(refusal)?;
     let retired = succeed(app, &mut change, all, key.algorithm).await?;
-    let next = next.clone().activated(change.now);
-    change.rows().update_signing_key(&next).await?;
+    let now = change.now;
+    let next = update(&mut change, next.clone().activated(now)).await?;
     let changes = Changes::default()
         .with("state", key.state.as_str(), KeyState::Retiring.as_str())
         .with("active_kid", key.kid.as_str(), next.kid.as_str());
@@ -85,8 +90,8 @@ async fn dropped(
     mut change: AuditedChange,
     key: SigningKeyRecord,
 ) -> Result<SigningKeyRecord, Problem> {
-    let retired = key.clone().retired(change.now);
-    change.rows().update_signing_key(&retired).await?;
+    let now = change.now;
+    let retired = update(&mut change, key.clone().retired(now)).await?;
     let changes = Changes::default().with("state", key.state.as_str(), KeyState::Retired.as_str());
     change
         .commit("signing_key.retire", target(&key), changes)

@@ -15,11 +15,12 @@ use super::add;
 use super::described;
 use super::discard;
 use super::find;
-use super::follow::forget;
+use super::forget;
 use super::generate;
 use super::pending;
 use super::take_over;
 use super::target;
+use super::update;
 
 /// Revokes a key.
 pub async fn revoke(
@@ -40,10 +41,6 @@ pub async fn revoke(
         let revoked = revoke_with(&instance, &kid, &mut spare).await;
         if let Some(unused) = spare {
             discard(&app, unused).await;
-        }
-        if revoked.is_ok() {
-            forget(&app, &kid).await;
-            take_over(&app).await;
         }
         Ok(described(&app, revoked?))
     })
@@ -74,10 +71,15 @@ async fn revoke_with(
     let key = find(&all, kid)?;
     change.check_version(&key)?;
     if key.state == KeyState::Revoked {
+        drop(change);
+        // The ring may have failed to follow the first time.
+        forget(app, kid).await;
+        take_over(app).await;
         return Ok(key);
     }
-    let revoked = key.clone().revoked(change.now);
-    change.rows().update_signing_key(&revoked).await?;
+    let now = change.now;
+    let revoked = update(&mut change, key.clone().revoked(now)).await?;
+    change.open.revoke_key(kid);
     let mut changes =
         Changes::default().with("state", key.state.as_str(), KeyState::Revoked.as_str());
     if key.state == KeyState::Active {
@@ -100,8 +102,7 @@ async fn replace(
 ) -> Result<SigningKeyRecord, Problem> {
     if let Some(next) = known_successor(app, all, key) {
         let next = next.activated(change.now);
-        change.rows().update_signing_key(&next).await?;
-        return Ok(next);
+        return Ok(update(change, next).await?);
     }
     let kid = match spare.take() {
         Some(kid) => kid,

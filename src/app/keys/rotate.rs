@@ -23,7 +23,7 @@ use super::discard;
 use super::generate;
 use super::pending;
 use super::succeed;
-use super::take_over;
+use super::update;
 
 /// What is rotated.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -49,7 +49,6 @@ pub async fn rotate(
         for (_, unused) in spares {
             discard(&app, unused).await;
         }
-        take_over(&app).await;
         let successors = successors.into_iter();
         Ok(successors.map(|key| described(&app, key)).collect())
     })
@@ -161,8 +160,7 @@ impl Rotating<'_> {
         is_new: bool,
     ) -> Result<SigningKeyRecord, Problem> {
         succeed(self.app, change, self.all, next.algorithm).await?;
-        let next = next.activated(change.now);
-        put(change, &next, is_new).await?;
+        let next = put(change, next.activated(change.now), is_new).await?;
         self.note(&next);
         Ok(next)
     }
@@ -182,7 +180,7 @@ impl Rotating<'_> {
             activates_at: Some(begins),
             ..next
         };
-        put(change, &next, is_new).await?;
+        let next = put(change, next, is_new).await?;
         self.note(&next);
         Ok(next)
     }
@@ -199,11 +197,12 @@ impl Rotating<'_> {
 
 async fn put(
     change: &mut AuditedChange,
-    key: &SigningKeyRecord,
+    key: SigningKeyRecord,
     is_new: bool,
-) -> Result<(), Problem> {
+) -> Result<SigningKeyRecord, Problem> {
     if is_new {
-        return add(change, key).await;
+        add(change, &key).await?;
+        return Ok(key);
     }
-    Ok(change.rows().update_signing_key(key).await?)
+    Ok(update(change, key).await?)
 }

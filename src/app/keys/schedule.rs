@@ -23,6 +23,7 @@ use super::hand_over;
 use super::note_signatures;
 use super::take_over;
 use super::target;
+use super::update;
 
 /// Who does it.
 const JOB: Identity = Identity::Job {
@@ -111,8 +112,8 @@ async fn publish(mut change: AuditedChange, record: &SigningKeyRecord) -> Result
 }
 
 async fn retire(mut change: AuditedChange, key: SigningKeyRecord) -> Result<(), Problem> {
-    let retired = key.clone().retired(change.now);
-    change.rows().update_signing_key(&retired).await?;
+    let now = change.now;
+    update(&mut change, key.clone().retired(now)).await?;
     let changes = Changes::default().with("state", key.state.as_str(), KeyState::Retired.as_str());
     change
         .commit("signing_key.retire", target(&key), changes)

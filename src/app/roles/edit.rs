@@ -75,9 +75,10 @@ pub async fn update(
             access,
             ..role.clone()
         };
-        if after != role {
-            write(&within, change, &role, &after, &book).await?;
+        if after == role {
+            return Ok(describe(role, &book));
         }
+        let after = write(&within, change, &role, &after, &book).await?;
         Ok(describe(after, &book))
     })
     .await
@@ -89,7 +90,7 @@ async fn write(
     before: &Role,
     after: &Role,
     book: &Book,
-) -> Result<(), Problem> {
+) -> Result<Role, Problem> {
     let concerned = concerned(&mut change, within, before.id).await?;
     let loses = before.access.is_reduced_to(&after.access);
     let held = Before::read(&mut change, within.id(), concerned, loses).await?;
@@ -106,8 +107,13 @@ async fn write(
             .with("access", described(before), described(after))
             .with("accounts_with_tokens_revoked", Value::Null, reduced.count());
     }
-    change.commit("role.update", target(after), changes).await?;
-    Ok(())
+    let after = within
+        .role_in(change.rows(), &before.id.to_string())
+        .await?;
+    change
+        .commit("role.update", target(&after), changes)
+        .await?;
+    Ok(after)
 }
 
 /// Deletes a role; one that is in use only when it is forced, from all who have it.

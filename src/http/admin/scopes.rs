@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::app::apis;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
+use crate::app::terms::Tagged;
 use crate::domain::api::DescribedScope;
 use crate::domain::role::AdminScope;
 use crate::domain::scope::Scope;
@@ -36,6 +37,12 @@ impl From<DescribedScope> for ScopeBody {
             name: described.scope.to_string(),
             description: described.description,
         }
+    }
+}
+
+impl From<Tagged<DescribedScope>> for ScopeBody {
+    fn from(found: Tagged<DescribedScope>) -> Self {
+        found.thing.into()
     }
 }
 
@@ -123,8 +130,5 @@ pub(super) fn read_scope(fields: &mut Fields<'_>) -> Option<DescribedScope> {
         place.like(shape::scope).parsed(Scope::parse)
     });
     let description = fields.optional("description", |place| place.prose(1_000));
-    Some(DescribedScope {
-        scope: scope?,
-        description,
-    })
+    Some(DescribedScope::new(scope?, description))
 }

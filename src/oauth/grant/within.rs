@@ -22,6 +22,7 @@ use crate::domain::name::Name;
 use crate::domain::resource::Identifiers;
 use crate::domain::resource::ResourceType;
 use crate::domain::role::Role;
+use crate::domain::version::Version;
 use crate::oauth::fixtures;
 
 const SCOPES: [&str; 2] = ["read", "write"];
@@ -100,6 +101,7 @@ fn role(number: usize, grants: &[Grant]) -> Arc<Role> {
         name: Name::parse(&format!("role-{number}")).unwrap(),
         description: None,
         access: grants.iter().cloned().collect(),
+        version: Version::FIRST,
     })
 }
 

@@ -105,9 +105,9 @@ fn is_missing<T>(found: Result<T, Problem>) -> Result<bool, Problem> {
 }
 
 fn api() -> NewApi {
-    let scope = |name: &str, description: &str| DescribedScope {
-        scope: Scope::parse(name).expect("a scope"),
-        description: Some(description.to_owned()),
+    let scope = |name: &str, description: &str| {
+        let scope = Scope::parse(name).expect("a scope");
+        DescribedScope::new(scope, Some(description.to_owned()))
     };
     NewApi {
         name: Name::parse(API).expect("a name"),

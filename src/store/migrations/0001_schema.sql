@@ -190,10 +190,12 @@ CREATE INDEX api_of_organization ON api (organization_id, id);
 INSERT INTO api (id, organization_id, name, audience, signing_alg, token_typ, created_at)
 VALUES ('api_00000000000000000000000000', NULL, 'ostler', NULL, 'ES256', 'at+jwt', 0);
 
+-- A scope has the version of its API in which it was made, and never changes.
 CREATE TABLE api_scope (
     api_id TEXT NOT NULL REFERENCES api (id),
     scope TEXT NOT NULL,
     description TEXT,
+    row_version BIGINT NOT NULL,
     PRIMARY KEY (api_id, scope)
 );
 
@@ -280,7 +282,8 @@ CREATE TABLE signing_key (
     activates_at BIGINT,
     active_from BIGINT,
     last_signed_at BIGINT,
-    leaves_jwks_at BIGINT
+    leaves_jwks_at BIGINT,
+    row_version BIGINT NOT NULL DEFAULT 1
 );
 -- One key signs per algorithm: the old one stops before the new one begins.
 CREATE UNIQUE INDEX signing_key_active ON signing_key (algorithm) WHERE state = 'active';

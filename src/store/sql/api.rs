@@ -61,7 +61,7 @@ pub(super) fn facts(condition: &str) -> [Fact<'_>; 3] {
             part: "api_scope",
             id: "api.id",
             texts: &["scope", "description"],
-            numbers: &[],
+            numbers: &["api_scope.row_version"],
             from: "api JOIN api_scope ON api_id = api.id",
             condition,
         },
@@ -108,6 +108,7 @@ impl Apis {
             "api_scope" => self.of(row)?.scopes.push(DescribedScope {
                 scope: row.read("a", Scope::parse)?,
                 description: row.optional_text("b")?.map(str::to_owned),
+                version: row.version("x")?,
             }),
             "api_type" => {
                 let resource_type = row.read("a", ResourceType::parse)?;
@@ -261,8 +262,10 @@ pub(super) async fn add_scope(
 }
 
 async fn insert_scope(db: &mut Db, api: ApiId, scope: &DescribedScope) -> Answer<()> {
-    let query =
-        sqlx::query("INSERT INTO api_scope (api_id, scope, description) VALUES ($1, $2, $3)");
+    let query = sqlx::query(
+        "INSERT INTO api_scope (api_id, scope, description, row_version)
+         SELECT id, $2, $3, row_version FROM api WHERE id = $1",
+    );
     let query = query
         .bind(api.to_string())
         .bind(scope.scope.as_str())

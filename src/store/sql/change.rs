@@ -22,6 +22,7 @@ use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
 use crate::domain::secret::StoredSecret;
 use crate::domain::signing_key::SigningKeyRecord;
+use crate::domain::version::Version;
 use crate::store::ApiHolder;
 use crate::store::Change;
 use crate::store::Holder;
@@ -290,7 +291,7 @@ impl Change for SqlChange {
         self.0.run(|db| signing_key::add(db, key)).await
     }
 
-    async fn update_signing_key(&mut self, key: &SigningKeyRecord) -> Result<(), StoreError> {
+    async fn update_signing_key(&mut self, key: &SigningKeyRecord) -> Result<Version, StoreError> {
         self.0.run(|db| signing_key::update(db, key)).await
     }
 

@@ -48,7 +48,10 @@ fn select(condition: &str) -> Query<'static> {
             part: "group",
             id: "account_group.id",
             texts: &["account_group.organization_id", "name", "description"],
-            numbers: &["(SELECT count(*) FROM group_member WHERE group_id = account_group.id)"],
+            numbers: &[
+                "(SELECT count(*) FROM group_member WHERE group_id = account_group.id)",
+                "account_group.row_version",
+            ],
             from: "account_group",
             condition,
         },
@@ -94,6 +97,7 @@ fn read(row: &Row) -> Answer<Group> {
         description: row.optional_text("c")?.map(str::to_owned),
         roles: Vec::new(),
         member_count: row.optional_count("x")?.ok_or(Failure::Unreadable(WHAT))?,
+        version: row.version("y")?,
     })
 }
 
@@ -252,6 +256,7 @@ async fn remove_member(
     account: AccountId,
 ) -> Answer<bool> {
     touch(db, organization, group).await?;
+    account::touch(db, organization, account).await?;
     let query = sqlx::query("DELETE FROM group_member WHERE group_id = $1 AND account_id = $2");
     let query = query.bind(group.to_string()).bind(account.to_string());
     Ok(execute(db, query).await? == 1)

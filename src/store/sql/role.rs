@@ -57,7 +57,7 @@ pub(super) fn head<'q>(from: &'static str, condition: &'q str) -> Fact<'q> {
         part: "role",
         id: "role.id",
         texts: &["organization_id", "name", "description"],
-        numbers: &[],
+        numbers: &["role.row_version"],
         from,
         condition,
     }
@@ -99,6 +99,7 @@ fn read_head(row: &Row) -> Answer<Role> {
         name: row.read("b", Name::parse)?,
         description: row.optional_text("c")?.map(str::to_owned),
         access: Access::NOTHING,
+        version: row.version("x")?,
     })
 }
 

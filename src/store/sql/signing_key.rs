@@ -5,14 +5,16 @@ use jiff::Timestamp;
 use crate::domain::signing_key::Algorithm;
 use crate::domain::signing_key::KeyState;
 use crate::domain::signing_key::SigningKeyRecord;
+use crate::domain::version::Version;
 
 use super::failure::Answer;
+use super::failure::Failure;
 use super::query::Db;
 use super::query::Row;
 use super::query::all;
 use super::query::execute;
-use super::query::execute_one;
 use super::query::millis;
+use super::query::one;
 
 fn read(row: &Row) -> Answer<SigningKeyRecord> {
     Ok(SigningKeyRecord {
@@ -25,13 +27,14 @@ fn read(row: &Row) -> Answer<SigningKeyRecord> {
         active_from: row.optional_instant("active_from")?,
         last_signed_at: row.optional_instant("last_signed_at")?,
         leaves_jwks_at: row.optional_instant("leaves_jwks_at")?,
+        version: row.version("row_version")?,
     })
 }
 
 pub(super) async fn list(db: &mut Db) -> Answer<Vec<SigningKeyRecord>> {
     let query = sqlx::query(
         "SELECT kid, algorithm, state, created_at, published_at, activates_at, active_from,
-                last_signed_at, leaves_jwks_at
+                last_signed_at, leaves_jwks_at, row_version
          FROM signing_key ORDER BY created_at, kid",
     );
     all(db, query).await?.iter().map(read).collect()
@@ -58,12 +61,12 @@ pub(super) async fn add(db: &mut Db, key: &SigningKeyRecord) -> Answer<()> {
 }
 
 /// Writes all that changes in a key's life but its last signature, which is written behind.
-pub(super) async fn update(db: &mut Db, key: &SigningKeyRecord) -> Answer<()> {
+pub(super) async fn update(db: &mut Db, key: &SigningKeyRecord) -> Answer<Version> {
     let query = sqlx::query(
         "UPDATE signing_key
          SET state = $2, published_at = $3, activates_at = $4, active_from = $5,
-             leaves_jwks_at = $6
-         WHERE kid = $1",
+             leaves_jwks_at = $6, row_version = row_version + 1
+         WHERE kid = $1 RETURNING row_version",
     );
     let query = query
         .bind(key.kid.as_str())
@@ -72,7 +75,9 @@ pub(super) async fn update(db: &mut Db, key: &SigningKeyRecord) -> Answer<()> {
         .bind(key.activates_at.map(millis))
         .bind(key.active_from.map(millis))
         .bind(key.leaves_jwks_at.map(millis));
-    execute_one(db, query, "signing key").await
+    let row = one(db, query).await?;
+    row.ok_or(Failure::Missing("signing key"))?
+        .version("row_version")
 }
 
 /// Notes that a key has signed at an instant; an older one than is noted says nothing.

@@ -14,9 +14,12 @@ use crate::harness::TestServer;
 use super::actors::Administrator;
 use super::authority::ROUTES;
 
-/// How to make one of each kind of thing that paths name: the parameter, where it is made, from
-/// what, and where the answer names it.
-fn recipes(org: &str) -> Vec<(&'static str, &'static str, Value, &'static str)> {
+/// How to make a kind of thing that paths name: the parameter, where it is made, from what, and where
+/// the answer names it.
+type Recipe = (&'static str, &'static str, Value, &'static str);
+
+/// Of each kind.
+fn recipes(org: &str) -> Vec<Recipe> {
     let api = json!({
         "name": format!("api-of-{org}"),
         "audience": format!("https://{org}.example.com"),
@@ -75,8 +78,19 @@ pub type Things = BTreeMap<String, String>;
 
 /// One of each kind, in an organization that there is.
 pub async fn things(admin: &Administrator, org: &str) -> Things {
+    made_by(admin, org, recipes(org)).await
+}
+
+/// One of each kind that this route names.
+pub async fn things_of(admin: &Administrator, org: &str, route: &str) -> Things {
+    let mut recipes = recipes(org);
+    recipes.retain(|(name, ..)| route.split('/').any(|part| parameter(part) == Some(name)));
+    made_by(admin, org, recipes).await
+}
+
+async fn made_by(admin: &Administrator, org: &str, recipes: Vec<Recipe>) -> Things {
     let mut made = Things::from([("org".to_owned(), org.to_owned())]);
-    for (parameter, at, body, member) in recipes(org) {
+    for (parameter, at, body, member) in recipes {
         let reply = admin.post(&filled(at, &made), body).await;
         assert_eq!(reply.status, 201, "{parameter}: {}", reply.wire());
         let made_of_it = reply.json();

@@ -28,7 +28,7 @@ async fn a_scope_is_added_shown_and_granted() {
     cache-control: no-store
     content-security-policy: default-src 'none'; frame-ancestors 'none'
     content-type: application/json
-    etag: "CN56R5HgXwLZEZZmBuXaBnSUtrMi2YpzfkiYgotLXPA"
+    etag: "api_...:deploy:roll-back-5"
     referrer-policy: no-referrer
     x-content-type-options: nosniff
 

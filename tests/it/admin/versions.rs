@@ -54,6 +54,7 @@ async fn every_answer_about_one_thing_tells_its_version() {
         &format!("{NIGHTLY}/access"),
         &format!("{NIGHTLY}/roles"),
         FIRST,
+        "/organizations/default/roles/auditor",
         "/organizations/default/apis/deploy",
         "/organizations/default/apis/deploy/scopes/deploy:read",
         "/organizations/default/apis/deploy/resources/project:APOLLO",
@@ -78,6 +79,18 @@ async fn every_answer_about_one_thing_tells_its_version() {
         (
             "/organizations/default/apis/deploy/scopes",
             json!({"name": "more"}),
+        ),
+        (
+            "/organizations/default/roles",
+            json!({"name": "reader", "access": [deploy(&["deploy:read"], &json!("*"))]}),
+        ),
+        (
+            "/organizations/default/groups",
+            json!({"name": "crew", "roles": ["auditor"]}),
+        ),
+        (
+            "/organizations/default/service-accounts/nightly/api-tokens",
+            json!({"name": "tool"}),
         ),
     ] {
         let made = admin.post(path, body).await;
@@ -111,6 +124,90 @@ async fn every_answer_about_one_thing_tells_its_version() {
         let again = admin.put(&path, body).await;
         assert_eq!(etag(&again), etag(&reply), "{path}");
     }
+}
+
+// Each of these changes what a role or a group does, and some of them nothing that is shown of it.
+#[tokio::test]
+async fn whatever_changes_a_role_or_a_group_raises_its_version() {
+    let server = TestServer::start().await;
+    for name in ["nightly", "weekly"] {
+        server.client(name, "deploy:read").await;
+    }
+    let admin = Administrator::first(&server).await;
+    let (roles, groups) = (
+        "/organizations/default/roles",
+        "/organizations/default/groups",
+    );
+    let (role, group) = (&format!("{roles}/reader"), &format!("{groups}/crew"));
+    let access = json!([deploy(&["deploy:read", "deploy:write"], &json!(["APOLLO"]))]);
+    admin
+        .post(roles, json!({"name": "reader", "access": access}))
+        .await;
+    admin
+        .post(groups, json!({"name": "crew", "roles": ["reader"]}))
+        .await;
+    let members = format!("{group}/members");
+    let apis = "/organizations/default/apis/deploy";
+    for (method, path, body, raised) in [
+        ("PUT", format!("{members}/nightly"), None, group),
+        ("DELETE", format!("{members}/nightly"), None, group),
+        ("PUT", format!("{members}/weekly"), None, group),
+        ("PATCH", group.clone(), Some(json!({"roles": []})), group),
+        (
+            "PATCH",
+            role.clone(),
+            Some(json!({"description": "words"})),
+            role,
+        ),
+        (
+            "DELETE",
+            format!("{apis}/scopes/deploy:write?force=true"),
+            None,
+            role,
+        ),
+        (
+            "DELETE",
+            format!("{apis}/resources/project:APOLLO?force=true"),
+            None,
+            role,
+        ),
+        ("PATCH", role.clone(), Some(json!({"access": []})), role),
+        (
+            "PATCH",
+            group.clone(),
+            Some(json!({"roles": ["reader"]})),
+            group,
+        ),
+        ("DELETE", format!("{role}?force=true"), None, group),
+        (
+            "DELETE",
+            "/organizations/default/service-accounts/weekly".to_owned(),
+            None,
+            group,
+        ),
+    ] {
+        let before = admin.etag_of(raised).await;
+        let reply = admin.call(method, &path, body.as_ref()).await;
+        assert!(reply.status < 300, "{path}: {}", reply.wire());
+        assert_ne!(admin.etag_of(raised).await, before, "{method} {path}");
+    }
+    // What changes nothing raises nothing.
+    let before = admin.etag_of(group).await;
+    let same = admin.patch(group, json!({"roles": []})).await;
+    assert_eq!(etag(&same), before);
+}
+
+// A scope never changes, and what was made anew is another thing.
+#[tokio::test]
+async fn a_scope_that_is_made_anew_has_another_version() {
+    let server = TestServer::start().await;
+    server.ensure_deploy_api().await;
+    let admin = Administrator::first(&server).await;
+    let scopes = "/organizations/default/apis/deploy/scopes";
+    let first = admin.post(scopes, json!({"name": "more"})).await;
+    admin.delete(&format!("{scopes}/more")).await;
+    let second = admin.post(scopes, json!({"name": "more"})).await;
+    assert_ne!(etag(&first), etag(&second));
 }
 
 #[tokio::test]

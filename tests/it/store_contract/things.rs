@@ -158,9 +158,9 @@ pub fn credential(account: &ServiceAccount, name: &str) -> Credential {
 /// An API with the scopes `read` and `write` and the resource type `project`.
 pub fn api(organization: OrganizationId, name: &str) -> ApiRecord {
     let scopes = ScopeSet::parse("read write").unwrap();
-    let described = |scope: &Scope| DescribedScope {
-        scope: scope.clone(),
-        description: Some(format!("to {scope}")),
+    let described = |scope: &Scope| {
+        let description = format!("to {scope}");
+        DescribedScope::new(scope.clone(), Some(description))
     };
     ApiRecord {
         described_scopes: scopes.iter().map(described).collect(),
@@ -198,6 +198,7 @@ pub fn role(organization: OrganizationId, name: &str, access: Access) -> Role {
         name: Name::parse(name).unwrap(),
         description: Some("What “it” is for".to_owned()),
         access,
+        version: Version::FIRST,
     }
 }
 
@@ -210,6 +211,7 @@ pub fn group(organization: OrganizationId, name: &str) -> Group {
         description: None,
         roles: Vec::new(),
         member_count: 0,
+        version: Version::FIRST,
     }
 }
 

@@ -51,13 +51,18 @@ pub async fn an_api_keeps_its_settings_scopes_and_types(bench: &mut Bench) {
     for api in [&full, &bare] {
         ok!(change.add_api(api));
     }
-    let added = DescribedScope {
-        scope: Scope::parse("admin:%/é".trim_end_matches('é')).unwrap(),
-        description: None,
-    };
+    let scope = Scope::parse("admin:%/é".trim_end_matches('é')).unwrap();
+    let added = DescribedScope::new(scope, None);
     ok!(change.add_scope(organization, full.api.id, &added));
-    full.described_scopes.insert(0, added.clone());
     full.version = Version(2);
+    // It has the version of its API, so that one that is made anew has another.
+    full.described_scopes.insert(
+        0,
+        DescribedScope {
+            version: full.version,
+            ..added.clone()
+        },
+    );
     full.api.scopes = full
         .described_scopes
         .iter()

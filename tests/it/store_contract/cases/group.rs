@@ -2,6 +2,7 @@
 
 use ostler::domain::access::Access;
 use ostler::domain::role::BuiltInRole;
+use ostler::domain::version::Version;
 use ostler::store::Lookup;
 use ostler::store::Page;
 use ostler::store::WriteError;
@@ -32,6 +33,8 @@ pub async fn a_group_keeps_its_roles_and_its_members(bench: &mut Bench) {
     ok!(change.commit(&event_of(organization)));
 
     crew.member_count = 2;
+    // Who is in it is part of it.
+    crew.version = Version(5);
     let store = bench.reopen().await;
     for lookup in [Lookup::Id(crew.id), Lookup::Name("crew".to_owned())] {
         let found = ok!(store.find_group(organization, &lookup));
@@ -74,6 +77,7 @@ pub async fn a_group_keeps_its_roles_and_its_members(bench: &mut Bench) {
         [one.id]
     );
     let found = ok!(change.find_group(organization, &Lookup::Id(crew.id))).unwrap();
+    assert!(found.version > crew.version);
     assert_eq!(found.description.as_deref(), Some("ops"));
     assert_eq!((found.roles, found.member_count), (named([&owner]), 1));
     ok!(change.commit(&event_of(organization)));

@@ -5,6 +5,7 @@ use ostler::domain::signing_key::Algorithm;
 use ostler::domain::signing_key::KeyState;
 use ostler::domain::signing_key::SigningKeyRecord;
 use ostler::domain::token::Epoch;
+use ostler::domain::version::Version;
 use ostler::store::WriteError;
 
 use crate::store_contract::bench::Bench;
@@ -60,8 +61,10 @@ pub async fn signing_keys_keep_their_state_and_one_is_active_per_algorithm(bench
     second.active_from = Some(at(50));
     second.activates_at = Some(at(49));
     let mut change = store.begin(None).await.unwrap();
-    ok!(change.update_signing_key(&first));
-    ok!(change.update_signing_key(&second));
+    for key in [&mut first, &mut second] {
+        key.version = ok!(change.update_signing_key(key));
+        assert_eq!(key.version, Version(2));
+    }
     let keys = [first, other, second];
     assert_eq!(change.list_signing_keys().await.unwrap(), keys);
     ok!(change.commit(&event(Chain::Instance)));
@@ -80,7 +83,9 @@ pub async fn a_keys_last_signature_only_moves_forward(bench: &mut Bench) {
     ok!(store.record_signatures(&[signed(40), ("unknown".to_owned(), at(70))]));
     // What was read before it was written does not take it back.
     let mut change = store.begin(None).await.unwrap();
-    ok!(change.update_signing_key(&key));
+    // Nor does a signature raise the version.
+    key.version = ok!(change.update_signing_key(&key));
+    assert_eq!(key.version, Version(2));
     ok!(change.commit(&event(Chain::Instance)));
     key.last_signed_at = Some(at(60));
     let store = bench.reopen().await;
@@ -98,5 +103,6 @@ fn key(kid: &str, algorithm: Algorithm, state: KeyState, second: i64) -> Signing
         active_from: (state == KeyState::Active).then(|| at(second)),
         last_signed_at: None,
         leaves_jwks_at: None,
+        version: Version::FIRST,
     }
 }

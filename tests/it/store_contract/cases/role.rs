@@ -10,6 +10,7 @@ use ostler::domain::organization::Generation;
 use ostler::domain::resource::Identifiers;
 use ostler::domain::role::BuiltInRole;
 use ostler::domain::role::Role;
+use ostler::domain::version::Version;
 use ostler::store::Holder;
 use ostler::store::Lookup;
 use ostler::store::NamedHolder;
@@ -110,6 +111,7 @@ pub async fn a_role_keeps_its_access_and_is_edited(bench: &mut Bench) {
     own.access = access([grant(api, "read", listed(["VEGA"]))]);
     let mut change = bench.change(organization).await;
     ok!(change.update_role(&own));
+    own.version = Version(2);
     let found = ok!(change.find_role(organization, &Lookup::Id(own.id)));
     assert_eq!(found.as_ref(), Some(&own));
     let held = ok!(change.find_access(organization, Holder::Role(own.id)));
@@ -117,11 +119,7 @@ pub async fn a_role_keeps_its_access_and_is_edited(bench: &mut Bench) {
     ok!(change.commit(&event_of(organization)));
     let store = bench.reopen().await;
     let found = ok!(store.find_role(organization, &Lookup::Id(own.id)));
-    assert_eq!(found, Some(own.clone()));
-    let versions = bench
-        .rows("SELECT name, row_version FROM role WHERE name = 'deployer'")
-        .await;
-    assert!(format!("{versions:?}").contains('2'), "{versions:?}");
+    assert_eq!(found, Some(own));
 }
 
 pub async fn a_removed_role_is_taken_from_everybody(bench: &mut Bench) {
