@@ -91,6 +91,7 @@ use current::CurrentConfig;
 use directory::Directory;
 use keys::KeyTurn;
 use refused_calls::RefusedCalls;
+use retries::under_way::UnderWay;
 use throttle::Throttle;
 use usage::UsageRecorder;
 use usage::series::UsageSeries;
@@ -137,6 +138,8 @@ pub struct Parts {
     pub audit_key: AuditKey,
     /// How many audit chains are walked at once.
     pub verifications: Semaphore,
+    /// The calls under a key that are being carried out.
+    pub under_way: UnderWay,
 }
 
 impl std::ops::Deref for App {

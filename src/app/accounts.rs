@@ -1,5 +1,6 @@
 //! Service accounts: made, shown, edited, stopped, started again, deleted.
 
+mod changing;
 mod create;
 mod described;
 mod edit;
@@ -26,10 +27,10 @@ use crate::domain::organization::Status;
 use super::administrators;
 use super::audited::AuditedChange;
 use super::authority::InOrganization;
-use super::directory::Touched;
 use super::problem::Problem;
 use super::problem::Submitted;
 use super::to_completion;
+use changing::ChangingAccount;
 
 /// An account.
 pub async fn show(within: &InOrganization, account: &str) -> Result<DescribedAccount, Problem> {
@@ -45,25 +46,21 @@ pub async fn disable(
     nothing: Submitted<()>,
 ) -> Result<DescribedAccount, Problem> {
     to_completion(async move {
-        let mut change = within.begin().await?;
-        let account = within.account_in(change.rows(), &account).await?;
+        let mut changing = ChangingAccount::begin(within, &account).await?;
         nothing?;
-        change.check_version(&account)?;
-        if account.status == Status::Active {
-            let held = effective_access(&mut change, &account).await?;
-            administrators::keep_one(&mut change, account.id, &held, &Access::NOTHING).await?;
-            change.kill_tokens_of(&account).await?;
-            set_status(
-                change,
-                &account,
-                Status::Disabled,
-                "service_account.disable",
-            )
-            .await?;
-        } else {
-            drop(change);
+        let ChangingAccount {
+            change, account, ..
+        } = &mut changing;
+        change.check_version(account)?;
+        if account.status != Status::Active {
+            return changing.described().await;
         }
-        show(&within, &account.id.to_string()).await
+        let held = effective_access(change, account).await?;
+        administrators::keep_one(change, account.id, &held, &Access::NOTHING).await?;
+        change.kill_tokens_of(account).await?;
+        changing
+            .set_status(Status::Disabled, "service_account.disable")
+            .await
     })
     .await
 }
@@ -75,37 +72,26 @@ pub async fn enable(
     nothing: Submitted<()>,
 ) -> Result<DescribedAccount, Problem> {
     to_completion(async move {
-        let mut change = within.begin().await?;
-        let account = within.account_in(change.rows(), &account).await?;
-        let resulting = effective_access(&mut change, &account).await?;
+        let mut changing = ChangingAccount::begin(within, &account).await?;
+        let ChangingAccount {
+            within,
+            change,
+            account,
+            ..
+        } = &mut changing;
+        let resulting = effective_access(change, account).await?;
         within.caller.may_hand_on(&resulting)?;
         nothing?;
-        change.check_version(&account)?;
+        change.check_version(account)?;
         if account.status == Status::Active {
-            drop(change);
-        } else {
-            change.open.touch(Touched::Account(account.id));
-            set_status(change, &account, Status::Active, "service_account.enable").await?;
+            return changing.described().await;
         }
-        show(&within, &account.id.to_string()).await
+        change.touch_account(account);
+        changing
+            .set_status(Status::Active, "service_account.enable")
+            .await
     })
     .await
-}
-
-async fn set_status(
-    mut change: AuditedChange,
-    account: &ServiceAccount,
-    status: Status,
-    action: &'static str,
-) -> Result<(), Problem> {
-    let now = change.now;
-    change
-        .rows()
-        .set_account_status(account.organization, account.id, status, now)
-        .await?;
-    let changes = Changes::default().with("status", account.status.as_str(), status.as_str());
-    change.commit(action, target(account), changes).await?;
-    Ok(())
 }
 
 /// Kills every token of an account. It gets new ones as before.
@@ -115,19 +101,17 @@ pub async fn revoke_tokens(
     nothing: Submitted<()>,
 ) -> Result<DescribedAccount, Problem> {
     to_completion(async move {
-        let mut change = within.begin().await?;
-        let account = within.account_in(change.rows(), &account).await?;
+        let mut changing = ChangingAccount::begin(within, &account).await?;
         nothing?;
-        change.check_version(&account)?;
-        change.kill_tokens_of(&account).await?;
-        change
-            .commit(
-                "service_account.revoke_tokens",
-                target(&account),
-                Changes::default().with("tokens_revoked", false, true),
-            )
-            .await?;
-        show(&within, &account.id.to_string()).await
+        let ChangingAccount {
+            change, account, ..
+        } = &mut changing;
+        change.check_version(account)?;
+        change.kill_tokens_of(account).await?;
+        let changes = Changes::default().with("tokens_revoked", false, true);
+        changing
+            .commit("service_account.revoke_tokens", changes)
+            .await
     })
     .await
 }

@@ -33,8 +33,6 @@ use super::change::OpenChange;
 use super::directory::Touched;
 use super::init::new_id;
 use super::problem::Problem;
-use super::retries;
-use super::retries::Earlier;
 use super::terms::Terms;
 
 /// An open change with who makes it and when.
@@ -75,11 +73,9 @@ impl AuditedChange {
         let (identity, origin) = (caller.identity(), caller.origin());
         let mut change = Self::begin(app, identity, origin, organization).await?;
         change.terms = Arc::clone(caller.terms());
-        if let Some(call) = caller.terms().retry() {
-            // One that came at the same time may have made the change by now.
+        if let Some(keyed) = caller.terms().keyed() {
             let now = change.now;
-            let earlier = retries::find_in(change.rows(), call, now).await?;
-            if let Some(earlier) = earlier.filter(Earlier::is_the_same) {
+            if let Some(earlier) = keyed.answered_in(change.rows(), now).await? {
                 return Err(earlier.into());
             }
         }
@@ -173,19 +169,23 @@ impl AuditedChange {
         Ok(())
     }
 
-    /// Makes the change durable with its audit event, and lets this node and the live state know.
+    /// Makes the change durable with its audit event, and lets this node and the live state know. Of
+    /// a call under a key it is the last word: it is durable with the answer, a moment later
+    /// ([`super::retries`]).
     pub async fn commit(
-        mut self,
+        self,
         action: &'static str,
         target: Target,
         changes: Changes,
     ) -> Result<(), Problem> {
         self.terms.check_compared()?;
         let terms = Arc::clone(&self.terms);
-        if let Some(call) = terms.retry() {
-            retries::take_place(self.open.rows.as_mut(), call, self.now).await?;
+        let ready = self.ready(action, target, changes);
+        match terms.keyed() {
+            Some(keyed) => keyed.hold(ready),
+            None => ready.commit().await?,
         }
-        Ok(self.commit_on_no_terms(action, target, changes).await?)
+        Ok(())
     }
 
     /// The same for a change that is made on no terms: by the server itself, or for somebody who is
@@ -196,6 +196,10 @@ impl AuditedChange {
         target: Target,
         changes: Changes,
     ) -> Result<(), StoreError> {
+        self.ready(action, target, changes).commit().await
+    }
+
+    fn ready(self, action: &'static str, target: Target, changes: Changes) -> ReadyChange {
         let event = AuditDraft {
             id: new_id(EventId::generate, self.now),
             chain: self.chain,
@@ -208,7 +212,30 @@ impl AuditedChange {
             request_id: self.request_id,
             changes,
         };
-        self.open.commit(&self.app, &event).await
+        ReadyChange {
+            app: self.app,
+            open: self.open,
+            event,
+        }
+    }
+}
+
+/// A change that is whole, with its audit event, and not durable yet. Dropped, it has not happened.
+pub(super) struct ReadyChange {
+    app: App,
+    open: OpenChange,
+    event: AuditDraft,
+}
+
+impl ReadyChange {
+    /// Writes what becomes durable with it.
+    pub(super) fn rows(&mut self) -> &mut dyn Change {
+        self.open.rows.as_mut()
+    }
+
+    /// Makes it durable, and lets this node and the live state know.
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        self.open.commit(&self.app, &self.event).await
     }
 }
 

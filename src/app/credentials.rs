@@ -1,6 +1,7 @@
 //! Credentials: the ways in which an account proves itself. Made, shown, edited, rotated, stopped,
 //! revoked, deleted; and their secrets, retired one by one.
 
+mod changing;
 mod create;
 mod described;
 mod edit;
@@ -28,6 +29,7 @@ pub use rotate::RotationRequest;
 pub use rotate::rotate;
 pub use status::disable;
 pub use status::enable;
+pub use status::revoke;
 
 use crate::domain::access::Access;
 use crate::domain::account::ServiceAccount;
@@ -35,7 +37,6 @@ use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
 use crate::domain::credential::Credential;
 use crate::domain::id::CredentialId;
-use crate::domain::organization::Status;
 
 use super::accounts;
 use super::audited::AuditedChange;
@@ -84,41 +85,6 @@ pub async fn list(
         items: described::all(within, listing.items).await?,
         next_cursor: listing.next_cursor,
     })
-}
-
-/// Takes a credential back for good: it gets no token any more, and its tokens are dead. One that
-/// was taken back already stays as it is.
-pub async fn revoke(
-    within: InOrganization,
-    account: String,
-    credential: String,
-    nothing: Submitted<()>,
-) -> Result<DescribedCredential, Problem> {
-    to_completion(async move {
-        let mut change = within.begin().await?;
-        let account = within.account_in(change.rows(), &account).await?;
-        let found = within.credential_in(change.rows(), account.id, &credential);
-        let credential = found.await?;
-        nothing?;
-        change.check_version(&credential)?;
-        if credential.status == Status::Revoked {
-            drop(change);
-        } else {
-            let now = change.now;
-            change.kill_tokens_got_by(&credential).await?;
-            change
-                .rows()
-                .set_credential_status(within.id(), credential.id, Status::Revoked, now)
-                .await?;
-            let (before, after) = (credential.status.as_str(), Status::Revoked.as_str());
-            let changes = Changes::default().with("status", before, after);
-            change
-                .commit("credential.revoke", target(&credential), changes)
-                .await?;
-        }
-        show(&within, &account.id.to_string(), &credential.id.to_string()).await
-    })
-    .await
 }
 
 /// Deletes a credential with its secrets, and kills its tokens.

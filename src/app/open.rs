@@ -48,6 +48,7 @@ use super::init::InitError;
 use super::init::init;
 use super::keys::KeyTurn;
 use super::refused_calls::RefusedCalls;
+use super::retries::under_way::UnderWay;
 use super::throttle::Throttle;
 use super::usage::UsageRecorder;
 use super::usage::series::UsageSeries;
@@ -210,6 +211,7 @@ impl Ground {
             server_key,
             audit_key,
             verifications: Semaphore::new(AT_ONCE),
+            under_way: UnderWay::default(),
             store: self.store,
             config: CurrentConfig::new(self.config),
         })))

@@ -1,57 +1,56 @@
 //! Calls that are made again under the same `Idempotency-Key`.
 //!
-//! The place of the answer is taken in the transaction of the change itself, so a call that was
-//! carried out is known to have been, whatever becomes of its answer, and of two that come at once
-//! one makes the change. What changes nothing keeps its answer by itself, afterwards. A call that was
-//! refused keeps nothing: it may be made again under its key.
+//! An answer is as durable as the change that it tells of: one transaction writes both. So an action
+//! does not commit a change that is made under a key. It leaves it with the call ([`Keyed::hold`]);
+//! what the caller will be told is made of it meanwhile, and with that it commits ([`Keyed::answer`]).
+//! A server that stops before has changed nothing, and one that stops after answers again. What
+//! follows from the change, the change itself has to know ([`super::change::OpenChange`]), and what
+//! an action tells of it, it reads inside it: until then, nobody else sees it.
 //!
-//! A server that stops between the change and its answer loses the answer, and nothing else: whoever
-//! asks again is told so, and the call is not carried out twice.
+//! What changes nothing keeps its answer by itself, afterwards: until then, making the call again
+//! comes to the same. A call that was refused keeps nothing: it may be made again under its key.
+//!
+//! A call that is made again while the first is under way ([`under_way`]) is refused. On another node
+//! it waits until the first has made its change, and gets its answer.
 
-use std::time::Duration;
+pub mod under_way;
+
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use jiff::Timestamp;
 
 use crate::domain::retry::KEPT_FOR;
 use crate::domain::retry::KeptAnswer;
 use crate::domain::retry::KeyedCall;
-use crate::domain::rotation::after;
 use crate::store::AnsweredCall;
 use crate::store::Change;
 use crate::store::StoreError;
 
 use super::App;
+use super::audited::ReadyChange;
 use super::problem::Conflict;
 use super::problem::Problem;
-
-/// How long an answer may take after its change: a request has ten seconds in all.
-const ANSWERED_WITHIN: Duration = Duration::from_mins(1);
+use under_way::Turn;
 
 /// The call that was made before under the key of this one.
 #[derive(Clone, Debug)]
 pub enum Earlier {
     /// It was this very call, and this is its answer.
     Answered(KeptAnswer),
-    /// It was this very call, and its answer is on its way.
+    /// It is being carried out.
     UnderWay,
-    /// It was this very call, and its answer was lost.
-    Lost,
     /// It was another one.
     Different,
 }
 
 impl Earlier {
-    /// Whether it was this very call.
-    pub fn is_the_same(&self) -> bool {
-        !matches!(self, Self::Different)
-    }
-
-    fn of(call: &KeyedCall, found: AnsweredCall, now: Timestamp) -> Self {
-        match found.answer {
-            _ if found.call.request != call.request => Self::Different,
-            Some(answer) => Self::Answered(answer),
-            None if now < after(found.at, ANSWERED_WITHIN) => Self::UnderWay,
-            None => Self::Lost,
+    fn of(call: &KeyedCall, found: AnsweredCall) -> Self {
+        if found.call.request == call.request {
+            Self::Answered(found.answer)
+        } else {
+            Self::Different
         }
     }
 }
@@ -64,10 +63,6 @@ impl From<Earlier> for Problem {
                 "the first call under this `Idempotency-Key` is being carried out: ask again in a \
                  moment"
             }
-            Earlier::Lost => {
-                "the first call under this `Idempotency-Key` was carried out, and its answer was \
-                 lost when the server stopped: see what has become of it, and use a new key"
-            }
             Earlier::Different => {
                 "another call was made under this `Idempotency-Key`: a new call needs a new key"
             }
@@ -76,58 +71,95 @@ impl From<Earlier> for Problem {
     }
 }
 
-/// The call that was made before under the key of `call`.
-pub async fn find(app: &App, call: &KeyedCall) -> Result<Option<Earlier>, StoreError> {
-    let now = app.clock.now();
-    let found = app.store.find_answered_call(&call.id, expired(now)).await?;
-    Ok(found.map(|found| Earlier::of(call, found, now)))
+/// A call under a key, from when it is heard until it is answered.
+pub struct Keyed {
+    call: KeyedCall,
+    /// `None` when another one is under way.
+    turn: Option<Turn>,
+    /// What it changes, when that waits for nothing but the answer.
+    change: Mutex<Option<ReadyChange>>,
 }
 
-/// The same under the lock of a change: whoever came first has made its change by now.
-pub(super) async fn find_in(
-    rows: &mut dyn Change,
-    call: &KeyedCall,
-    now: Timestamp,
-) -> Result<Option<Earlier>, StoreError> {
-    let found = rows.find_answered_call(&call.id, expired(now)).await?;
-    Ok(found.map(|found| Earlier::of(call, found, now)))
-}
+impl Keyed {
+    /// A call that was heard just now.
+    pub fn begin(app: &App, call: KeyedCall) -> Self {
+        Self {
+            turn: app.under_way.begin(&call.id),
+            call,
+            change: Mutex::default(),
+        }
+    }
 
-/// Takes the place of the answer, in the transaction of the change that `call` makes.
-pub(super) async fn take_place(
-    rows: &mut dyn Change,
-    call: &KeyedCall,
-    now: Timestamp,
-) -> Result<(), Problem> {
-    let taken = AnsweredCall {
-        call: call.clone(),
-        answer: None,
-        at: now,
-    };
-    if rows.add_answered_call(&taken, expired(now)).await? {
-        Ok(())
-    } else {
-        Err(Earlier::UnderWay.into())
+    /// The call that was made before under the key.
+    pub async fn earlier(&self, app: &App) -> Result<Option<Earlier>, StoreError> {
+        let since = expired(app.clock.now());
+        let found = app.store.find_answered_call(&self.call.id, since).await?;
+        let answered = found.map(|found| Earlier::of(&self.call, found));
+        let under_way = || self.turn.is_none().then_some(Earlier::UnderWay);
+        Ok(answered.or_else(under_way))
+    }
+
+    /// What this very call was answered, under the lock of the change that it is about to make: on
+    /// another node it may have been made at the same time.
+    pub(super) async fn answered_in(
+        &self,
+        rows: &mut dyn Change,
+        now: Timestamp,
+    ) -> Result<Option<Earlier>, StoreError> {
+        let found = rows
+            .find_answered_call(&self.call.id, expired(now))
+            .await?
+            .filter(|found| found.call.request == self.call.request);
+        Ok(found.map(|found| Earlier::Answered(found.answer)))
+    }
+
+    /// Keeps the change that the call makes until its answer is known.
+    pub(super) fn hold(&self, change: ReadyChange) {
+        *self.change() = Some(change);
+    }
+
+    /// Makes the answer durable, together with what the call has changed. When this returns `Ok`, it
+    /// may be given.
+    pub async fn answer(&self, app: &App, answer: KeptAnswer) -> Result<(), Problem> {
+        let now = app.clock.now();
+        let answered = AnsweredCall {
+            call: self.call.clone(),
+            answer,
+            at: now,
+        };
+        let held = self.change().take();
+        let is_kept = match held {
+            Some(mut change) => {
+                let rows = change.rows();
+                let is_first = rows.add_answered_call(&answered, expired(now)).await?;
+                if is_first {
+                    change.commit().await?;
+                }
+                is_first
+            }
+            None => app.store.keep_answer(&answered, expired(now)).await?,
+        };
+        if is_kept {
+            return Ok(());
+        }
+        let earlier = self.earlier(app).await?;
+        Err(earlier.unwrap_or(Earlier::UnderWay).into())
+    }
+
+    /// Rolls back what the call has changed: it is answered with a refusal.
+    pub fn refuse(&self) {
+        drop(self.change().take());
+    }
+
+    fn change(&self) -> std::sync::MutexGuard<'_, Option<ReadyChange>> {
+        self.change.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Keeps the answer of a call; `Err` when another call has been made under its key meanwhile.
-pub async fn keep(
-    app: &App,
-    call: &KeyedCall,
-    answer: KeptAnswer,
-) -> Result<Result<(), Earlier>, StoreError> {
-    let now = app.clock.now();
-    let answered = AnsweredCall {
-        call: call.clone(),
-        answer: Some(answer),
-        at: now,
-    };
-    if app.store.keep_answer(&answered, expired(now)).await? {
-        return Ok(Ok(()));
+impl fmt::Debug for Keyed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Keyed").field(&self.call).finish()
     }
-    let earlier = find(app, call).await?;
-    Ok(Err(earlier.unwrap_or(Earlier::UnderWay)))
 }
 
 /// Forgets the answers that have been kept for long enough; returns how many.

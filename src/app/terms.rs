@@ -8,12 +8,12 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 
-use crate::domain::retry::KeyedCall;
 use crate::domain::version::EntityTag;
 use crate::domain::version::IfMatch;
 use crate::domain::version::Versioned;
 
 use super::problem::Problem;
+use super::retries::Keyed;
 
 /// Something that has the version of another thing: the access of an account, say.
 #[derive(Clone, Debug)]
@@ -34,24 +34,24 @@ impl<T> Versioned for Tagged<T> {
 #[derive(Debug, Default)]
 pub struct Terms {
     if_match: Option<IfMatch>,
-    retry: Option<KeyedCall>,
+    keyed: Option<Keyed>,
     /// Whether a version has been compared with what the caller wants to change.
     is_compared: AtomicBool,
 }
 
 impl Terms {
     /// What a call says of itself.
-    pub fn new(if_match: Option<IfMatch>, retry: Option<KeyedCall>) -> Self {
+    pub fn new(if_match: Option<IfMatch>, keyed: Option<Keyed>) -> Self {
         Self {
             if_match,
-            retry,
+            keyed,
             ..Self::default()
         }
     }
 
-    /// What the call is known by when it is made again; `None` without a key.
-    pub fn retry(&self) -> Option<&KeyedCall> {
-        self.retry.as_ref()
+    /// The call as one that may be made again; `None` without a key.
+    pub fn keyed(&self) -> Option<&Keyed> {
+        self.keyed.as_ref()
     }
 
     /// Refuses to change another version than the caller has seen.

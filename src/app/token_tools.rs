@@ -79,7 +79,8 @@ pub async fn inspect(
 }
 
 /// Revokes `token` when it is one of the caller's organizations' and is active, or will be. Answers
-/// what is known of it then.
+/// what is known of it then, which is what was known before and that it is revoked: nobody sees the
+/// change while it waits for its answer ([`super::retries`]).
 pub async fn revoke(
     app: &App,
     caller: &Caller,
@@ -90,14 +91,16 @@ pub async fn revoke(
     if let Some(token) = PresentedApiToken::parse(&token) {
         return api_token::revoke(app, caller, &token).await;
     }
-    if signed_and_visible(app, caller, &token).await?.is_ok()
+    let mut found = look_at(app, caller, &token).await?;
+    if found.contents.is_some()
         && let Ok(revocable) = tokens::check_revocable(app, &token).await?
     {
         let (app, caller) = (app.clone(), caller.clone());
         to_completion(async move { revoke_durably(&app, caller, revocable.claims()).await })
             .await?;
+        found.reasons.push(dead_reason(Dead::TokenRevoked));
     }
-    Ok(look_at(app, caller, &token).await?)
+    Ok(found)
 }
 
 async fn revoke_durably(app: &App, caller: Caller, claims: &Claims) -> Result<(), Problem> {

@@ -14,8 +14,8 @@ use super::StoreError;
 pub struct AnsweredCall {
     /// The call.
     pub call: KeyedCall,
-    /// What it answered; `None` while that is on its way.
-    pub answer: Option<KeptAnswer>,
+    /// What it answered.
+    pub answer: KeptAnswer,
     /// When.
     pub at: Timestamp,
 }
@@ -31,7 +31,7 @@ pub trait AnsweredCalls {
         expired: Timestamp,
     ) -> Result<Option<AnsweredCall>, StoreError>;
 
-    /// Keeps the answer of a call; `false` when another call, or another answer, is there.
+    /// Adds a call that changed nothing; `false` when another one with its id is there.
     async fn keep_answer(
         &self,
         call: &AnsweredCall,
@@ -52,7 +52,8 @@ pub trait AnsweredCallWrites {
         expired: Timestamp,
     ) -> Result<Option<AnsweredCall>, StoreError>;
 
-    /// Adds the call that makes this change; `false` when another one with its id is there.
+    /// Adds the call that makes this change, with what it answers when that is durable; `false` when
+    /// another one with its id is there.
     async fn add_answered_call(
         &mut self,
         call: &AnsweredCall,

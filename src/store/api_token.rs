@@ -70,4 +70,12 @@ pub trait ApiTokenRows {
         account: AccountId,
         token: &Lookup<ApiTokenId>,
     ) -> Result<Option<ApiToken>, StoreError>;
+
+    /// How many API tokens of this account are active at `now`.
+    async fn count_active_api_tokens(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<u32, StoreError>;
 }

@@ -2,8 +2,9 @@
 //!
 //! Contract, section 3. The caller's authority is in `authority`, each route by who calls it in
 //! `matrix`, ids of two organizations in one call in `crossing`, what a body may be in `bodies`, paging
-//! in `lists`, changes of one version in `versions`, calls that are made again in `retries`, what is
-//! written down in `audit`, and what the API says of itself in `openapi`.
+//! in `lists`, changes of one version in `versions` and every route by its version in `if_match`, calls
+//! that are made again in `retries` and every route under a key in `keyed`, what is written down in
+//! `audit`, and what the API says of itself in `openapi`.
 
 mod access;
 mod account_edits;
@@ -28,8 +29,10 @@ mod filters;
 mod findings;
 mod groups;
 mod hand_on;
+mod if_match;
 mod key_life;
 mod key_schedule;
+mod keyed;
 mod keys;
 mod leaks;
 mod lists;

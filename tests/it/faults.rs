@@ -142,6 +142,44 @@ async fn a_database_that_hangs_is_like_one_that_is_away() {
     stage.works_again(&token).await;
 }
 
+// Contract, section 3, *Retries*: the answer of the commit may be what is lost.
+#[tokio::test]
+async fn whatever_reply_of_the_database_is_lost_a_call_under_a_key_is_carried_out_once() {
+    let stage = OnPostgres::start().await;
+    for lost in 0..100 {
+        let name = format!("keyed-bot-{lost}");
+        let body = json!({"name": name, "credential": {"name": "first"}});
+        let call = stage
+            .server
+            .request("POST", "/admin/v1/organizations/default/service-accounts")
+            .bearer(&stage.admin_token)
+            .header("Idempotency-Key", &name)
+            .json(&body);
+        stage.proxy.set(Fault::CutReply { after: lost });
+        let first = call.clone().send().await;
+        stage.proxy.set(Fault::Pass);
+        wait_until(&stage.server, "ready").await;
+        let again = call.send().await;
+        assert_eq!(again.status, 201, "{lost}: {}", again.wire());
+        assert_eq!(again.json()["name"], name);
+        let made = format!(
+            "SELECT target_id FROM audit_event
+             WHERE action = 'service_account.create' AND target_name = '{name}'"
+        );
+        assert_eq!(
+            stage.server.rows(&made).await,
+            [again.json()["id"].as_str().unwrap()]
+        );
+        if first.status == 201 {
+            // There were fewer replies than that.
+            assert_eq!(again.header("idempotency-replayed"), Some("true"));
+            return;
+        }
+        assert_eq!(first.status, 503, "{}", first.wire());
+    }
+    panic!("a call of more than a hundred replies");
+}
+
 // RFC 9110 §10.2.3: protocol 173, the whole answers.
 #[tokio::test]
 async fn what_a_caller_is_told_while_the_database_is_away() {

@@ -52,10 +52,11 @@ pub type Verifying = oneshot::Receiver<Result<Verification, StoreError>>;
 pub fn begin(trail: Trail, presented: Option<&str>) -> Result<Verifying, Problem> {
     let presented = presented.map(|text| read_head(&trail, text)).transpose()?;
     let (mut answer, verifying) = oneshot::channel();
+    let (app, chain) = (trail.app, trail.chain);
     tokio::spawn(async move {
         let found = tokio::select! {
             () = answer.closed() => return,
-            found = verify(&trail.app, trail.chain, presented) => found,
+            found = verify(&app, chain, presented) => found,
         };
         // Who has gone away meanwhile does not want to know.
         drop(answer.send(found));

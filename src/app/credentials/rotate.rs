@@ -13,7 +13,6 @@ use crate::domain::rotation::RotationPlan;
 use crate::domain::rotation::RotationRefusal;
 use crate::domain::secret::SecretKind;
 
-use super::super::access::Book;
 use super::super::audited::AuditedChange;
 use super::super::authority::InOrganization;
 use super::super::directory::Touched;
@@ -22,12 +21,10 @@ use super::super::problem::Mistakes;
 use super::super::problem::Problem;
 use super::super::problem::Submitted;
 use super::super::to_completion;
+use super::changing::ChangingCredential;
 use super::create::mint;
 use super::described::IssuedCredential;
-use super::described::describe;
-use super::described::read_usage;
 use super::effective_access;
-use super::target;
 
 /// What a rotation is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -59,52 +56,35 @@ pub async fn rotate(
     submitted: Submitted<RotationRequest>,
 ) -> Result<IssuedCredential, Problem> {
     to_completion(async move {
-        // The evidence of use is read first: once the change is durable, nothing may stand between
-        // the new secret and its owner.
-        let owner = within.account(&account).await?;
-        let before = within.credential(owner.id, &credential).await?;
-        let usage = read_usage(&within.app, std::slice::from_ref(&before)).await?;
-
-        let mut change = within.begin().await?;
-        let account = within
-            .account_in(change.rows(), &owner.id.to_string())
-            .await?;
-        let id = before.id.to_string();
-        let credential = within.credential_in(change.rows(), account.id, &id).await?;
+        let mut changing = ChangingCredential::begin(within, &account, &credential).await?;
+        let ChangingCredential {
+            within,
+            change,
+            account,
+            credential,
+            ..
+        } = &mut changing;
         let narrowing = credential.narrowing.as_ref();
-        let resulting = effective_access(&mut change, &account, narrowing).await?;
+        let resulting = effective_access(change, account, narrowing).await?;
         within.caller.may_hand_on(&resulting)?;
         let request = submitted?;
-        change.check_version(&credential)?;
+        change.check_version(credential)?;
 
-        let plan = plan(&within, &credential, &request.rotation, change.now)?;
-        let (stored, secret) = mint(
-            &within.app,
-            &change,
-            SecretKind::ClientSecret,
-            plan.expires_at,
-        );
-        carry_out(&mut change, &credential, &plan).await?;
+        let plan = plan(within, credential, &request.rotation, change.now)?;
+        let kind = SecretKind::ClientSecret;
+        let (stored, secret) = mint(&within.app, change, kind, plan.expires_at);
+        carry_out(change, credential, &plan).await?;
         change
             .rows()
             .add_secret(within.id(), credential.id, &stored)
             .await?;
         change.open.touch(Touched::Account(account.id));
         if request.revoke_tokens {
-            change.kill_tokens_got_by(&credential).await?;
+            change.kill_tokens_got_by(credential).await?;
         }
-        let changes = changes(&credential, &plan, stored.id, request.revoke_tokens);
-
-        let credential = within.credential_in(change.rows(), account.id, &id).await?;
-        let mut book = Book::new(&within);
-        if let Some(narrowing) = &credential.narrowing {
-            book.learn(change.rows(), narrowing).await?;
-        }
-        let target = target(&credential);
-        let described = describe(credential, &usage, &book, change.now);
-        change.commit("credential.rotate", target, changes).await?;
+        let changes = changes(credential, &plan, stored.id, request.revoke_tokens);
         Ok(IssuedCredential {
-            credential: described,
+            credential: changing.commit("credential.rotate", changes).await?,
             secret,
         })
     })

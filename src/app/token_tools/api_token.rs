@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use crate::domain::client::Client;
 use crate::domain::id::ApiTokenId;
+use crate::domain::liveness::Dead;
+use crate::domain::organization::Status;
 use crate::domain::role::AdminScope;
 use crate::oauth::client_auth::PresentedApiToken;
 use crate::oauth::refusal::ClientAuthFailure;
@@ -58,13 +60,14 @@ pub(super) async fn look_at(
     })
 }
 
-/// Revokes an API token that the caller may know of, with what was exchanged for it. Answers what is
-/// known of it then.
+/// Revokes an API token that the caller may know of, with what was exchanged for it. Answers what was
+/// known of it, as it is then.
 pub(super) async fn revoke(
     app: &App,
     caller: &Caller,
     token: &PresentedApiToken,
 ) -> Result<Inspection, Problem> {
+    let mut found = look_at(app, caller, token).await?;
     if let Some(client) = visible(app, caller, token).await? {
         let organization = client.organization.to_string();
         let within = caller
@@ -73,8 +76,22 @@ pub(super) async fn revoke(
             .await?;
         let id = ApiTokenId::of_credential(client.credential).to_string();
         api_tokens::revoke(within, client.account.to_string(), id, Ok(())).await?;
+        found.take_back();
     }
-    Ok(look_at(app, caller, token).await?)
+    Ok(found)
+}
+
+impl Inspection {
+    /// What is known of it once its credential is revoked.
+    fn take_back(&mut self) {
+        if self.reasons.is_empty() {
+            self.reasons.push(dead_reason(Dead::CredentialDisabled));
+        }
+        let contents = self.contents.as_mut();
+        if let Some(credential) = contents.and_then(|contents| contents.credential.as_mut()) {
+            credential.status = Status::Revoked;
+        }
+    }
 }
 
 /// Whose it is, if the caller may know.

@@ -27,7 +27,6 @@ use crate::app::problem::Mistake;
 use crate::app::problem::Mistakes;
 use crate::app::problem::Problem;
 use crate::app::problem::Submitted;
-use crate::app::retries;
 use crate::app::retries::Earlier;
 use crate::app::tokens;
 use crate::app::tokens::BearerRefused;
@@ -67,10 +66,10 @@ impl FromRequest<App> for Call {
         // What is too large or too slow is answered further out, by who bounds it.
         let body = axum::body::to_bytes(body, usize::MAX).await;
         let body = body.map_err(|_| unreadable())?;
-        let (terms, mistakes) = conditions::read(&parts, &caller, &body);
-        let earlier = match terms.retry() {
+        let (terms, mistakes) = conditions::read(app, &parts, &caller, &body);
+        let earlier = match terms.keyed() {
             None => None,
-            Some(call) => retries::find(app, call).await?,
+            Some(keyed) => keyed.earlier(app).await?,
         };
         let caller = caller.on(terms);
         if let Some(known) = parts.extensions.get::<Known>() {

@@ -10,10 +10,12 @@ use axum::http::Method;
 use axum::http::header;
 use axum::http::request::Parts;
 
+use crate::app::App;
 use crate::app::authority::Caller;
 use crate::app::authority::Identity;
 use crate::app::problem::Mistake;
 use crate::app::problem::Mistakes;
+use crate::app::retries::Keyed;
 use crate::app::terms::Terms;
 use crate::domain::id::AccountId;
 use crate::domain::retry::IdempotencyKey;
@@ -25,17 +27,19 @@ use crate::domain::version::IfMatch;
 pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The terms of the call, and what is wrong with how it says them.
-pub(super) fn read(parts: &Parts, caller: &Caller, body: &[u8]) -> (Terms, Mistakes) {
+pub(super) fn read(app: &App, parts: &Parts, caller: &Caller, body: &[u8]) -> (Terms, Mistakes) {
     let mut mistakes = Mistakes::default();
     let if_match = parts.headers.get_all(header::IF_MATCH).iter();
     let if_match = IfMatch::parse(if_match.map(HeaderValue::as_bytes));
     let if_match = noted(if_match, &mut mistakes);
     let key = noted(key(parts), &mut mistakes);
-    let retry = match (key, caller.identity()) {
-        (Some(key), Identity::Account { account, .. }) => Some(call(parts, *account, &key, body)),
+    let keyed = match (key, caller.identity()) {
+        (Some(key), Identity::Account { account, .. }) => {
+            Some(Keyed::begin(app, call(parts, *account, &key, body)))
+        }
         _ => None,
     };
-    (Terms::new(if_match, retry), mistakes)
+    (Terms::new(if_match, keyed), mistakes)
 }
 
 fn noted<T, E: ToString>(read: Result<Option<T>, E>, mistakes: &mut Mistakes) -> Option<T> {

@@ -1,31 +1,38 @@
 //! Calls under an `Idempotency-Key`: their answers are kept, and given again.
 //!
 //! Whoever calls under a key may hang up: the call is carried out to its end, so that its answer is
-//! there when it is asked for again. No route has to do anything for that.
+//! there when it is asked for again. No route has to do anything for that. (What is only looked at,
+//! and for long, is not: it changes nothing, and may as well be looked at again.)
+
+use std::sync::Arc;
 
 use axum::body::Body;
+use axum::body::Bytes;
 use axum::extract::Request;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::StatusCode;
 use axum::http::header;
+use axum::http::response::Parts;
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 use axum::response::Response;
+use hyper::body::Body as _;
 use serde_json::Value;
 
 use crate::app::App;
 use crate::app::problem::Problem;
-use crate::app::retries;
+use crate::app::terms::Terms;
 use crate::app::to_completion;
 use crate::domain::retry::KeptAnswer;
-use crate::domain::retry::KeyedCall;
 use crate::domain::retry::without_secrets;
 use crate::domain::version::EntityTag;
 use crate::telemetry::request_id::RequestId;
 
 use super::conditions;
 use super::routes::Known;
+use super::streamed::Awaited;
+use super::streamed::CutOff;
 
 /// Says that an answer is one that was given before.
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -37,10 +44,9 @@ pub(super) async fn answer(app: App, known: Known, request: Request, next: Next)
     }
     let answer = async move {
         let response = next.run(request).await;
-        let terms = known.caller().map(|caller| caller.terms().clone());
-        match terms.as_ref().and_then(|terms| terms.retry()) {
-            Some(call) if is_to_be_kept(&response) => keep(&app, call, response).await,
-            _ => response,
+        match known.caller() {
+            Some(caller) => settle(app, Arc::clone(caller.terms()), response).await,
+            None => response,
         }
     };
     match RequestId::current() {
@@ -49,35 +55,61 @@ pub(super) async fn answer(app: App, known: Known, request: Request, next: Next)
     }
 }
 
+/// Makes an answer durable, with what the call has changed, before it is given.
+async fn settle(app: App, terms: Arc<Terms>, response: Response) -> Response {
+    let Some(keyed) = terms.keyed() else {
+        return response;
+    };
+    if !is_to_be_kept(&response) {
+        keyed.refuse();
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    if body.size_hint().exact().is_none() {
+        let awaited = Awaited::new(once_made(app, terms, parts.clone(), body));
+        return Response::from_parts(parts, Body::new(awaited));
+    }
+    let body = match axum::body::to_bytes(body, usize::MAX).await {
+        Ok(body) => body,
+        Err(error) => return Problem::Unavailable(Box::new(error)).into_response(),
+    };
+    match keyed.answer(&app, kept(&parts, &body)).await {
+        Ok(()) => Response::from_parts(parts, Body::from(body)),
+        Err(problem) => problem.into_response(),
+    }
+}
+
 /// Refusals are not: what is refused now may be right later.
 fn is_to_be_kept(response: &Response) -> bool {
     response.status().is_success() && !response.headers().contains_key(&REPLAYED)
 }
 
-async fn keep(app: &App, call: &KeyedCall, response: Response) -> Response {
-    let (parts, body) = response.into_parts();
-    let body = match axum::body::to_bytes(body, usize::MAX).await {
-        Ok(body) => body,
-        Err(error) => return Problem::Unavailable(Box::new(error)).into_response(),
+/// A body that is still being made, once it is and its answer is kept. It tells of no change: who does
+/// not wait for it has lost nothing, and asks anew.
+async fn once_made(app: App, terms: Arc<Terms>, parts: Parts, body: Body) -> Result<Bytes, CutOff> {
+    let made = axum::body::to_bytes(body, usize::MAX).await;
+    let made = made.map_err(|_| CutOff)?;
+    let Some(keyed) = terms.keyed() else {
+        return Ok(made);
     };
+    match keyed.answer(&app, kept(&parts, &made)).await {
+        Ok(()) => Ok(made),
+        // Another node was asked at the same time, and was faster.
+        Err(Problem::Answered(first)) => Ok(first.body.into()),
+        Err(_) => Err(CutOff),
+    }
+}
+
+/// What is kept of an answer.
+fn kept(parts: &Parts, body: &[u8]) -> KeptAnswer {
     let tag = parts.headers.get(header::ETAG);
-    let answer = KeptAnswer {
+    KeptAnswer {
         status: parts.status.as_u16(),
         tag: tag
             .and_then(|tag| tag.to_str().ok())
             .map(|tag| EntityTag::kept(tag.trim_matches('"').to_owned())),
-        body: kept_body(&body),
-    };
-    match retries::keep(app, call, answer).await {
-        Ok(Ok(())) => {}
-        Ok(Err(earlier)) => return Problem::from(earlier).into_response(),
-        // What was done is done, and its secret has to reach its owner.
-        Err(error) => tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "the answer of a call under an Idempotency-Key could not be kept"
-        ),
+        body: kept_body(body),
     }
-    Response::from_parts(parts, Body::from(body))
 }
 
 fn kept_body(body: &[u8]) -> String {

@@ -297,15 +297,14 @@ CREATE TABLE revoked_token (
 CREATE INDEX revoked_token_end ON revoked_token (expires_at);
 
 -- Calls that were made under an Idempotency-Key, by a digest of caller, route and key; request is a
--- digest of what was sent. While the answer is on its way, status is NULL. Never a secret.
+-- digest of what was sent, and the rest is what was answered. Never a secret.
 CREATE TABLE answered_call (
     id TEXT NOT NULL PRIMARY KEY CHECK (length(id) = 43),
     request TEXT NOT NULL CHECK (length(request) = 43),
-    status BIGINT,
+    status BIGINT NOT NULL,
     tag TEXT,
-    body TEXT,
-    made_at BIGINT NOT NULL,
-    CHECK ((status IS NULL) = (body IS NULL))
+    body TEXT NOT NULL,
+    made_at BIGINT NOT NULL
 );
 CREATE INDEX answered_call_age ON answered_call (made_at);
 

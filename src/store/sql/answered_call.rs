@@ -25,43 +25,19 @@ use super::query::one;
 /// The most rows that one statement deletes.
 const BATCH: u16 = 5_000;
 
-/// Inserts a call, or puts it in the place of one that meets the condition.
-macro_rules! insert {
-    ($condition:literal) => {
-        concat!(
-            "INSERT INTO answered_call (id, request, status, tag, body, made_at)
-             VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (id) DO UPDATE
-             SET request = excluded.request, status = excluded.status, tag = excluded.tag,
-                 body = excluded.body, made_at = excluded.made_at
-             WHERE answered_call.made_at <= $7 ",
-            $condition
-        )
-    };
-}
-
 fn read(row: &Row) -> Answer<AnsweredCall> {
-    let call = KeyedCall {
-        id: row.parse("id")?,
-        request: row.parse("request")?,
-    };
-    let status = row.optional_integer("status")?.map(u16::try_from);
-    let status = status
-        .transpose()
-        .map_err(|_| Failure::Unreadable("status"))?;
-    let answer = match status {
-        None => None,
-        Some(status) => Some(KeptAnswer {
-            status,
-            tag: row
-                .optional_text("tag")?
-                .map(|tag| EntityTag::kept(tag.to_owned())),
-            body: row.text("body")?.to_owned(),
-        }),
-    };
+    let status = u16::try_from(row.integer("status")?);
+    let tag = row.optional_text("tag")?;
     Ok(AnsweredCall {
-        call,
-        answer,
+        call: KeyedCall {
+            id: row.parse("id")?,
+            request: row.parse("request")?,
+        },
+        answer: KeptAnswer {
+            status: status.map_err(|_| Failure::Unreadable("status"))?,
+            tag: tag.map(|tag| EntityTag::kept(tag.to_owned())),
+            body: row.text("body")?.to_owned(),
+        },
         at: row.instant("made_at")?,
     })
 }
@@ -75,19 +51,23 @@ async fn find(db: &mut Db, id: &Digest, expired: Timestamp) -> Answer<Option<Ans
     row.as_ref().map(read).transpose()
 }
 
-async fn write(
-    db: &mut Db,
-    statement: &'static str,
-    call: &AnsweredCall,
-    expired: Timestamp,
-) -> Answer<bool> {
-    let answer = call.answer.as_ref();
-    let query = sqlx::query(statement)
+/// Adds a call, in the place of one that is over.
+async fn add(db: &mut Db, call: &AnsweredCall, expired: Timestamp) -> Answer<bool> {
+    let query = sqlx::query(
+        "INSERT INTO answered_call (id, request, status, tag, body, made_at)
+         VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT (id) DO UPDATE
+         SET request = excluded.request, status = excluded.status, tag = excluded.tag,
+             body = excluded.body, made_at = excluded.made_at
+         WHERE answered_call.made_at <= $7",
+    );
+    let answer = &call.answer;
+    let query = query
         .bind(call.call.id.as_str())
         .bind(call.call.request.as_str())
-        .bind(answer.map(|answer| i64::from(answer.status)))
-        .bind(answer.and_then(|answer| answer.tag.as_ref().map(EntityTag::as_str)))
-        .bind(answer.map(|answer| answer.body.as_str()))
+        .bind(i64::from(answer.status))
+        .bind(answer.tag.as_ref().map(EntityTag::as_str))
+        .bind(answer.body.as_str())
         .bind(millis(call.at))
         .bind(millis(expired));
     Ok(execute(db, query).await? == 1)
@@ -119,11 +99,7 @@ impl AnsweredCalls for SqlStore {
         expired: Timestamp,
     ) -> Result<bool, StoreError> {
         let call = call.clone();
-        // The change that the call made has left its place open, for this very answer.
-        let statement = insert!(
-            "OR (answered_call.status IS NULL AND answered_call.request = excluded.request)"
-        );
-        self.write(move |db| Box::pin(async move { write(db, statement, &call, expired).await }))
+        self.write(move |db| Box::pin(async move { add(db, &call, expired).await }))
             .await
     }
 
@@ -154,6 +130,6 @@ impl AnsweredCallWrites for SqlChange {
         call: &AnsweredCall,
         expired: Timestamp,
     ) -> Result<bool, StoreError> {
-        self.0.run(|db| write(db, insert!(""), call, expired)).await
+        self.0.run(|db| add(db, call, expired)).await
     }
 }

@@ -114,6 +114,17 @@ impl ApiTokenRows for SqlChange {
             .run(|db| find(db, organization, account, token))
             .await
     }
+
+    async fn count_active_api_tokens(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        now: Timestamp,
+    ) -> Result<u32, StoreError> {
+        self.0
+            .run(|db| count_active(db, organization, Some(account), now))
+            .await
+    }
 }
 
 async fn find(

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: a call that is made again is not carried out again.
 //!
-//! Contract, section 3, *Retries*.
+//! Contract, section 3, *Retries*. What holds for every route is in `keyed`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -28,13 +28,14 @@ const NIGHTLY: &str = "/organizations/default/service-accounts/nightly";
 
 impl Administrator {
     /// Posts under a key.
-    async fn keyed(&self, key: &str, path: &str, body: &Value) -> Reply {
+    pub async fn keyed(&self, key: &str, path: &str, body: &Value) -> Reply {
         let key = ("Idempotency-Key", key);
         self.call_with(key, "POST", path, Some(body)).await
     }
 }
 
-fn is_replayed(reply: &Reply) -> bool {
+/// Whether it says that it was given before.
+pub fn is_replayed(reply: &Reply) -> bool {
     match reply.header("idempotency-replayed") {
         None => false,
         Some(said) => {
@@ -320,6 +321,38 @@ async fn an_action_that_had_nothing_to_do_does_nothing_later_either() {
         .call_with(("Idempotency-Key", "k"), "POST", &disable, None)
         .await;
     assert_eq!(refusal(&refused), (409, "idempotency_conflict".into()));
+}
+
+// Contract, section 3: the answer is stored in the change's transaction.
+#[tokio::test]
+async fn a_change_whose_answer_cannot_be_kept_is_not_made() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let body = json!({"name": "nightly", "credential": {"name": "ci"}});
+    server
+        .refuse_inserts("answered_call", "NEW.status = 201")
+        .await;
+    let refused = admin.keyed("k", ACCOUNTS, &body).await;
+    assert_eq!(refusal(&refused), (503, "unavailable".into()));
+    assert_eq!(admin.get(NIGHTLY).await.status, 404);
+    assert!(server.audited("service_account.create").await.is_empty());
+
+    server.allow_inserts("answered_call").await;
+    let made = admin.keyed("k", ACCOUNTS, &body).await;
+    assert_eq!((made.status, is_replayed(&made)), (201, false));
+}
+
+#[tokio::test]
+async fn an_answer_outlives_the_server_that_gave_it() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let body = json!({"name": "nightly", "credential": {"name": "ci"}});
+    let first = admin.keyed("k", ACCOUNTS, &body).await;
+    let server = server.restart().await;
+    let again = admin.keyed("k", ACCOUNTS, &body).await;
+    assert_eq!((again.status, is_replayed(&again)), (201, true));
+    assert_eq!(again.json(), redacted(&first));
+    assert_eq!(server.audited("service_account.create").await.len(), 1);
 }
 
 // A client that hangs up does not know what became of its call: that is what the key is for.

@@ -122,6 +122,26 @@ impl Request {
         }
     }
 
+    /// Sends it on a connection of its own and reads the head of the reply, while the rest of it may
+    /// still be made.
+    pub async fn begin(self) -> Begun {
+        let head = async {
+            let mut stream = TcpStream::connect(self.to).await?;
+            stream.write_all(&self.to_bytes("close")).await?;
+            let mut bytes = Vec::new();
+            while !bytes.ends_with(b"\r\n\r\n") {
+                bytes.push(stream.read_u8().await?);
+            }
+            io::Result::Ok(Begun {
+                stream,
+                bytes,
+                method: self.method,
+            })
+        };
+        let begun = tokio::time::timeout(PATIENCE, head).await;
+        begun.expect("a reply begins").expect("the server accepts")
+    }
+
     /// Sends it on a connection of its own and reads the whole reply.
     pub async fn send(self) -> Reply {
         let (to, method, target) = (self.to, self.method.clone(), self.target.clone());
@@ -149,6 +169,23 @@ impl Request {
                     self.method, self.target
                 )
             })
+    }
+}
+
+/// A reply that has begun.
+pub struct Begun {
+    stream: TcpStream,
+    bytes: Vec<u8>,
+    method: String,
+}
+
+impl Begun {
+    /// The rest of it.
+    pub async fn end(mut self) -> Reply {
+        let rest = self.stream.read_to_end(&mut self.bytes);
+        let rest = tokio::time::timeout(PATIENCE, rest).await;
+        rest.expect("the reply ends").expect("a connection");
+        Reply::parse(&self.bytes, &self.method)
     }
 }
 
