@@ -77,6 +77,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
+use crate::detached::detached;
 use crate::domain::api::Api;
 use crate::jwt::KeyRing;
 use crate::keys::KeysDir;
@@ -152,14 +153,19 @@ impl std::ops::Deref for App {
 
 /// Runs `work` to its end, also when the request that asked for it is gone: a client that hangs up
 /// must not cancel a transaction half-way.
-pub async fn to_completion<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    match tokio::spawn(work).await {
-        Ok(value) => value,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Only a runtime that is being torn down cancels a task that nobody aborts; then this
-            // future is not polled again either.
-            Err(_) => std::future::pending().await,
-        },
+pub fn to_completion<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> impl Future<Output = T> + Send {
+    let ended = detached(work);
+    async move {
+        match ended.await {
+            Ok(value) => value,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Only a runtime that is being torn down cancels a task that nobody aborts; then
+                // this future is not polled again either.
+                Err(_) => std::future::pending().await,
+            },
+        }
     }
 }

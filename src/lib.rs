@@ -12,7 +12,7 @@
 //! - [`http`]: extract, call, respond; and the transport below it
 //! - [`run`]: the life of the server process
 //! - [`cli`]: the shell
-//! - [`config`], [`clock`], [`shutdown`], [`telemetry`]: what all of them need
+//! - [`config`], [`clock`], [`detached`], [`shutdown`], [`telemetry`]: what all of them need
 //!
 //! `main -> cli -> run -> http -> app -> store, live, jwt, oauth -> domain`: each imports what its
 //! arrow points to and nothing else. Two rules hold it together: *the store could not answer* is an
@@ -27,6 +27,7 @@ pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod detached;
 pub mod domain;
 pub mod http;
 pub mod jwt;

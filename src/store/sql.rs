@@ -71,13 +71,13 @@ use failure::Failure;
 use gate::Gate;
 use intern::Interned;
 use migrations::Schema;
-use pool::Lease;
 use pool::Pool;
 use query::Db;
 use query::Work;
 use transaction::Transaction;
 use turns::Turns;
 
+use crate::detached::detached;
 use crate::domain::id::OrganizationId;
 
 use super::StoreError;
@@ -213,7 +213,8 @@ impl SqlStore {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Db) -> Work<'c, T> + Send + 'static,
     {
-        to_its_end(self.readers.acquire().await?, work).await
+        let mut lease = self.readers.acquire().await?;
+        to_its_end(async move { lease.run(work).await }).await
     }
 
     /// Makes several queries that see one state, to their end.
@@ -224,13 +225,13 @@ impl SqlStore {
     {
         let begin = self.engine.begin_snapshot();
         let mut lease = self.readers.acquire().await?;
-        let query = tokio::spawn(async move {
+        to_its_end(async move {
             lease.begin(begin).await?;
             let answer = lease.run(work).await;
             lease.roll_back().await;
             answer
-        });
-        end_of(query).await
+        })
+        .await
     }
 
     /// Begins a transaction in its turn, under the lock of the organization or the instance.
@@ -250,7 +251,8 @@ impl SqlStore {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut Db) -> Work<'c, T> + Send + 'static,
     {
-        to_its_end(self.writers.acquire().await?, work).await
+        let mut lease = self.writers.acquire().await?;
+        to_its_end(async move { lease.run(work).await }).await
     }
 
     /// Makes several writes that are no change, all or none of them, to their end.
@@ -260,7 +262,7 @@ impl SqlStore {
     {
         let begin = self.engine.begin_change();
         let mut lease = self.writers.acquire().await?;
-        let write = tokio::spawn(async move {
+        to_its_end(async move {
             lease.begin(begin).await?;
             let answer = lease.run(work).await;
             match answer {
@@ -270,8 +272,8 @@ impl SqlStore {
                     Err(failure)
                 }
             }
-        });
-        end_of(write).await
+        })
+        .await
     }
 }
 
@@ -281,18 +283,15 @@ impl Drop for SqlStore {
     }
 }
 
-async fn to_its_end<T, F>(mut lease: Lease, work: F) -> Result<T, StoreError>
-where
-    T: Send + 'static,
-    F: for<'c> FnOnce(&'c mut Db) -> Work<'c, T> + Send + 'static,
-{
-    end_of(tokio::spawn(async move { lease.run(work).await })).await
-}
-
-async fn end_of<T>(query: JoinHandle<Answer<T>>) -> Result<T, StoreError> {
-    match query.await {
-        Ok(answer) => Ok(answer?),
-        Err(error) => Err(StoreError::Unavailable(Box::new(error))),
+fn to_its_end<T: Send + 'static>(
+    query: impl Future<Output = Answer<T>> + Send + 'static,
+) -> impl Future<Output = Result<T, StoreError>> + Send {
+    let ended = detached(query);
+    async move {
+        match ended.await {
+            Ok(answer) => Ok(answer?),
+            Err(error) => Err(StoreError::Unavailable(Box::new(error))),
+        }
     }
 }
 

@@ -19,8 +19,8 @@ use std::panic;
 
 use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
@@ -32,7 +32,7 @@ use queue::Queue;
 const FILTER_VARIABLE: &str = "OSTLER_LOG";
 
 /// Libraries that can show the bytes of a connection, and secrets with them, below this level.
-const QUIET: [&str; 3] = ["h2=info", "hyper=info", "rustls=info"];
+const QUIET: [&str; 3] = ["h2", "hyper", "rustls"];
 
 /// Why logging cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -79,16 +79,25 @@ fn subscriber<W>(filter: &str, style: Style, writer: W) -> Result<impl Subscribe
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let mut filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .parse(filter)?;
-    for directive in QUIET {
-        filter = filter.add_directive(directive.parse()?);
-    }
+    let filter = levels(filter)?;
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(writer)
         .event_format(Line::new(style));
     Ok(tracing_subscriber::registry().with(filter).with(lines))
+}
+
+/// What is written of whom. (Not by `EnvFilter`: it brings an engine for regular expressions, for
+/// fields of spans that nobody asks for.)
+fn levels(filter: &str) -> Result<Targets, ParseError> {
+    let mut levels = match filter.trim() {
+        "" => Targets::new(),
+        filter => filter.parse()?,
+    };
+    if levels.default_level().is_none() {
+        levels = levels.with_default(LevelFilter::INFO);
+    }
+    let quiet = QUIET.map(|library| (library, LevelFilter::INFO));
+    Ok(levels.with_targets(quiet))
 }
 
 /// Logs where a panic happened, but its text only when that is fixed: a text that was made at run

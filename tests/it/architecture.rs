@@ -10,6 +10,7 @@ use std::path::Path;
 /// A module of the crate, and the modules that it may name.
 const ARROWS: &[(&str, &[&str])] = &[
     ("clock", &[]),
+    ("detached", &[]),
     ("shutdown", &[]),
     ("telemetry", &["clock", "shutdown"]),
     ("domain", &[]),
@@ -17,7 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keys", &["domain", "random"]),
     ("oauth", &["domain"]),
     ("jwt", &["domain", "keys"]),
-    ("store", &["clock", "domain"]),
+    ("store", &["clock", "detached", "domain"]),
     ("live", &["clock", "domain"]),
     ("config", &["domain"]),
     (
@@ -25,6 +26,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "clock",
             "config",
+            "detached",
             "domain",
             "jwt",
             "keys",

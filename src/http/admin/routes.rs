@@ -17,6 +17,7 @@ use axum::middleware;
 use axum::middleware::Next;
 use axum::response::Response;
 use axum::routing::MethodFilter;
+use axum::routing::MethodRouter;
 use axum::routing::on;
 use percent_encoding::percent_decode_str;
 
@@ -114,10 +115,21 @@ impl Routes {
     }
 
     fn route<H: Handler<T, App>, T: 'static>(
-        mut self,
+        self,
         method: Method,
         path: &str,
         handler: H,
+        operation: Operation,
+    ) -> Self {
+        let filter = MethodFilter::try_from(method.clone()).expect("a method that HTTP knows");
+        self.add(method, path, on(filter, handler), operation)
+    }
+
+    fn add(
+        mut self,
+        method: Method,
+        path: &str,
+        handler: MethodRouter<App>,
         operation: Operation,
     ) -> Self {
         let watched = Watched {
@@ -127,15 +139,13 @@ impl Routes {
             path: Template(path.into()),
         };
         let watch = middleware::from_fn_with_state(watched, watch);
-        let filter = MethodFilter::try_from(method.clone()).expect("a method that HTTP knows");
-        let handler = on(filter, handler).route_layer(watch);
         self.told.push(Route {
             method,
             path: path.to_owned(),
             operation,
         });
         Self {
-            router: self.router.route(path, handler),
+            router: self.router.route(path, handler.route_layer(watch)),
             ..self
         }
     }

@@ -25,6 +25,7 @@ use super::failure::Failure;
 use super::failure::Verdict;
 use super::gate::Gate;
 use super::query::Db;
+use super::query::Work;
 use super::query::script;
 
 /// How long somebody waits for a connection.
@@ -128,9 +129,36 @@ impl Pool {
         Err(failure.into())
     }
 
+    /// Learns from how a query has ended; returns whether its connection is sound.
+    fn learn(&self, ended: &Answer<()>) -> bool {
+        let Err(failure) = ended else { return true };
+        match failure.verdict() {
+            Verdict::Broken => {
+                self.retire();
+                self.gate.close(failure);
+                false
+            }
+            Verdict::Frozen => {
+                tracing::error!(
+                    error = failure as &dyn std::error::Error,
+                    "no changes for now"
+                );
+                self.retire();
+                false
+            }
+            _ => true,
+        }
+    }
+
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// In a box, so that the limit is compiled for one kind of query and not for each.
+async fn in_time(query: Work<'_, ()>) -> Answer<()> {
+    let ended = timeout(QUERY_LIMIT, query).await;
+    ended.unwrap_or(Err(Failure::TooLate))
 }
 
 /// A connection on loan. It goes back when it is dropped, unless it is in doubt: then it is closed.
@@ -148,35 +176,22 @@ impl Lease {
     /// Makes a query, within its limit, and learns from its failure.
     pub(super) async fn run<'c, T, W>(&'c mut self, work: impl FnOnce(&'c mut Db) -> W) -> Answer<T>
     where
-        W: Future<Output = Answer<T>>,
+        T: Send,
+        W: Future<Output = Answer<T>> + Send,
     {
         let Some(connection) = self.connection.as_mut() else {
             return Err(Failure::Abandoned);
         };
         self.sound = false;
-        let failure = match timeout(QUERY_LIMIT, work(connection)).await {
-            Ok(Ok(answer)) => {
-                self.sound = true;
-                return Ok(answer);
-            }
-            Ok(Err(failure)) => failure,
-            Err(_) => Failure::TooLate,
-        };
-        match failure.verdict() {
-            Verdict::Broken => {
-                self.pool.retire();
-                self.pool.gate.close(&failure);
-            }
-            Verdict::Frozen => {
-                tracing::error!(
-                    error = &failure as &dyn std::error::Error,
-                    "no changes for now"
-                );
-                self.pool.retire();
-            }
-            _ => self.sound = true,
-        }
-        Err(failure)
+        let work = work(connection);
+        let mut found = None;
+        let ended = in_time(Box::pin(async {
+            found = Some(work.await?);
+            Ok(())
+        }));
+        let ended = ended.await;
+        self.sound = self.pool.learn(&ended);
+        ended.and(found.ok_or(Failure::Abandoned))
     }
 
     /// Begins a transaction by a statement. As long as it is open, the connection does not go back.

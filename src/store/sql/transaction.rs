@@ -55,7 +55,8 @@ impl Transaction {
         work: impl FnOnce(&'c mut Db) -> W,
     ) -> Result<T, E>
     where
-        W: Future<Output = Answer<T>>,
+        T: Send,
+        W: Future<Output = Answer<T>> + Send,
         E: From<Failure>,
     {
         let Some(open) = self.open.as_mut().filter(|_| !self.failed) else {
