@@ -10,6 +10,7 @@
 //!     cargo bench --bench lists -- --scale 0.01       a hundredth of everything
 
 mod fill;
+mod paths;
 mod stage;
 
 use std::time::Duration;
@@ -86,16 +87,16 @@ async fn measure(name: &str, url: Option<&str>, size: Size) {
         began.elapsed().as_secs_f64()
     );
     println!(
-        "{:62} {:>9} {:>9} {:>9}",
-        "list", "p50 ms", "p99 ms", "max ms"
+        "{:86} {:>5} {:>9} {:>9} {:>9}",
+        "list", "items", "p50 ms", "p99 ms", "max ms"
     );
     let mut slowest = Duration::ZERO;
-    for list in lists() {
-        let mut times = ask(&stage, &list).await;
+    for list in paths::all() {
+        let (mut times, items) = ask(&stage, &list).await;
         times.sort_unstable();
         let at = |percent: usize| times[(times.len() * percent).div_ceil(100) - 1];
         println!(
-            "{list:62} {:9.2} {:9.2} {:9.2}",
+            "{list:86} {items:5} {:9.2} {:9.2} {:9.2}",
             millis(at(50)),
             millis(at(99)),
             millis(at(100))
@@ -109,42 +110,20 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1_000.0
 }
 
-fn lists() -> Vec<String> {
-    let accounts = "/organizations/default/service-accounts?limit=200";
-    let events = "/organizations/default/audit-events?limit=200";
-    let of_events = [
-        "",
-        // One in ten, one in a thousand, one, and none.
-        "&action=credential.rotate",
-        "&action=service_account.delete",
-        "&action=role.invent",
-        "&actor=sa_00000000000000000000000007",
-        "&actor=account-0000007",
-        "&target=account-0000007",
-        "&result=refused",
-        "&result=success",
-        "&request_id=req_00000000000000000000000077",
-        "&from=2026-06-01T00:00:00Z&to=2026-06-02T00:00:00Z",
-        "&to=2026-02-01T00:00:00Z",
-        "&from=2026-06-01T00:00:00Z&action=credential.rotate",
-        "&actor=account-0000007&action=credential.rotate",
-    ];
-    let of_events = of_events.map(|filter| format!("{events}{filter}"));
-    [accounts.to_owned()].into_iter().chain(of_events).collect()
-}
-
 /// Asks for a list again and again, each time for the page after the last; at its end from its
-/// beginning.
-async fn ask(stage: &Stage, list: &str) -> Vec<Duration> {
+/// beginning. Returns how long each took, and how many items the first page had.
+async fn ask(stage: &Stage, list: &str) -> (Vec<Duration>, usize) {
     let mut times = Vec::with_capacity(REQUESTS);
-    let mut cursor = String::new();
+    let (mut cursor, mut items) = (String::new(), None);
     while times.len() < REQUESTS {
         let began = Instant::now();
         let page: Value = stage.get(&format!("{list}{cursor}")).await;
         times.push(began.elapsed());
+        let first = || page["items"].as_array().map_or(0, Vec::len);
+        items = items.or_else(|| Some(first()));
         cursor = page["next_cursor"]
             .as_str()
             .map_or_else(String::new, |next| format!("&cursor={next}"));
     }
-    times
+    (times, items.unwrap_or(0))
 }
