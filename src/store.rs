@@ -114,6 +114,8 @@ use crate::domain::secret::StoredSecret;
 use crate::domain::signing_key::SigningKeyRecord;
 use crate::domain::token::Epoch;
 use crate::domain::token::TokenId;
+use crate::domain::usage::CredentialUse;
+use crate::domain::usage::LastUse;
 use crate::domain::usage::UsageStamp;
 use crate::domain::usage::UsageSubject;
 use crate::domain::version::Version;
@@ -314,8 +316,11 @@ pub trait Store:
 
     // --- Usage: written behind, no audit
 
-    /// Merges stamps into what is stored (the earlier first, the later last).
-    async fn record_usage(&self, stamps: &[UsageStamp]) -> Result<(), StoreError>;
+    /// Merges uses into what is stored (the earlier first, the later last).
+    async fn record_usage(&self, uses: &[CredentialUse]) -> Result<(), StoreError>;
+
+    /// Brings accounts and credentials to their places in the order of last use. It may be done twice.
+    async fn record_last_use(&self, uses: &[LastUse]) -> Result<(), StoreError>;
 
     /// The stored stamps of these things, in no order.
     async fn list_usage(&self, subjects: &[UsageSubject]) -> Result<Vec<UsageStamp>, StoreError>;

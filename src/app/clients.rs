@@ -51,7 +51,7 @@ pub async fn authenticate(
     let now = app.clock.now();
     match prove(app, presented, from.address, now).await? {
         Ok(client) => {
-            note(app, &client, UsageKind::Authenticated, from, now);
+            note(app, &client, UsageKind::Authenticated, from);
             let by = By::client(client.client());
             app.series.note_address(by, from.address, true, now);
             Ok(client)
@@ -112,20 +112,14 @@ pub async fn prove_api_token(
     Ok(client_auth::authenticate_api_token(known, &hash, now))
 }
 
-/// Notes that a client used its credential. In memory: nothing waits for it.
-pub fn note(
-    app: &App,
-    client: &AuthenticatedClient,
-    kind: UsageKind,
-    from: From<'_>,
-    at: Timestamp,
-) {
+/// Notes that a client used its credential, when it authenticated. In memory: nothing waits for it.
+pub fn note(app: &App, client: &AuthenticatedClient, kind: UsageKind, from: From<'_>) {
     app.usage.note(&Use {
         kind,
         account: client.client().account,
         credential: client.client().credential,
         secret: Some(client.secret_id()),
-        at,
+        at: client.at(),
         address: Some(from.address),
         user_agent: from.user_agent,
     });

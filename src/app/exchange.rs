@@ -62,7 +62,7 @@ async fn prove(
     let now = app.clock.now();
     let failure = match proved {
         Ok(client) => {
-            clients::note(app, &client, UsageKind::Authenticated, from, now);
+            clients::note(app, &client, UsageKind::Authenticated, from);
             let by = By::client(client.client());
             app.series.note_address(by, from.address, true, now);
             return Ok(client);

@@ -93,7 +93,7 @@ async fn decide_and_sign(
     grant::check_size(token.len(), app.config.tokens.max_bytes)?;
     let token = token.sign().await?;
 
-    clients::note(app, client, UsageKind::Issued, from, now);
+    clients::note(app, client, UsageKind::Issued, from);
     let by = By::client(client.client());
     app.series.count(by, Outcome::Issued(api), now);
     Ok(Issued {

@@ -3,18 +3,23 @@
 //! A request only calls [`UsageRecorder::note`], which merges the use into an entry of its credential
 //! and waits for nothing. Two flows carry the entries on, each at its own pace and past the other's
 //! trouble: to the live state (at once for a secret's first use), where other nodes see them, and to
-//! the store, where they stay. A node that is alone has only the second. What could not be delivered is kept, bounded, and tried again; both ends
-//! merge, so a stamp may arrive twice.
+//! the store, where they stay. A node that is alone has only the second. What could not be delivered
+//! is kept, bounded, and tried again; both ends merge, so a use may arrive twice.
+//!
+//! Behind the second flow is a third: the order of last use, by which lists are made. To move a thing
+//! in it costs several times what its use costs, so each is moved at most once a minute ([`order`]).
 //!
 //! Usage is evidence, so nothing may be invisible on its way: an entry leaves the memory only when the
 //! store has it, and [`UsageRecorder::read`] looks into the memory first. A reading that may lack
 //! something says so.
 
 mod buffer;
+mod order;
 pub mod report;
 pub mod series;
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,11 +28,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio::time::sleep;
 
 use crate::domain::id::AccountId;
 use crate::domain::id::CredentialId;
 use crate::domain::id::SecretId;
+use crate::domain::usage::CredentialUse;
+use crate::domain::usage::LastUse;
 use crate::domain::usage::UsageKind;
 use crate::domain::usage::UsageReading;
 use crate::domain::usage::UsageStamp;
@@ -42,9 +50,14 @@ use super::to_completion;
 use buffer::Buffer;
 use buffer::Destination;
 use buffer::PendingUse;
+use order::Due;
+use order::Order;
 
-/// How many uses one write carries, each of which is up to three stamps.
-const BATCH: usize = 200;
+/// How many uses one write carries: others who write wait for it.
+const BATCH: usize = 1_000;
+
+/// How many uses one message to the live state carries, each of which is up to three stamps.
+const LIVE_BATCH: usize = 200;
 
 /// One use of a credential: of its account too, and of the secret that proved it.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +82,10 @@ pub struct Use<'a> {
 #[async_trait]
 pub trait Archive: Send + Sync + 'static {
     /// [`Store::record_usage`].
-    async fn record_usage(&self, stamps: &[UsageStamp]) -> Result<(), StoreError>;
+    async fn record_usage(&self, uses: &[CredentialUse]) -> Result<(), StoreError>;
+
+    /// [`Store::record_last_use`].
+    async fn record_last_use(&self, uses: &[LastUse]) -> Result<(), StoreError>;
 
     /// [`Store::list_usage`].
     async fn list_usage(&self, subjects: &[UsageSubject]) -> Result<Vec<UsageStamp>, StoreError>;
@@ -77,8 +93,12 @@ pub trait Archive: Send + Sync + 'static {
 
 #[async_trait]
 impl Archive for Arc<dyn Store> {
-    async fn record_usage(&self, stamps: &[UsageStamp]) -> Result<(), StoreError> {
-        self.as_ref().record_usage(stamps).await
+    async fn record_usage(&self, uses: &[CredentialUse]) -> Result<(), StoreError> {
+        self.as_ref().record_usage(uses).await
+    }
+
+    async fn record_last_use(&self, uses: &[LastUse]) -> Result<(), StoreError> {
+        self.as_ref().record_last_use(uses).await
     }
 
     async fn list_usage(&self, subjects: &[UsageSubject]) -> Result<Vec<UsageStamp>, StoreError> {
@@ -99,7 +119,7 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             live: Duration::from_millis(500),
-            store: Duration::from_secs(3),
+            store: Duration::from_secs(4),
         }
     }
 }
@@ -109,6 +129,7 @@ pub struct UsageRecorder {
     archive: Arc<dyn Archive>,
     live: Option<Arc<dyn SharedUsage>>,
     buffer: Buffer,
+    order: Order,
     /// A secret was used for the first time that this process knows of.
     first_use: Notify,
 }
@@ -139,6 +160,7 @@ impl UsageRecorder {
         Self {
             archive: Arc::new(archive),
             buffer: Buffer::new(capacity, live.is_some(), dropped),
+            order: Order::default(),
             live,
             first_use: Notify::new(),
         }
@@ -187,20 +209,43 @@ impl UsageRecorder {
             return Ok(());
         };
         let pending = self.buffer.pending(Destination::Live);
-        for batch in pending.chunks(BATCH) {
+        for batch in pending.chunks(LIVE_BATCH) {
             live.touch(&stamps(batch)).await?;
             self.buffer.forget(Destination::Live, batch);
         }
         Ok(())
     }
 
-    /// Writes what is pending to the store. What could not be written stays.
+    /// Writes what is pending to the store, and brings the order of last use up to date. What could
+    /// not be written stays.
     pub async fn flush_to_store(&self) -> Result<(), StoreError> {
+        self.write_uses().await?;
+        self.write_order(Due::All).await
+    }
+
+    async fn write_behind(&self) -> Result<(), StoreError> {
+        self.write_uses().await?;
+        self.write_order(Due::AfterAWhile(Instant::now())).await
+    }
+
+    async fn write_uses(&self) -> Result<(), StoreError> {
         let pending = self.buffer.pending(Destination::Store);
         for batch in pending.chunks(BATCH) {
-            let (archive, stamps) = (self.archive.clone(), stamps(batch));
-            to_completion(async move { archive.record_usage(&stamps).await }).await?;
+            let uses: Vec<_> = batch.iter().map(PendingUse::to_use).collect();
+            self.order.note(&uses);
+            let uses = without_the_implied(uses);
+            let archive = self.archive.clone();
+            to_completion(async move { archive.record_usage(&uses).await }).await?;
             self.buffer.forget(Destination::Store, batch);
+        }
+        Ok(())
+    }
+
+    async fn write_order(&self, due: Due) -> Result<(), StoreError> {
+        for batch in self.order.due(due).chunks(BATCH) {
+            let (archive, uses) = (self.archive.clone(), batch.to_vec());
+            to_completion(async move { archive.record_last_use(&uses).await }).await?;
+            self.order.forget(batch, Instant::now());
         }
         Ok(())
     }
@@ -250,7 +295,7 @@ impl UsageRecorder {
         let mut is_behind = false;
         loop {
             sleep(every).await;
-            match self.flush_to_store().await {
+            match self.write_behind().await {
                 Ok(()) => is_behind = false,
                 Err(error) if !is_behind => {
                     is_behind = true;
@@ -265,8 +310,24 @@ impl UsageRecorder {
     }
 }
 
+/// Most requests authenticate and get a token: one row says both.
+fn without_the_implied(uses: Vec<CredentialUse>) -> Vec<CredentialUse> {
+    let issued: HashMap<_, _> = uses
+        .iter()
+        .filter(|one| one.kind == UsageKind::Issued)
+        .map(|one| ((one.credential, one.secret), one.clone()))
+        .collect();
+    let implied = |one: &CredentialUse| {
+        let issued = issued.get(&(one.credential, one.secret));
+        issued.is_some_and(|issued| issued.implies(one))
+    };
+    uses.into_iter().filter(|one| !implied(one)).collect()
+}
+
 fn stamps(uses: &[PendingUse]) -> Vec<UsageStamp> {
-    uses.iter().flat_map(PendingUse::stamps).collect()
+    let uses = uses.iter().map(PendingUse::to_use);
+    uses.flat_map(|one| one.stamps().collect::<Vec<_>>())
+        .collect()
 }
 
 fn merged(stamps: impl Iterator<Item = UsageStamp>) -> Vec<UsageStamp> {

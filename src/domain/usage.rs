@@ -81,6 +81,101 @@ impl UsageStamp {
     }
 }
 
+/// The first and the last use of one kind of one credential, by one secret, as uses are noted and
+/// stored. What is known of the account, the credential and the secret is made of these.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CredentialUse {
+    /// The account that the credential is of.
+    pub account: AccountId,
+    /// The credential.
+    pub credential: CredentialId,
+    /// The secret, where one was presented.
+    pub secret: Option<SecretId>,
+    /// How it was used.
+    pub kind: UsageKind,
+    /// When first.
+    pub first_at: Timestamp,
+    /// When last.
+    pub last_at: Timestamp,
+    /// From where last.
+    pub address: Option<IpAddr>,
+    /// With what last: a `User-Agent`, bounded and printable.
+    pub user_agent: Option<Arc<str>>,
+}
+
+impl CredentialUse {
+    /// What this says of the account, the credential and the secret. Who got a token has
+    /// authenticated, too.
+    pub fn stamps(&self) -> impl Iterator<Item = UsageStamp> {
+        let subjects = [
+            Some(UsageSubject::Account(self.account)),
+            Some(UsageSubject::Credential(self.credential)),
+            self.secret.map(UsageSubject::Secret),
+        ];
+        let implied = (self.kind == UsageKind::Issued).then_some(UsageKind::Authenticated);
+        let kinds = [Some(self.kind), implied];
+        let stamp = move |(subject, kind)| UsageStamp {
+            subject,
+            kind,
+            first_at: self.first_at,
+            last_at: self.last_at,
+            address: self.address,
+            user_agent: self.user_agent.clone(),
+        };
+        let of_kind = move |kind| subjects.into_iter().flatten().map(move |one| (one, kind));
+        kinds.into_iter().flatten().flat_map(of_kind).map(stamp)
+    }
+
+    /// Whether `other` says nothing that this does not say: the same credential authenticated, by the
+    /// same secret, when it got tokens.
+    pub fn implies(&self, other: &Self) -> bool {
+        (self.kind, other.kind) == (UsageKind::Issued, UsageKind::Authenticated)
+            && (self.credential, self.secret) == (other.credential, other.secret)
+            && self.first_at <= other.first_at
+            && self.last_at >= other.last_at
+    }
+
+    /// Takes in another reading of the same use, as [`UsageStamp::merge`] does.
+    pub fn merge(&mut self, other: Self) {
+        let first_at = self.first_at.min(other.first_at);
+        if other.last_at > self.last_at {
+            *self = other;
+        }
+        self.first_at = first_at;
+    }
+}
+
+/// When a credential, and the account that it is of, was used in any way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LastUse {
+    /// The account.
+    pub account: AccountId,
+    /// The credential.
+    pub credential: CredentialId,
+    /// The earliest use that is meant.
+    pub first_at: Timestamp,
+    /// The latest.
+    pub last_at: Timestamp,
+}
+
+impl LastUse {
+    /// The use of the account and the credential that `one` is.
+    pub fn of(one: &CredentialUse) -> Self {
+        Self {
+            account: one.account,
+            credential: one.credential,
+            first_at: one.first_at,
+            last_at: one.last_at,
+        }
+    }
+
+    /// Takes in other uses of the same credential.
+    pub fn merge(&mut self, other: Self) {
+        self.first_at = self.first_at.min(other.first_at);
+        self.last_at = self.last_at.max(other.last_at);
+    }
+}
+
 /// What is known of the use of some things, newest of all sources.
 #[derive(Clone, Debug, Default)]
 pub struct UsageReading {

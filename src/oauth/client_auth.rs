@@ -184,6 +184,7 @@ pub struct AuthenticatedClient {
     client: Arc<Client>,
     secret: ClientSecret,
     in_overlap: bool,
+    at: Timestamp,
 }
 
 /// Decides whether `presented`, from the address `from` at `now`, proves the client `known` (the one
@@ -245,6 +246,7 @@ fn admit(
         client,
         secret,
         in_overlap,
+        at: now,
     })
 }
 
@@ -281,6 +283,11 @@ impl AuthenticatedClient {
     /// Which secret was used.
     pub fn secret_id(&self) -> SecretId {
         self.secret.id
+    }
+
+    /// When.
+    pub fn at(&self) -> Timestamp {
+        self.at
     }
 }
 

@@ -56,7 +56,7 @@ pub struct AccountQuery {
 /// The accounts of the organization, the oldest first unless the query says otherwise.
 ///
 /// Lists by use go by what is stored, so what this node has noted is stored first: they are exact
-/// for it, and other nodes' uses of the last seconds may be missing.
+/// for it, and other nodes' uses of the last minute may be missing.
 pub async fn list(
     within: &InOrganization,
     request: Submitted<(PageRequest, AccountQuery)>,

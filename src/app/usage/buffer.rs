@@ -4,8 +4,7 @@
 //! credential costs one entry however often it is used. A flow or a reader first *collects*: it moves
 //! the entries on to those that the live state lacks and those that the store lacks. An entry stays
 //! there until it was delivered unchanged; so one that is being written can still be read, and one
-//! that changes meanwhile is written again. Only on its way out does an entry become the stamps of the
-//! account, the credential and the secret: thousands of entries wait at a time.
+//! that changes meanwhile is written again.
 
 use std::collections::HashMap;
 use std::collections::HashSet;
@@ -26,6 +25,7 @@ use metrics::Counter;
 use crate::domain::id::AccountId;
 use crate::domain::id::CredentialId;
 use crate::domain::id::SecretId;
+use crate::domain::usage::CredentialUse;
 use crate::domain::usage::UsageKind;
 use crate::domain::usage::UsageStamp;
 use crate::domain::usage::UsageSubject;
@@ -152,22 +152,31 @@ impl Buffer {
     /// The undelivered stamps of these things; of one thing there may be several.
     pub(super) fn stamps_of(&self, subjects: &[UsageSubject]) -> Vec<UsageStamp> {
         let wanted: HashSet<_> = subjects.iter().copied().collect();
-        self.collect()[Destination::Store as usize]
-            .iter()
-            .flat_map(|(key, noted)| noted.stamps(*key))
-            .filter(|stamp| wanted.contains(&stamp.subject))
-            .collect()
+        let mut stamps = Vec::new();
+        for (key, noted) in &self.collect()[Destination::Store as usize] {
+            let of_this = noted.by(*key);
+            stamps.extend(
+                of_this
+                    .stamps()
+                    .filter(|stamp| wanted.contains(&stamp.subject)),
+            );
+        }
+        stamps
     }
 
-    /// All uses that `destination` lacks.
+    /// All uses that `destination` lacks, those of one credential together.
     pub(super) fn pending(&self, destination: Destination) -> Vec<PendingUse> {
         let pending = self.collect();
         let uses = pending[destination as usize].iter();
-        uses.map(|(key, noted)| PendingUse {
-            key: *key,
-            noted: noted.clone(),
-        })
-        .collect()
+        let mut uses: Vec<_> = uses
+            .map(|(key, noted)| PendingUse {
+                key: *key,
+                noted: noted.clone(),
+            })
+            .collect();
+        drop(pending);
+        uses.sort_unstable_by_key(|one| (one.key.credential, one.key.secret));
+        uses
     }
 
     /// Forgets `delivered`, but for those that have changed since.
@@ -252,30 +261,24 @@ impl Noted {
         self.first_at = first_at;
     }
 
-    fn stamps(&self, key: UseKey) -> impl Iterator<Item = UsageStamp> {
-        let subjects = [
-            Some(UsageSubject::Account(self.account)),
-            Some(UsageSubject::Credential(key.credential)),
-            key.secret.map(UsageSubject::Secret),
-        ];
-        subjects
-            .into_iter()
-            .flatten()
-            .map(move |subject| UsageStamp {
-                subject,
-                kind: key.kind,
-                first_at: self.first_at,
-                last_at: self.last_at,
-                address: self.address,
-                user_agent: self.user_agent.clone(),
-            })
+    fn by(&self, key: UseKey) -> CredentialUse {
+        CredentialUse {
+            account: self.account,
+            credential: key.credential,
+            secret: key.secret,
+            kind: key.kind,
+            first_at: self.first_at,
+            last_at: self.last_at,
+            address: self.address,
+            user_agent: self.user_agent.clone(),
+        }
     }
 }
 
 impl PendingUse {
-    /// The stamps of all that was used.
-    pub(super) fn stamps(&self) -> impl Iterator<Item = UsageStamp> {
-        self.noted.stamps(self.key)
+    /// As it is delivered.
+    pub(super) fn to_use(&self) -> CredentialUse {
+        self.noted.by(self.key)
     }
 }
 

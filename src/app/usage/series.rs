@@ -1,10 +1,10 @@
 //! Counting requests: in memory on the request's way, by the hour, and written behind to the store.
 //!
 //! A request adds to an entry that is there already, most often, under a lock that only requests of
-//! the same few accounts share; it waits for nothing else. Every few seconds what was counted becomes
-//! *batches*, which the store adds once each, by their ids: when its answer is lost, the same batch
-//! is sent again and is not counted twice. So what is stored is exact for every node that was stopped
-//! in order; one that is killed loses the last seconds.
+//! the same few accounts share; it waits for nothing else. Every half a minute what was counted
+//! becomes *batches*, which the store adds once each, by their ids: when its answer is lost, the same
+//! batch is sent again and is not counted twice. So what is stored is exact for every node that was
+//! stopped in order; one that is killed loses the last half a minute.
 //!
 //! All of it is bounded. What finds no room is not counted, and that is counted.
 
@@ -45,8 +45,9 @@ use crate::telemetry::registry::Registry;
 
 use super::super::to_completion;
 
-/// How often what was counted is written.
-const PACE: Duration = Duration::from_secs(5);
+/// How often what was counted is written. Whoever asks for a series has it written at once; a node
+/// that is killed loses what it counted since.
+const PACE: Duration = Duration::from_secs(30);
 
 /// Requests of different accounts seldom wait for each other.
 const SHARDS: usize = 16;
@@ -58,11 +59,11 @@ const CAPACITY: usize = 131_072;
 /// authenticate, so that these cannot drive out the others, nor fill the disk.
 const MAX_ADDRESSES: usize = 32;
 
-/// How many rows a batch has at most.
-const BATCH: usize = 200;
+/// How many rows a batch has at most: others who write wait for it.
+const BATCH: usize = 500;
 
 /// How many batches wait for the store at most.
-const MAX_BATCHES: usize = 1_000;
+const MAX_BATCHES: usize = 400;
 
 /// Who made a request.
 #[derive(Clone, Copy, Debug)]
@@ -207,7 +208,7 @@ impl UsageSeries {
         }
         let places = shard.places.entry(key).or_insert_with(|| Places {
             organization: by.organization,
-            seen: Vec::new(),
+            seen: Vec::with_capacity(1),
         });
         places.note(address, at);
     }

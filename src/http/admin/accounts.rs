@@ -249,7 +249,7 @@ fn listing() -> Operation {
     .described(
         "`api`, `scope` and `resource` are asked of one and the same grant of their own, or \
          of a built-in role. Lists by use are exact for what this node has seen; what other \
-         nodes have seen in the last seconds may be missing.",
+         nodes have seen in the last minute may be missing.",
     )
 }
 

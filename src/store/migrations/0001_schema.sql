@@ -308,17 +308,22 @@ CREATE TABLE answered_call (
 );
 CREATE INDEX answered_call_age ON answered_call (made_at);
 
--- Evidence of use, by the id of what was used. It outlives what it is about.
+-- Evidence of use, by who proved what they were: a credential, by a secret of it or (empty) by none.
+-- What is known of an account is in the rows of its credentials. It outlives what it is about.
 CREATE TABLE usage_stamp (
-    subject_id TEXT NOT NULL,
+    credential_id TEXT NOT NULL,
+    secret_id TEXT NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('authenticated', 'issued', 'seen')),
+    account_id TEXT NOT NULL,
     first_at BIGINT NOT NULL,
     last_at BIGINT NOT NULL,
     address TEXT,
     user_agent TEXT,
-    PRIMARY KEY (subject_id, kind),
+    PRIMARY KEY (credential_id, secret_id, kind),
     CHECK (first_at <= last_at)
 );
+CREATE INDEX usage_stamp_of_account ON usage_stamp (account_id);
+CREATE INDEX usage_stamp_of_secret ON usage_stamp (secret_id) WHERE secret_id <> '';
 
 -- When an account or a credential was last used in any way (0 = never), for lists in that order; it
 -- has its row from the beginning. quiet_from is since when nothing had used it before woke_at, when

@@ -23,6 +23,7 @@ use super::query::all;
 use super::query::assembled;
 use super::query::millis;
 use super::query::placeholders;
+use super::usage;
 
 /// The most secrets that one transaction forgets: other changes of the organization wait for it.
 const BATCH: i64 = 1_000;
@@ -71,7 +72,7 @@ async fn clean_up(
     let query = assembled(format!(
         "DELETE FROM secret WHERE id IN
              (SELECT secret.id {ENDED} AND credential.organization_id = $2 LIMIT $3)
-         RETURNING credential_id"
+         RETURNING id, credential_id"
     ));
     let query = query
         .bind(millis(before))
@@ -82,6 +83,13 @@ async fn clean_up(
         secrets: removed.len() as u64,
         ..CleanedUp::default()
     };
+    let secrets: Vec<&str> = removed
+        .iter()
+        .map(|row| row.text("id"))
+        .collect::<Answer<_>>()?;
+    if !secrets.is_empty() {
+        usage::fold(db, &secrets).await?;
+    }
     let owners: BTreeSet<&str> = removed
         .iter()
         .map(|row| row.text("credential_id"))

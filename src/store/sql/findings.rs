@@ -229,6 +229,11 @@ fn found(kind: FindingKind, now: Timestamp) -> Vec<Found> {
     }
 }
 
+/// When the secret was last used, in any way.
+const LAST_USE_OF_SECRET: &str = "(SELECT max(usage_stamp.last_at) FROM usage_stamp
+    WHERE usage_stamp.credential_id = secret.credential_id
+      AND usage_stamp.secret_id = secret.id)";
+
 /// The old secret of an overlap that is not over, used in its last half.
 fn overlap_still_used(now: i64) -> Found {
     Found {
@@ -237,13 +242,11 @@ fn overlap_still_used(now: i64) -> Found {
             other_at: "secret.ends_at",
             third_at: "newer.created_at",
             has_credential: true,
-            ..Columns::of_account("usage_stamp.last_at")
+            ..Columns::of_account(LAST_USE_OF_SECRET)
         },
         from: "secret
                JOIN secret AS newer ON newer.credential_id = secret.credential_id
                    AND newer.position = secret.position + 1
-               JOIN usage_stamp ON usage_stamp.subject_id = secret.id
-                   AND usage_stamp.kind = 'authenticated'
                JOIN credential ON credential.id = secret.credential_id
                JOIN service_account AS account ON account.id = credential.account_id"
             .to_owned(),
@@ -252,9 +255,10 @@ fn overlap_still_used(now: i64) -> Found {
                 "credential.status = 'active'".to_owned(),
                 "secret.revoked_at IS NULL".to_owned(),
                 format!("secret.ends_at > {now}"),
-                "usage_stamp.last_at >= newer.created_at
-                     + (secret.ends_at - newer.created_at) / 2"
-                    .to_owned(),
+                format!(
+                    "{LAST_USE_OF_SECRET} >= newer.created_at
+                         + (secret.ends_at - newer.created_at) / 2"
+                ),
             ],
             is_usable(now),
         ]

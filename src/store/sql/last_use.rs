@@ -6,15 +6,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::id::OrganizationId;
-use crate::domain::usage::UsageStamp;
-use crate::domain::usage::UsageSubject;
+use crate::domain::usage::LastUse;
 
 use super::failure::Answer;
 use super::query::Db;
 use super::query::assembled;
 use super::query::execute;
 use super::query::millis;
-use super::query::placeholders;
+use super::query::parts;
+use super::query::values;
 
 /// How long something is quiet before a use of it counts as waking up.
 pub(super) const LONG_QUIET: Duration = crate::domain::finding::DORMANT_AFTER;
@@ -50,32 +50,34 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// Takes in the stamps of accounts and credentials. It may be done twice.
+/// Brings accounts and credentials to their places. It may be done twice.
 ///
 /// What has no row any more is left out. The rows are locked in the order of their ids, so that two
 /// nodes do not wait for each other.
-pub(super) async fn record(db: &mut Db, stamps: &[UsageStamp]) -> Answer<()> {
-    const COLUMNS: usize = 3;
+pub(super) async fn record(db: &mut Db, uses: &[LastUse]) -> Answer<()> {
     let mut spans: BTreeMap<String, (Timestamp, Timestamp)> = BTreeMap::new();
-    for stamp in stamps {
-        let id = match stamp.subject {
-            UsageSubject::Account(id) => id.to_string(),
-            UsageSubject::Credential(id) => id.to_string(),
-            UsageSubject::Secret(_) => continue,
-        };
-        let (first_at, last_at) = (stamp.first_at, stamp.last_at);
-        let span = spans.entry(id).or_insert((first_at, last_at));
-        *span = (span.0.min(first_at), span.1.max(last_at));
+    for one in uses {
+        for id in [one.account.to_string(), one.credential.to_string()] {
+            let span = spans.entry(id).or_insert((one.first_at, one.last_at));
+            *span = (span.0.min(one.first_at), span.1.max(one.last_at));
+        }
     }
-    if spans.is_empty() {
-        return Ok(());
+    let spans: Vec<_> = spans.into_iter().collect();
+    for part in parts(&spans) {
+        record_part(db, part).await?;
     }
-    let row = |number: usize| format!("({})", placeholders(number * COLUMNS + 2, COLUMNS));
-    let rows: Vec<_> = (0..spans.len()).map(row).collect();
+    Ok(())
+}
+
+async fn record_part(db: &mut Db, spans: &[(String, (Timestamp, Timestamp))]) -> Answer<()> {
+    const COLUMNS: usize = 3;
     // `woke_at` carries the first use there, where there is no other column for it.
     let quiet_from = "CASE WHEN last_use.last_at = 0 THEN last_use.quiet_from
                            ELSE last_use.last_at END";
-    let woke = format!("excluded.woke_at - {quiet_from} >= $1");
+    let woke = format!(
+        "excluded.woke_at - {quiet_from} >= {}",
+        LONG_QUIET.as_millis()
+    );
     let query = assembled(format!(
         "INSERT INTO last_use
              (subject_id, organization_id, account_id, credential_id, last_at, quiet_from, woke_at)
@@ -89,14 +91,14 @@ pub(super) async fn record(db: &mut Db, stamps: &[UsageStamp]) -> Answer<()> {
              woke_at = CASE WHEN {woke} THEN excluded.woke_at ELSE last_use.woke_at END,
              last_at = CASE WHEN excluded.last_at > last_use.last_at
                             THEN excluded.last_at ELSE last_use.last_at END",
-        rows.join(", ")
+        values(db, spans.len(), COLUMNS)
     ));
-    let long_quiet = i64::try_from(LONG_QUIET.as_millis()).unwrap_or(i64::MAX);
-    let query = spans
-        .into_iter()
-        .fold(query.bind(long_quiet), |query, (id, (first, last))| {
-            query.bind(id).bind(millis(first)).bind(millis(last))
-        });
+    let query = spans.iter().fold(query, |query, (id, (first, last))| {
+        query
+            .bind(id.clone())
+            .bind(millis(*first))
+            .bind(millis(*last))
+    });
     execute(db, query).await?;
     Ok(())
 }

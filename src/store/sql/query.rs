@@ -74,6 +74,34 @@ pub(super) fn placeholders(first: usize, count: usize) -> String {
     list
 }
 
+/// `(...), (...)`: placeholders for `rows` rows, from the first argument on.
+///
+/// `SQLite` looks for the name of each among the names of all, so there they have none.
+pub(super) fn values(db: &Db, rows: usize, columns: usize) -> String {
+    let is_sqlite = db.backend_name() == "SQLite";
+    let row = |number: usize| {
+        if is_sqlite {
+            format!("({})", vec!["?"; columns].join(", "))
+        } else {
+            format!("({})", placeholders(number * columns + 1, columns))
+        }
+    };
+    let rows: Vec<_> = (0..rows).map(row).collect();
+    rows.join(", ")
+}
+
+/// Parts of `rows` for one statement each: the longest first, of few lengths (a power of two), since
+/// each length is a statement of its own, to be prepared and remembered.
+pub(super) fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    const LONGEST: usize = 128;
+    std::iter::from_fn(move || {
+        let length = rows.len().min(LONGEST).checked_ilog2()?;
+        let (part, rest) = rows.split_at(1 << length);
+        rows = rest;
+        Some(part)
+    })
+}
+
 /// Binds what a list is paged by: the id that it follows, and how many items. Ids are never empty, so
 /// the empty text comes before all of them.
 pub(super) fn paged<Id: Display>(query: Query<'_>, page: Page<Id>) -> Query<'_> {

@@ -22,6 +22,8 @@ use crate::domain::organization::Organization;
 use crate::domain::resource::Resource;
 use crate::domain::signing_key::SigningKeyRecord;
 use crate::domain::token::TokenId;
+use crate::domain::usage::CredentialUse;
+use crate::domain::usage::LastUse;
 use crate::domain::usage::UsageStamp;
 use crate::domain::usage::UsageSubject;
 use crate::store::Change;
@@ -131,19 +133,22 @@ impl Store for SqlStore {
         }
     }
 
-    async fn record_usage(&self, stamps: &[UsageStamp]) -> Result<(), StoreError> {
-        let stamps = usage::merged(stamps);
-        for batch in stamps.chunks(usage::BATCH) {
-            let batch = batch.to_vec();
-            self.write(move |db| {
-                Box::pin(async move {
-                    usage::record(db, &batch).await?;
-                    last_use::record(db, &batch).await
-                })
-            })
-            .await?;
+    async fn record_usage(&self, uses: &[CredentialUse]) -> Result<(), StoreError> {
+        if uses.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let uses = uses.to_vec();
+        self.write_together(move |db| Box::pin(async move { usage::record(db, &uses).await }))
+            .await
+    }
+
+    async fn record_last_use(&self, uses: &[LastUse]) -> Result<(), StoreError> {
+        if uses.is_empty() {
+            return Ok(());
+        }
+        let uses = uses.to_vec();
+        self.write_together(move |db| Box::pin(async move { last_use::record(db, &uses).await }))
+            .await
     }
 
     async fn record_events(

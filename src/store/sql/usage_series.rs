@@ -31,21 +31,12 @@ use super::query::all;
 use super::query::assembled;
 use super::query::execute;
 use super::query::millis;
-use super::query::placeholders;
+use super::query::parts;
+use super::query::values;
 use super::statement::Conditions;
-
-/// The most rows that one statement inserts.
-const BATCH: usize = 50;
 
 /// The most rows that one statement removes, so that nobody waits long for it.
 const REMOVED_AT_ONCE: u64 = 5_000;
-
-/// `VALUES` of this many rows.
-fn values(rows: usize, columns: usize) -> String {
-    let row = |number: usize| format!("({})", placeholders(number * columns + 1, columns));
-    let rows: Vec<_> = (0..rows).map(row).collect();
-    rows.join(", ")
-}
 
 /// A count as the database has it.
 fn stored(count: u64) -> i64 {
@@ -62,18 +53,18 @@ async fn add(db: &mut Db, batch: &CountBatch) -> Answer<()> {
     }
     let mut counts = batch.counts.clone();
     counts.sort_unstable_by_key(|(key, _)| (subject_of(key), *key));
-    for some in counts.chunks(BATCH) {
+    for some in parts(&counts) {
         add_counts(db, some).await?;
     }
     let mut addresses = batch.addresses.clone();
     addresses
         .sort_unstable_by_key(|one| (subject_of_address(one), one.hour, one.address.to_string()));
-    for some in addresses.chunks(BATCH) {
+    for some in parts(&addresses) {
         add_addresses(db, some).await?;
     }
     let mut networks = batch.networks.clone();
     networks.sort_unstable_by_key(|one| (one.account.to_string(), one.network.to_string()));
-    for some in networks.chunks(BATCH) {
+    for some in parts(&networks) {
         add_networks(db, some).await?;
     }
     Ok(())
@@ -101,7 +92,7 @@ async fn add_counts(db: &mut Db, counts: &[(CountKey, Counts)]) -> Answer<()> {
              issued = usage_hour.issued + excluded.issued,
              refused = usage_hour.refused + excluded.refused,
              introspected = usage_hour.introspected + excluded.introspected",
-        values(counts.len(), 9)
+        values(db, counts.len(), 9)
     ));
     let query = counts.iter().fold(query, |query, (key, counts)| {
         let credential = match key.counted {
@@ -131,7 +122,7 @@ async fn add_addresses(db: &mut Db, addresses: &[AddressCount]) -> Answer<()> {
              requests = usage_address.requests + excluded.requests,
              last_at = CASE WHEN excluded.last_at > usage_address.last_at
                             THEN excluded.last_at ELSE usage_address.last_at END",
-        values(addresses.len(), 5)
+        values(db, addresses.len(), 5)
     ));
     let query = addresses.iter().fold(query, |query, one| {
         query
@@ -157,7 +148,7 @@ async fn add_networks(db: &mut Db, networks: &[NetworkUse]) -> Answer<()> {
                  THEN excluded.first_at ELSE usage_network.first_at END,
              last_at = CASE WHEN excluded.last_at > usage_network.last_at
                             THEN excluded.last_at ELSE usage_network.last_at END",
-        values(networks.len(), 5)
+        values(db, networks.len(), 5)
     ));
     let query = networks.iter().fold(query, |query, one| {
         query

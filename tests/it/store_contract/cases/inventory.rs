@@ -4,15 +4,15 @@ use jiff::Timestamp;
 use ostler::domain::account::AccountStatus;
 use ostler::domain::account::ServiceAccount;
 use ostler::domain::credential::CredentialStatus;
+use ostler::domain::id::AccountId;
+use ostler::domain::id::CredentialId;
 use ostler::domain::id::OrganizationId;
 use ostler::domain::organization::Status;
 use ostler::domain::resource::Identifiers;
 use ostler::domain::resource::ResourceKey;
 use ostler::domain::role::BuiltInRole;
 use ostler::domain::scope::Scope;
-use ostler::domain::usage::UsageKind;
-use ostler::domain::usage::UsageStamp;
-use ostler::domain::usage::UsageSubject;
+use ostler::domain::usage::LastUse;
 use ostler::store::AccountFilter;
 use ostler::store::CredentialFilter;
 use ostler::store::Ending;
@@ -96,26 +96,22 @@ fn by(key: SortKey, descending: bool) -> Order {
     Order { key, descending }
 }
 
-fn used(subject: UsageSubject, first: i64, last: i64) -> UsageStamp {
-    UsageStamp {
-        subject,
-        kind: UsageKind::Issued,
+/// A use of the account, by a credential that is gone.
+fn used(account: AccountId, first: i64, last: i64) -> LastUse {
+    LastUse {
+        account,
+        credential: CredentialId::from_bits(77),
         first_at: at(first),
         last_at: at(last),
-        address: None,
-        user_agent: None,
     }
 }
 
 pub async fn accounts_come_in_each_order(bench: &mut Bench) {
     let store = bench.store();
     let (home, all) = accounts(store).await;
-    let stamps = [
-        used(UsageSubject::Account(all[0].id), 2_000, 2_002),
-        used(UsageSubject::Account(all[2].id), 2_001, 2_001),
-    ];
-    ok!(store.record_usage(&stamps));
-    ok!(store.record_usage(&stamps[1..]));
+    let uses = [used(all[0].id, 2_000, 2_002), used(all[2].id, 2_001, 2_001)];
+    ok!(store.record_last_use(&uses));
+    ok!(store.record_last_use(&uses[1..]));
     let mut by_id: Vec<_> = all
         .iter()
         .map(|one| (one.id, one.name.as_str()[..1].to_ascii_lowercase()))
@@ -142,7 +138,7 @@ pub async fn accounts_come_in_each_order(bench: &mut Bench) {
 pub async fn accounts_are_found_by_each_filter(bench: &mut Bench) {
     let store = bench.store();
     let (home, all) = accounts(store).await;
-    ok!(store.record_usage(&[used(UsageSubject::Account(all[0].id), 2_000, 2_002)]));
+    ok!(store.record_last_use(&[used(all[0].id, 2_000, 2_002)]));
     let status = |status, now| AccountFilter {
         status: Some((status, at(now))),
         ..AccountFilter::default()
@@ -195,7 +191,7 @@ pub async fn accounts_are_found_by_each_filter(bench: &mut Bench) {
     let mut change = ok!(store.begin(Some(home)));
     ok!(change.remove_account(home, all[0].id, at(3_000)));
     ok!(change.commit(&event_of(home)));
-    ok!(store.record_usage(&[used(UsageSubject::Account(all[0].id), 3_001, 3_001)]));
+    ok!(store.record_last_use(&[used(all[0].id, 3_001, 3_001)]));
     let filter = AccountFilter::default();
     for key in [SortKey::Name, SortKey::LastUsedAt] {
         assert_eq!(names(store, home, &filter, by(key, false)).await.len(), 3);
@@ -280,8 +276,11 @@ pub async fn credentials_come_by_each_filter_and_in_each_order(bench: &mut Bench
     }
     ok!(change.set_credential_status(home, made[1].id, Status::Revoked, at(1_005)));
     ok!(change.commit(&event_of(home)));
-    let used_at = |one: usize, second| used(UsageSubject::Credential(made[one].id), second, second);
-    ok!(store.record_usage(&[used_at(0, 2_000), used_at(2, 2_001)]));
+    let used_at = |one: usize, second| LastUse {
+        credential: made[one].id,
+        ..used(all[one].id, second, second)
+    };
+    ok!(store.record_last_use(&[used_at(0, 2_000), used_at(2, 2_001)]));
 
     let list = async |filter: &CredentialFilter, order| {
         let page = Page {

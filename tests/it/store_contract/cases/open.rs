@@ -59,6 +59,7 @@ pub async fn a_closed_store_answers_nothing(bench: &mut Bench) {
     assert!(store.find_instance().await.is_err());
     assert!(store.begin(Some(organization)).await.is_err());
     assert!(store.record_usage(&[]).await.is_ok(), "nothing to record");
+    assert!(store.record_last_use(&[]).await.is_ok(), "nor here");
 }
 
 pub async fn a_row_that_cannot_be_read_is_corrupt_and_closes_nothing(bench: &mut Bench) {
