@@ -84,6 +84,7 @@ pub use usage_series::UsageSeries;
 use std::fmt;
 
 use async_trait::async_trait;
+use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::access::Access;
@@ -294,6 +295,17 @@ pub trait Store:
     // --- The OAuth endpoints
 
     /// A client with all that issuance must know, in one snapshot. A deleted account has none.
+    /// Notes that active keys sign tokens that live this long, where it was less; no audit.
+    async fn record_longer_tokens(&self, max_lifetime: Duration) -> Result<(), StoreError>;
+
+    /// Notes that from `now` on active keys sign tokens that live this long at most, where it was more,
+    /// and by when the longer ones are dead; no audit.
+    async fn record_shorter_tokens(
+        &self,
+        max_lifetime: Duration,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
     async fn find_client(&self, client_id: ClientId) -> Result<Option<Client>, StoreError>;
 
     /// How a token of this client, signed by the key `kid`, stands, in one statement by primary keys;

@@ -37,7 +37,6 @@ use crate::domain::role;
 use crate::domain::secret::Secret;
 use crate::domain::secret::SecretKind;
 use crate::domain::secret::StoredSecret;
-use crate::domain::signing_key::KeyState;
 use crate::domain::signing_key::SigningKeyRecord;
 use crate::domain::token::Epoch;
 use crate::domain::version::Version;
@@ -156,11 +155,7 @@ async fn add_everything(
         .replace_access(organization.id, holder, Some(&role::everything()))
         .await?;
     for key in keys {
-        let active = SigningKeyRecord {
-            state: KeyState::Active,
-            active_from: Some(now),
-            ..key.clone()
-        };
+        let active = key.clone().activated(now, config.tokens.max_lifetime);
         change.add_signing_key(&active).await?;
     }
     Ok((organization.id, account.id))

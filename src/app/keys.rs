@@ -44,6 +44,8 @@ use super::to_completion;
 pub use follow::KeyTurn;
 pub use follow::follow;
 pub(super) use follow::forget;
+pub use follow::limit_tokens;
+use follow::note_lifetime;
 pub use follow::note_signatures;
 pub(super) use follow::take_over;
 
@@ -146,8 +148,8 @@ async fn hand_over(
     if let Some(old) = succeed(app, &mut change, all, key.algorithm).await? {
         changes = changes.with("active_kid", old.kid.as_str(), key.kid.as_str());
     }
-    let now = change.now;
-    let key = update(&mut change, key.activated(now)).await?;
+    let key = key.activated(change.now, app.config.tokens.max_lifetime);
+    let key = update(&mut change, key).await?;
     change
         .commit("signing_key.activate", target(&key), changes)
         .await?;

@@ -46,6 +46,7 @@ use super::directory::Directory;
 use super::init::FirstAdministrator;
 use super::init::InitError;
 use super::init::init;
+use super::keys;
 use super::keys::KeyTurn;
 use super::refused_calls::RefusedCalls;
 use super::retries::under_way::UnderWay;
@@ -183,6 +184,8 @@ impl Ground {
         }
         let server_key = ServerKey::load(&self.keys_dir)?;
         let audit_key = AuditKey::load(&self.keys_dir)?;
+        let lifetime = self.config.tokens.max_lifetime;
+        keys::limit_tokens(self.store.as_ref(), lifetime, self.clock.now()).await?;
         let key_ring = KeyRing::load(&self.keys_dir, &self.store.list_signing_keys().await?)?;
         let issuer = Audience::parse(self.config.server.issuer.as_str())
             .expect("an issuer follows the rule of audiences");

@@ -98,6 +98,9 @@ mod tests {
         publish_before: Duration::from_secs(100),
     };
 
+    /// Of tokens.
+    const LIFETIME: Duration = Duration::from_secs(50);
+
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
@@ -110,7 +113,8 @@ mod tests {
     fn with(es256: &[SigningKeyRecord]) -> Vec<SigningKeyRecord> {
         let others = [Algorithm::Rs256, Algorithm::EdDsa];
         // The others are not due within these tests.
-        let others = others.map(|other| pending(other.as_str(), other, 0).activated(at(9_000)));
+        let others =
+            others.map(|other| pending(other.as_str(), other, 0).activated(at(9_000), LIFETIME));
         [es256, &others[..]].concat()
     }
 
@@ -120,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_successor_is_published_in_time_and_begins_to_the_second() {
-        let old = pending("old", Algorithm::Es256, 0).activated(at(0));
+        let old = pending("old", Algorithm::Es256, 0).activated(at(0), LIFETIME);
         assert_eq!(step(std::slice::from_ref(&old), 899), None);
         let publish = KeyStep::Publish(Algorithm::Es256, at(1_000));
         assert_eq!(step(std::slice::from_ref(&old), 900), Some(publish));
@@ -131,8 +135,8 @@ mod tests {
         let activate = KeyStep::Activate("new".to_owned());
         assert_eq!(step(&[old.clone(), new.clone()], 1_000), Some(activate));
 
-        let old = old.succeeded(at(1_000), Duration::from_secs(50));
-        let keys = [old, new.activated(at(1_000))];
+        let old = old.succeeded(at(1_000), LIFETIME);
+        let keys = [old, new.activated(at(1_000), LIFETIME)];
         let gone = 1_000 + 50 + 3_600;
         assert_eq!(step(&keys, 1_899), None);
         let retire = KeyStep::Retire("old".to_owned());
@@ -142,14 +146,14 @@ mod tests {
 
     #[test]
     fn a_server_that_was_away_publishes_before_it_activates() {
-        let old = pending("old", Algorithm::Es256, 0).activated(at(0));
+        let old = pending("old", Algorithm::Es256, 0).activated(at(0), LIFETIME);
         let publish = KeyStep::Publish(Algorithm::Es256, at(5_100));
         assert_eq!(step(&[old], 5_000), Some(publish));
     }
 
     #[test]
     fn a_key_that_somebody_made_is_the_successor_and_nothing_else_is_made() {
-        let old = pending("old", Algorithm::Es256, 0).activated(at(0));
+        let old = pending("old", Algorithm::Es256, 0).activated(at(0), LIFETIME);
         let made = pending("made", Algorithm::Es256, 10);
         let keys = [old.clone(), made];
         for second in [10, 110, 900, 999] {
@@ -165,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_rotation_that_was_asked_for_begins_when_it_was_said() {
-        let old = pending("old", Algorithm::Es256, 0).activated(at(0));
+        let old = pending("old", Algorithm::Es256, 0).activated(at(0), LIFETIME);
         let mut asked = pending("asked", Algorithm::Es256, 10);
         asked.activates_at = Some(at(110));
         let keys = [old, asked];

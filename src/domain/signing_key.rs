@@ -117,6 +117,10 @@ pub struct SigningKeyRecord {
     pub active_from: Option<Timestamp>,
     /// When it last signed, as far as was noted.
     pub last_signed_at: Option<Timestamp>,
+    /// How long a token lives at most that it signs now; `None` before it signs.
+    pub max_token_lifetime: Option<Duration>,
+    /// When every token is dead that it signed while they could live longer; `None` = they never could.
+    pub longer_tokens_end_at: Option<Timestamp>,
     /// When the last token that it signed is dead, and it leaves the JWKS.
     pub leaves_jwks_at: Option<Timestamp>,
     /// Raised by every change of it, and not by what it signs.
@@ -157,6 +161,8 @@ impl SigningKeyRecord {
             activates_at: None,
             active_from: None,
             last_signed_at: None,
+            max_token_lifetime: None,
+            longer_tokens_end_at: None,
             leaves_jwks_at: None,
             version: Version::FIRST,
         }
@@ -180,24 +186,28 @@ impl SigningKeyRecord {
         }
     }
 
-    /// The key, active from `now`.
+    /// The key, active from `now`, for tokens that live for `max_lifetime` at most.
     #[must_use]
-    pub fn activated(self, now: Timestamp) -> Self {
+    pub fn activated(self, now: Timestamp, max_lifetime: Duration) -> Self {
         Self {
             state: KeyState::Active,
             activates_at: None,
             active_from: Some(now),
+            max_token_lifetime: Some(max_lifetime),
             ..self
         }
     }
 
-    /// The key, once another signs in its place: it verifies until the last of its tokens, which
-    /// live for `max_lifetime` at most, has expired.
+    /// The key, once another signs in its place: it verifies until the last of its tokens has expired.
+    /// They live for `max_lifetime` at most, or for as long as was noted that they may.
     #[must_use]
     pub fn succeeded(self, now: Timestamp, max_lifetime: Duration) -> Self {
+        let max_lifetime = self.max_token_lifetime.max(Some(max_lifetime));
+        let end = max_lifetime.map(|lifetime| after(now, lifetime));
+        let end = end.max(self.longer_tokens_end_at);
         Self {
             state: KeyState::Retiring,
-            leaves_jwks_at: Some(after(after(now, max_lifetime), STAYS_PUBLISHED)),
+            leaves_jwks_at: end.map(|end| after(end, STAYS_PUBLISHED)),
             ..self
         }
     }
@@ -274,6 +284,28 @@ mod tests {
         let gone = old.clone().retired(at(8_000));
         assert_eq!(gone.state, KeyState::Retired);
         assert_eq!(gone.leaves_jwks_at, old.leaves_jwks_at);
+    }
+
+    #[test]
+    fn a_key_stays_for_the_longest_lived_of_its_tokens() {
+        let hours = Duration::from_hours;
+        let (hour, stays) = (hours(1), 3_600);
+        let active = |longest: u64, longer_until: Option<i64>| SigningKeyRecord {
+            max_token_lifetime: Some(hours(longest)),
+            longer_tokens_end_at: longer_until.map(at),
+            ..key(KeyState::Active)
+        };
+        for (key, end) in [
+            (active(1, None), 100 + 3_600),
+            // Another node still signs longer ones.
+            (active(2, None), 100 + 7_200),
+            // There were longer ones, and some may live on.
+            (active(1, Some(7_000)), 7_000),
+            (active(1, Some(3_000)), 100 + 3_600),
+        ] {
+            let old = key.succeeded(at(100), hour);
+            assert_eq!(old.leaves_jwks_at, Some(at(end + stays)));
+        }
     }
 
     #[test]

@@ -57,6 +57,8 @@ pub(super) fn record(pair: &KeyPair, state: KeyState) -> SigningKeyRecord {
         activates_at: None,
         active_from: None,
         last_signed_at: None,
+        max_token_lifetime: None,
+        longer_tokens_end_at: None,
         leaves_jwks_at: None,
         version: Version::FIRST,
     }

@@ -11,6 +11,7 @@ use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 
 use crate::app::App;
+use crate::app::keys;
 use crate::config;
 use crate::config::Problems;
 use crate::config::Sources;
@@ -43,12 +44,15 @@ impl Renewals {
     pub(super) async fn run(mut self, app: &App, tls: Option<Arc<Tls>>) {
         let failures = failures(app);
         while self.hangups.recv().await.is_some() {
-            let (app, tls, sources) = (app.clone(), tls.clone(), self.sources.clone());
+            let (own, tls, sources) = (app.clone(), tls.clone(), self.sources.clone());
             // It reads files.
             let renewed =
-                tokio::task::spawn_blocking(move || renew(&app, tls.as_deref(), &sources));
+                tokio::task::spawn_blocking(move || renew(&own, tls.as_deref(), &sources));
             match renewed.await {
-                Ok(Ok(waiting)) => tell(&waiting),
+                Ok(Ok(waiting)) => {
+                    limit_tokens(app).await;
+                    tell(&waiting);
+                }
                 Ok(Err(reason)) => {
                     failures.increment(1);
                     tracing::error!(%reason, "the configuration was not read again: the one before stays in force");
@@ -58,6 +62,17 @@ impl Renewals {
         }
         // Nobody can ask any more.
         std::future::pending::<()>().await;
+    }
+}
+
+async fn limit_tokens(app: &App) {
+    let longest = app.config.tokens.max_lifetime;
+    let noted = keys::limit_tokens(app.store.as_ref(), longest, app.clock.now());
+    if let Err(error) = noted.await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "keys stay published for as long as tokens could live before"
+        );
     }
 }
 

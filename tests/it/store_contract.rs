@@ -56,6 +56,7 @@ on_both! {
     instance::an_empty_store_has_no_instance_and_keeps_the_one_that_is_written,
     instance::signing_keys_keep_their_state_and_one_is_active_per_algorithm,
     instance::a_keys_last_signature_only_moves_forward,
+    instance::the_longest_life_of_what_a_key_signs_is_noted,
     organization::organizations_are_found_by_id_and_by_name_and_paged_by_id,
     organization::a_name_is_taken_once,
     account::an_account_keeps_every_member,

@@ -39,6 +39,8 @@ pub fn add(dir: &KeysDir, algorithm: Algorithm, which: Which, now: Timestamp) ->
         activates_at: None,
         active_from: Some(now),
         last_signed_at: None,
+        max_token_lifetime: None,
+        longer_tokens_end_at: None,
         leaves_jwks_at: None,
         version: Version::FIRST,
     }

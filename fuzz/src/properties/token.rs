@@ -73,6 +73,8 @@ fn signing_key(text: &str, state: KeyState) -> SigningKey {
             activates_at: None,
             active_from: Some(begin),
             last_signed_at: None,
+            max_token_lifetime: None,
+            longer_tokens_end_at: None,
             leaves_jwks_at: None,
             version: Version::FIRST,
         },

@@ -6,12 +6,15 @@
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
+use crate::domain::signing_key::KeyState;
 use crate::domain::signing_key::SigningKeyRecord;
 use crate::jwt::key_files;
+use crate::store::Store;
 
 use super::super::App;
 use super::super::StoreError;
@@ -119,4 +122,32 @@ pub async fn note_signatures(app: &App) -> Result<(), StoreError> {
         .filter(|(kid, at)| noted(kid) < Some(*at))
         .collect();
     app.store.record_signatures(&signed).await
+}
+
+/// Notes that from `now` on this node signs tokens that live for so long at most: at its start, and
+/// whenever `tokens.max_lifetime_seconds` may have changed. What was signed under a longer one lives on,
+/// and keeps its key published once that is succeeded. Where it cannot be noted, the longer one goes on
+/// to count.
+pub async fn limit_tokens(
+    store: &dyn Store,
+    max_lifetime: Duration,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    store.record_shorter_tokens(max_lifetime, now).await?;
+    store.record_longer_tokens(max_lifetime).await
+}
+
+/// Notes it again where another node has started since, with shorter lives than this node's.
+pub(super) async fn note_lifetime(
+    app: &App,
+    records: &[SigningKeyRecord],
+) -> Result<(), StoreError> {
+    let own = app.config.tokens.max_lifetime;
+    let is_noted = |key: &SigningKeyRecord| {
+        key.state != KeyState::Active || key.max_token_lifetime >= Some(own)
+    };
+    if records.iter().all(is_noted) {
+        return Ok(());
+    }
+    app.store.record_longer_tokens(own).await
 }

@@ -75,8 +75,9 @@ async fn succeeded(
     next.check_activation(app.config.keys.publish_before, force, change.now)
         .map_err(refusal)?;
     let retired = succeed(app, &mut change, all, key.algorithm).await?;
-    let now = change.now;
-    let next = update(&mut change, next.clone().activated(now)).await?;
+    let lifetime = app.config.tokens.max_lifetime;
+    let next = next.clone().activated(change.now, lifetime);
+    let next = update(&mut change, next).await?;
     let changes = Changes::default()
         .with("state", key.state.as_str(), KeyState::Retiring.as_str())
         .with("active_kid", key.kid.as_str(), next.kid.as_str());

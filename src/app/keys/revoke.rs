@@ -100,8 +100,9 @@ async fn replace(
     key: &SigningKeyRecord,
     spare: &mut Option<String>,
 ) -> Result<SigningKeyRecord, Problem> {
+    let lifetime = app.config.tokens.max_lifetime;
     if let Some(next) = known_successor(app, all, key) {
-        let next = next.activated(change.now);
+        let next = next.activated(change.now, lifetime);
         return Ok(update(change, next).await?);
     }
     let kid = match spare.take() {
@@ -109,7 +110,8 @@ async fn replace(
         // Somebody has made the key the active one since: then this takes a little longer.
         None => generate(app, key.algorithm).await?,
     };
-    let next = SigningKeyRecord::pending(kid, key.algorithm, change.now).activated(change.now);
+    let next = SigningKeyRecord::pending(kid, key.algorithm, change.now);
+    let next = next.activated(change.now, lifetime);
     add(change, &next).await?;
     Ok(next)
 }

@@ -160,7 +160,8 @@ impl Rotating<'_> {
         is_new: bool,
     ) -> Result<SigningKeyRecord, Problem> {
         succeed(self.app, change, self.all, next.algorithm).await?;
-        let next = put(change, next.activated(change.now), is_new).await?;
+        let next = next.activated(change.now, self.app.config.tokens.max_lifetime);
+        let next = put(change, next, is_new).await?;
         self.note(&next);
         Ok(next)
     }

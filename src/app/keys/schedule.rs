@@ -20,6 +20,7 @@ use super::find;
 use super::follow;
 use super::generate;
 use super::hand_over;
+use super::note_lifetime;
 use super::note_signatures;
 use super::take_over;
 use super::target;
@@ -37,6 +38,7 @@ pub async fn once(app: &App) -> Result<(), Problem> {
     note_signatures(app).await?;
     loop {
         let records = app.store.list_signing_keys().await?;
+        note_lifetime(app, &records).await?;
         let Some(step) = schedule(app).next_step(&records, app.clock.now()) else {
             return Ok(());
         };

@@ -282,6 +282,8 @@ CREATE TABLE signing_key (
     activates_at BIGINT,
     active_from BIGINT,
     last_signed_at BIGINT,
+    max_token_lifetime_seconds BIGINT CHECK (max_token_lifetime_seconds >= 1),
+    longer_tokens_end_at BIGINT,
     leaves_jwks_at BIGINT,
     row_version BIGINT NOT NULL DEFAULT 1
 );

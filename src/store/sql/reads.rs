@@ -1,6 +1,7 @@
 //! [`Store`]: the reads, the writes that are no changes, and the beginning of a change.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -77,6 +78,22 @@ impl Store for SqlStore {
             })
             .await?;
         }
+        Ok(())
+    }
+
+    async fn record_longer_tokens(&self, max_lifetime: Duration) -> Result<(), StoreError> {
+        self.write(move |db| Box::pin(signing_key::note_longer(db, max_lifetime)))
+            .await?;
+        Ok(())
+    }
+
+    async fn record_shorter_tokens(
+        &self,
+        max_lifetime: Duration,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(move |db| Box::pin(signing_key::note_shorter(db, max_lifetime, now)))
+            .await?;
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! Signing-key records. The private halves are files.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::domain::signing_key::Algorithm;
@@ -12,9 +14,11 @@ use super::failure::Failure;
 use super::query::Db;
 use super::query::Row;
 use super::query::all;
+use super::query::assembled;
 use super::query::execute;
 use super::query::millis;
 use super::query::one;
+use super::query::seconds;
 
 fn read(row: &Row) -> Answer<SigningKeyRecord> {
     Ok(SigningKeyRecord {
@@ -26,6 +30,8 @@ fn read(row: &Row) -> Answer<SigningKeyRecord> {
         activates_at: row.optional_instant("activates_at")?,
         active_from: row.optional_instant("active_from")?,
         last_signed_at: row.optional_instant("last_signed_at")?,
+        max_token_lifetime: row.optional_seconds("max_token_lifetime_seconds")?,
+        longer_tokens_end_at: row.optional_instant("longer_tokens_end_at")?,
         leaves_jwks_at: row.optional_instant("leaves_jwks_at")?,
         version: row.version("row_version")?,
     })
@@ -34,7 +40,8 @@ fn read(row: &Row) -> Answer<SigningKeyRecord> {
 pub(super) async fn list(db: &mut Db) -> Answer<Vec<SigningKeyRecord>> {
     let query = sqlx::query(
         "SELECT kid, algorithm, state, created_at, published_at, activates_at, active_from,
-                last_signed_at, leaves_jwks_at, row_version
+                last_signed_at, max_token_lifetime_seconds, longer_tokens_end_at, leaves_jwks_at,
+                row_version
          FROM signing_key ORDER BY created_at, kid",
     );
     all(db, query).await?.iter().map(read).collect()
@@ -43,8 +50,9 @@ pub(super) async fn list(db: &mut Db) -> Answer<Vec<SigningKeyRecord>> {
 pub(super) async fn add(db: &mut Db, key: &SigningKeyRecord) -> Answer<()> {
     let query = sqlx::query(
         "INSERT INTO signing_key (kid, algorithm, state, created_at, published_at, activates_at,
-                                  active_from, last_signed_at, leaves_jwks_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                                  active_from, last_signed_at, leaves_jwks_at,
+                                  max_token_lifetime_seconds, longer_tokens_end_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     );
     let query = query
         .bind(key.kid.as_str())
@@ -55,7 +63,9 @@ pub(super) async fn add(db: &mut Db, key: &SigningKeyRecord) -> Answer<()> {
         .bind(key.activates_at.map(millis))
         .bind(key.active_from.map(millis))
         .bind(key.last_signed_at.map(millis))
-        .bind(key.leaves_jwks_at.map(millis));
+        .bind(key.leaves_jwks_at.map(millis))
+        .bind(key.max_token_lifetime.map(seconds))
+        .bind(key.longer_tokens_end_at.map(millis));
     execute(db, query).await?;
     Ok(())
 }
@@ -65,7 +75,8 @@ pub(super) async fn update(db: &mut Db, key: &SigningKeyRecord) -> Answer<Versio
     let query = sqlx::query(
         "UPDATE signing_key
          SET state = $2, published_at = $3, activates_at = $4, active_from = $5,
-             leaves_jwks_at = $6, row_version = row_version + 1
+             leaves_jwks_at = $6, max_token_lifetime_seconds = $7, longer_tokens_end_at = $8,
+             row_version = row_version + 1
          WHERE kid = $1 RETURNING row_version",
     );
     let query = query
@@ -74,7 +85,9 @@ pub(super) async fn update(db: &mut Db, key: &SigningKeyRecord) -> Answer<Versio
         .bind(millis(key.published_at))
         .bind(key.activates_at.map(millis))
         .bind(key.active_from.map(millis))
-        .bind(key.leaves_jwks_at.map(millis));
+        .bind(key.leaves_jwks_at.map(millis))
+        .bind(key.max_token_lifetime.map(seconds))
+        .bind(key.longer_tokens_end_at.map(millis));
     let row = one(db, query).await?;
     row.ok_or(Failure::Missing("signing key"))?
         .version("row_version")
@@ -87,4 +100,30 @@ pub(super) async fn note_signed(db: &mut Db, kid: &str, at: Timestamp) -> Answer
          WHERE kid = $1 AND (last_signed_at IS NULL OR last_signed_at < $2)",
     );
     execute(db, query.bind(kid).bind(millis(at))).await
+}
+
+/// Notes that tokens may live this long, where it was less. It is no change of the key.
+pub(super) async fn note_longer(db: &mut Db, max_lifetime: Duration) -> Answer<u64> {
+    let query = sqlx::query(
+        "UPDATE signing_key SET max_token_lifetime_seconds = $1
+         WHERE state = 'active' AND coalesce(max_token_lifetime_seconds, 0) < $1",
+    );
+    execute(db, query.bind(seconds(max_lifetime))).await
+}
+
+/// Notes that tokens live this long at most from `now` on, where it was more. It is no change either.
+pub(super) async fn note_shorter(
+    db: &mut Db,
+    max_lifetime: Duration,
+    now: Timestamp,
+) -> Answer<u64> {
+    let end = "$2 + max_token_lifetime_seconds * 1000";
+    let query = assembled(format!(
+        "UPDATE signing_key SET max_token_lifetime_seconds = $1,
+             longer_tokens_end_at = CASE WHEN longer_tokens_end_at > {end}
+                 THEN longer_tokens_end_at ELSE {end} END
+         WHERE state = 'active' AND max_token_lifetime_seconds > $1"
+    ));
+    let query = query.bind(seconds(max_lifetime)).bind(millis(now));
+    execute(db, query).await
 }

@@ -99,6 +99,56 @@ async fn a_key_is_succeeded_to_the_second_by_one_that_verifiers_know() {
     drop(server);
 }
 
+// P3, security case 158: a lower maximum shortens no token that is out already.
+#[tokio::test]
+async fn a_key_stays_for_tokens_that_could_live_longer_when_they_were_signed() {
+    let server = TestServer::with()
+        .set("tokens.max_lifetime_seconds", "14400")
+        .set("tokens.lifetime_seconds", "14400")
+        .start()
+        .await;
+    let admin = Administrator::first(&server).await;
+    let old = active(&admin, "ES256").await;
+    let long = server
+        .client("nightly", "deploy:read")
+        .await
+        .token("")
+        .await;
+    let stopped = server.stop().await;
+    let server = stopped
+        .set("tokens.lifetime_seconds", "900")
+        .set("tokens.max_lifetime_seconds", "3600")
+        .start()
+        .await;
+    server.advance(SECOND);
+    let rotate = json!({"alg": "ES256", "force": true});
+    assert_eq!(admin.post("/keys/rotate", rotate).await.status, 200);
+    assert_eq!(
+        key(&admin, &old).await["leaves_jwks_at"],
+        "2026-03-01T17:00:00Z"
+    );
+    server.advance((4 * HOUR).saturating_sub(2 * SECOND));
+    step(&server).await;
+    assert!(server.admin.sees_active(&long).await);
+    assert!(Verifier::of(&server.get("/.well-known/jwks.json").await).accepts(&long));
+    server.advance(HOUR);
+    step(&server).await;
+    assert!(published(&server).await.contains(&old));
+    server.advance(SECOND);
+    step(&server).await;
+    assert!(!published(&server).await.contains(&old));
+
+    // The key that came after it has signed none of these.
+    let admin = Administrator::first(&server).await;
+    let next = active(&admin, "ES256").await;
+    let rotate = json!({"alg": "ES256", "force": true});
+    assert_eq!(admin.post("/keys/rotate", rotate).await.status, 200);
+    assert_eq!(
+        key(&admin, &next).await["leaves_jwks_at"],
+        "2026-03-01T19:00:00Z"
+    );
+}
+
 #[tokio::test]
 async fn a_rotation_that_was_asked_for_completes_by_itself() {
     let server = TestServer::start().await;

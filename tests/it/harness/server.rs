@@ -228,6 +228,13 @@ async fn serve(
 }
 
 impl StoppedServer {
+    /// Sets a key of the configuration anew.
+    #[must_use]
+    pub fn set(mut self, key: &str, value: &str) -> Self {
+        self.ground.sources = self.ground.sources.flag(key, "test", value);
+        self
+    }
+
     /// Starts it again on the same data, the same ports and the same time.
     pub async fn start(self) -> TestServer {
         let Self {

@@ -92,6 +92,40 @@ pub async fn a_keys_last_signature_only_moves_forward(bench: &mut Bench) {
     assert_eq!(store.list_signing_keys().await.unwrap(), [key]);
 }
 
+pub async fn the_longest_life_of_what_a_key_signs_is_noted(bench: &mut Bench) {
+    let hours = |hours: u64| std::time::Duration::from_secs(hours * 3_600);
+    let active = key("active", Algorithm::Es256, KeyState::Active, 10);
+    let pending = key("pending", Algorithm::EdDsa, KeyState::Pending, 20);
+    let mut change = bench.store().begin(None).await.unwrap();
+    ok!(change.add_signing_key(&active));
+    ok!(change.add_signing_key(&pending));
+    ok!(change.commit(&event(Chain::Instance)));
+    let store = bench.store();
+    let noted = async || {
+        let keys = ok!(store.list_signing_keys());
+        assert_eq!(keys[1], pending);
+        (keys[0].max_token_lifetime, keys[0].longer_tokens_end_at)
+    };
+    // A key that has signed nothing yet has signed nothing that lives longer.
+    ok!(store.record_shorter_tokens(hours(1), at(100)));
+    assert_eq!(noted().await, (None, None));
+    ok!(store.record_longer_tokens(hours(2)));
+    ok!(store.record_longer_tokens(hours(1)));
+    assert_eq!(noted().await, (Some(hours(2)), None));
+    ok!(store.record_shorter_tokens(hours(2), at(200)));
+    assert_eq!(noted().await, (Some(hours(2)), None));
+    ok!(store.record_shorter_tokens(hours(1), at(300)));
+    let end = Some(at(300 + 7_200));
+    assert_eq!(noted().await, (Some(hours(1)), end));
+    // Shorter ones that were shortened later end earlier all the same.
+    ok!(store.record_shorter_tokens(hours(1) / 2, at(400)));
+    assert_eq!(noted().await, (Some(hours(1) / 2), end));
+    ok!(store.record_longer_tokens(hours(3)));
+    ok!(store.record_shorter_tokens(hours(1), at(500)));
+    let end = Some(at(500 + 3 * 3_600));
+    assert_eq!(noted().await, (Some(hours(1)), end));
+}
+
 fn key(kid: &str, algorithm: Algorithm, state: KeyState, second: i64) -> SigningKeyRecord {
     SigningKeyRecord {
         kid: kid.to_owned(),
@@ -102,6 +136,8 @@ fn key(kid: &str, algorithm: Algorithm, state: KeyState, second: i64) -> Signing
         activates_at: None,
         active_from: (state == KeyState::Active).then(|| at(second)),
         last_signed_at: None,
+        max_token_lifetime: None,
+        longer_tokens_end_at: None,
         leaves_jwks_at: None,
         version: Version::FIRST,
     }
