@@ -76,6 +76,7 @@ pub use sql::SqlOptions;
 pub use sql::SqlStore;
 pub use usage_series::AddressRow;
 pub use usage_series::CountBatch;
+pub use usage_series::ClientOwner;
 pub use usage_series::Hours;
 pub use usage_series::SeriesOf;
 pub use usage_series::SeriesRow;
@@ -96,6 +97,7 @@ use crate::domain::audit::AuditDraft;
 use crate::domain::client::Client;
 use crate::domain::credential::Credential;
 use crate::domain::id::AccountId;
+use crate::domain::credential::CredentialRef;
 use crate::domain::id::ApiId;
 use crate::domain::id::ClientId;
 use crate::domain::id::CredentialId;
@@ -215,8 +217,8 @@ pub struct TokenStanding {
     pub account: AccountId,
     /// The organization that the account belongs to: it must be the token's `org`.
     pub organization: OrganizationId,
-    /// The credential's id, for usage.
-    pub credential: CredentialId,
+    /// The credential, for usage.
+    pub credential: CredentialRef,
     /// Whether its `jti` was revoked.
     pub token_is_revoked: bool,
     /// Whether what its key has signed counts.

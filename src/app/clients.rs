@@ -4,11 +4,15 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
+use crate::domain::id::ClientId;
 use crate::domain::usage::UsageKind;
+use crate::oauth::authorization::Authorization;
 use crate::oauth::client_auth;
 use crate::oauth::client_auth::AuthenticatedClient;
 use crate::oauth::client_auth::PresentedApiToken;
 use crate::oauth::client_auth::PresentedCredential;
+use crate::oauth::form::Form;
+use crate::oauth::form::Parameter;
 use crate::oauth::refusal::ClientAuthFailure;
 use crate::oauth::refusal::Refusal;
 use crate::store::StoreError;
@@ -40,6 +44,18 @@ pub enum NotLetIn {
     /// The store could not answer; that says nothing about the client.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Lets the client in that a request proves to come from.
+pub async fn let_in(
+    app: &App,
+    authorization: Authorization<'_>,
+    form: &Form<'_>,
+    from: From<'_>,
+) -> Result<AuthenticatedClient, NotLetIn> {
+    let presented = PresentedCredential::of_request(authorization, form)
+        .inspect_err(|refusal| note_unproved(app, form, refusal, from.address))?;
+    authenticate(app, &presented, from).await
 }
 
 /// Lets a client in that proves itself. A right secret is never refused by the throttle.
@@ -74,13 +90,16 @@ async fn prove(
 ) -> Result<Result<AuthenticatedClient, ClientAuthFailure>, StoreError> {
     let known = match presented.client_id() {
         Ok(client_id) => app.directory.client(client_id).await?,
-        Err(failure) => return Ok(Err(failure)),
+        Err(failure) => {
+            note_named(app, presented.meant(), &failure.into(), address, now);
+            return Ok(Err(failure));
+        }
     };
     let claimed = known.as_deref().map(By::client);
     let hash = |secret: &_| (app.pepper.id(), app.pepper.hash(secret));
     let proved = client_auth::authenticate(known, presented, hash, address, now);
     if let (Err(failure), Some(claimed)) = (&proved, claimed) {
-        note_failure(app, claimed, *failure, address, now);
+        note_failure(app, claimed, &(*failure).into(), address, now);
         app.directory.ask_about_nobody().await?;
     }
     Ok(proved)
@@ -88,16 +107,38 @@ async fn prove(
 
 /// Notes that somebody who was not proved to be this client said so. In memory: nothing waits for
 /// it, and it is no row that an attacker could multiply.
-fn note_failure(
+pub(super) fn note_failure(
     app: &App,
     claimed: By,
-    failure: ClientAuthFailure,
+    refusal: &Refusal,
     address: IpAddr,
     now: Timestamp,
 ) {
-    let refused = Outcome::Refused(Refusal::from(failure).code(), None);
+    let refused = Outcome::Refused(refusal.code(), None);
     app.series.count(claimed, refused, now);
     app.series.note_address(claimed, address, false, now);
+}
+
+/// Notes that somebody was refused who called themselves so, without a look-up of who that is.
+pub(super) fn note_named(
+    app: &App,
+    client_id: Option<ClientId>,
+    refusal: &Refusal,
+    address: IpAddr,
+    now: Timestamp,
+) {
+    if let Some(client_id) = client_id {
+        let code = refusal.code();
+        app.series.count_named(client_id, code, address, now);
+    }
+}
+
+/// Notes a refusal of somebody who has not even presented what could be proved; their form may say
+/// who they are.
+pub(super) fn note_unproved(app: &App, form: &Form<'_>, refusal: &Refusal, address: IpAddr) {
+    let named = form.value(Parameter::ClientId);
+    let named = named.and_then(|id| id.parse().ok());
+    note_named(app, named, refusal, address, app.clock.now());
 }
 
 /// Whether an API token is good now, and whose it is. Every path that takes one asks this.
@@ -105,11 +146,22 @@ pub async fn prove_api_token(
     app: &App,
     token: &PresentedApiToken,
 ) -> Result<Result<AuthenticatedClient, ClientAuthFailure>, StoreError> {
+    let (_, proved) = prove_api_token_of(app, token).await?;
+    Ok(proved)
+}
+
+/// The same, with whose it is or was, good or not.
+pub(super) async fn prove_api_token_of(
+    app: &App,
+    token: &PresentedApiToken,
+) -> Result<(Option<By>, Result<AuthenticatedClient, ClientAuthFailure>), StoreError> {
     let hash = app.pepper.hash(token.value());
     let known = app.directory.client_of_secret(&hash).await?;
+    let claimed = known.as_deref().map(By::client);
     let hash = (app.pepper.id(), hash);
     let now = app.clock.now();
-    Ok(client_auth::authenticate_api_token(known, &hash, now))
+    let proved = client_auth::authenticate_api_token(known, &hash, now);
+    Ok((claimed, proved))
 }
 
 /// Notes that a client used its credential, when it authenticated. In memory: nothing waits for it.

@@ -30,6 +30,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use crate::domain::api::Api;
 use crate::domain::client::Client;
+use crate::domain::credential::CredentialRef;
 use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
 use crate::domain::id::ClientId;
@@ -199,7 +200,7 @@ impl Directory {
             standing: client.standing,
             account: client.account,
             organization: client.organization,
-            credential: client.credential,
+            credential: CredentialRef::of(client.credential, client.kind),
             token_is_revoked: memory.is_revoked(token),
             // The ring of the only process that takes keys back has verified the signature.
             key_verifies: true,

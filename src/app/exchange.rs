@@ -3,12 +3,13 @@
 //! No client has to authenticate besides. One that does all the same (libraries do) has to succeed, and
 //! has to be of the token's own account; a `client_id` alone proves nothing, and has to be the token's.
 
+use jiff::Timestamp;
+
 use crate::domain::id::ClientId;
 use crate::domain::usage::UsageKind;
 use crate::oauth::authorization::Authorization;
 use crate::oauth::client_auth::AuthenticatedClient;
 use crate::oauth::client_auth::PresentedApiToken;
-use crate::oauth::client_auth::PresentedCredential;
 use crate::oauth::form::Form;
 use crate::oauth::form::Parameter;
 use crate::oauth::grant::token_exchange::ExchangeRequest;
@@ -21,6 +22,7 @@ use super::clients;
 use super::clients::From;
 use super::clients::NotLetIn;
 use super::usage::series::By;
+use super::usage::series::Outcome;
 
 /// Under which name failures are counted: nobody has said who they are.
 const FAILURE_NAME: &str = "subject_token";
@@ -40,10 +42,17 @@ pub async fn authenticate(
     form: &Form<'_>,
     from: From<'_>,
 ) -> Result<Holder, NotLetIn> {
-    let request = ExchangeRequest::parse(form)?;
+    let request = ExchangeRequest::parse(form);
+    let request = request.inspect_err(|refusal| {
+        clients::note_unproved(app, form, refusal, from.address);
+    })?;
     let besides = Besides::prove(app, authorization, form, from).await?;
-    let client = prove(app, request.subject_token, from).await?;
-    besides.check(&client)?;
+    let client = prove(app, request.subject_token, &besides, from).await?;
+    besides.check(&client).inspect_err(|refusal| {
+        let refused = Outcome::Refused(refusal.code(), None);
+        let by = By::client(client.client());
+        app.series.count(by, refused, app.clock.now());
+    })?;
     Ok(Holder {
         client,
         issued_token_type: request.issued_token_type,
@@ -53,11 +62,12 @@ pub async fn authenticate(
 async fn prove(
     app: &App,
     subject_token: &str,
+    besides: &Besides,
     from: From<'_>,
 ) -> Result<AuthenticatedClient, NotLetIn> {
-    let proved = match PresentedApiToken::parse(subject_token) {
-        Some(token) => clients::prove_api_token(app, &token).await?,
-        None => Err(ClientAuthFailure::Malformed),
+    let (claimed, proved) = match PresentedApiToken::parse(subject_token) {
+        Some(token) => clients::prove_api_token_of(app, &token).await?,
+        None => (None, Err(ClientAuthFailure::Malformed)),
     };
     let now = app.clock.now();
     let failure = match proved {
@@ -69,13 +79,18 @@ async fn prove(
         }
         Err(failure) => failure,
     };
+    let refusal = Refusal::InvalidSubjectToken(failure);
+    match claimed {
+        Some(claimed) => clients::note_failure(app, claimed, &refusal, from.address, now),
+        None => besides.note_failure(app, &refusal, from, now),
+    }
     let throttle = &app.throttle;
     match throttle
         .after_failure(FAILURE_NAME, from.address, now)
         .await
     {
         Some(wait) => Err(NotLetIn::Throttled(wait)),
-        None => Err(Refusal::InvalidSubjectToken(failure).into()),
+        None => Err(refusal.into()),
     }
 }
 
@@ -101,14 +116,25 @@ impl Besides {
         ];
         let has = |parameter: &Parameter| form.value(*parameter).is_some();
         if !matches!(authorization, Authorization::Absent) || credentials.iter().any(has) {
-            let presented = PresentedCredential::of_request(authorization, form)?;
-            let client = clients::authenticate(app, &presented, from).await?;
+            let client = clients::let_in(app, authorization, form, from).await?;
             return Ok(Self::Proved(client));
         }
         Ok(match form.value(Parameter::ClientId) {
             None => Self::Nobody,
             Some(id) => Self::Named(id.parse().ok()),
         })
+    }
+
+    /// Notes that they presented a token of nobody.
+    fn note_failure(&self, app: &App, refusal: &Refusal, from: From<'_>, now: Timestamp) {
+        match self {
+            Self::Nobody => {}
+            Self::Named(named) => clients::note_named(app, *named, refusal, from.address, now),
+            Self::Proved(client) => {
+                let by = By::client(client.client());
+                clients::note_failure(app, by, refusal, from.address, now);
+            }
+        }
     }
 
     fn check(&self, token: &AuthenticatedClient) -> Result<(), Refusal> {

@@ -148,7 +148,7 @@ fn note_seen(app: &App, whose: By, api: Option<ApiId>) {
     app.usage.note(&Use {
         kind: UsageKind::Seen,
         account: whose.account,
-        credential: whose.credential,
+        credential: whose.credential.id(),
         secret: None,
         at: now,
         address: None,

@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::audit::Target;
-use crate::domain::credential::CredentialKind;
-use crate::domain::id::ApiTokenId;
+use crate::domain::credential::CredentialRef;
 use crate::domain::token::Claims;
 use crate::domain::usage::UsageKind;
 use crate::jwt::AccessToken;
@@ -125,16 +124,10 @@ pub fn note_denial(
 
 fn target(client: &AuthenticatedClient) -> Target {
     let client = client.client();
-    let (kind, id) = match client.kind {
-        CredentialKind::ClientSecret => ("credential", client.credential.to_string()),
-        CredentialKind::ApiToken => {
-            let id = ApiTokenId::of_credential(client.credential);
-            ("api_token", id.to_string())
-        }
-    };
+    let credential = CredentialRef::of(client.credential, client.kind);
     Target {
-        kind,
-        id,
+        kind: credential.noun(),
+        id: credential.to_string(),
         name: client.client_id.to_string(),
     }
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::domain::access::Grant;
 use crate::domain::api::Api;
-use crate::domain::id::CredentialId;
+use crate::domain::credential::CredentialRef;
 use crate::domain::liveness::Dead;
 use crate::domain::role::OSTLER_API;
 use crate::domain::token::Claims;
@@ -31,7 +31,7 @@ use super::keys;
 pub struct ActiveToken {
     token: VerifiedToken,
     api: Arc<Api>,
-    credential: CredentialId,
+    credential: CredentialRef,
 }
 
 impl ActiveToken {
@@ -51,7 +51,7 @@ impl ActiveToken {
     }
 
     /// The credential that it was issued to.
-    pub fn credential(&self) -> CredentialId {
+    pub fn credential(&self) -> CredentialRef {
         self.credential
     }
 }
@@ -155,7 +155,7 @@ async fn check_standing(
     app: &App,
     claims: &Claims,
     kid: &str,
-) -> Result<Result<(CredentialId, Arc<Api>), Inactive>, StoreError> {
+) -> Result<Result<(CredentialRef, Arc<Api>), Inactive>, StoreError> {
     if is_known_dead(app, claims).await {
         return Ok(Err(Dead::OldGeneration.into()));
     }
@@ -166,7 +166,7 @@ async fn check_durably(
     app: &App,
     claims: &Claims,
     kid: &str,
-) -> Result<Result<(CredentialId, Arc<Api>), Inactive>, StoreError> {
+) -> Result<Result<(CredentialRef, Arc<Api>), Inactive>, StoreError> {
     let standing = app
         .directory
         .token_standing(claims.client_id, claims.id, kid)
@@ -201,7 +201,7 @@ fn check_facts(
     app: &App,
     claims: &Claims,
     found: Option<TokenStanding>,
-) -> Result<CredentialId, Dead> {
+) -> Result<CredentialRef, Dead> {
     // A credential that belongs to somebody else than the token says is not the token's.
     let facts = found
         .filter(|found| found.account == claims.account)

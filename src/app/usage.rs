@@ -14,7 +14,9 @@
 //! something says so.
 
 mod buffer;
+mod named;
 mod order;
+mod places;
 pub mod report;
 pub mod series;
 

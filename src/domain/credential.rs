@@ -1,6 +1,7 @@
 //! Credentials: the ways in which an account proves itself. Each has a `client_id` of its own and
 //! may only narrow what its account may do.
 
+use std::fmt;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -8,6 +9,7 @@ use jiff::Timestamp;
 
 use super::access::Access;
 use super::id::AccountId;
+use super::id::ApiTokenId;
 use super::id::ClientId;
 use super::id::CredentialId;
 use super::id::OrganizationId;
@@ -42,6 +44,50 @@ impl CredentialKind {
         [Self::ClientSecret, Self::ApiToken]
             .into_iter()
             .find(|kind| kind.as_str() == name)
+    }
+}
+
+/// A credential by the id that people know it by: an API token has one of its own kind.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum CredentialRef {
+    /// One with client secrets.
+    ClientSecret(CredentialId),
+    /// An API token.
+    ApiToken(ApiTokenId),
+}
+
+impl CredentialRef {
+    /// The credential `id`, which is of this kind.
+    pub fn of(id: CredentialId, kind: CredentialKind) -> Self {
+        match kind {
+            CredentialKind::ClientSecret => Self::ClientSecret(id),
+            CredentialKind::ApiToken => Self::ApiToken(ApiTokenId::of_credential(id)),
+        }
+    }
+
+    /// The id of the credential that it is, of whichever kind.
+    pub fn id(self) -> CredentialId {
+        match self {
+            Self::ClientSecret(id) => id,
+            Self::ApiToken(id) => id.credential(),
+        }
+    }
+
+    /// What people call it, in audit events and findings.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::ClientSecret(_) => "credential",
+            Self::ApiToken(_) => "api_token",
+        }
+    }
+}
+
+impl fmt::Display for CredentialRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClientSecret(id) => id.fmt(f),
+            Self::ApiToken(id) => id.fmt(f),
+        }
     }
 }
 

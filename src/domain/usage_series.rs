@@ -12,9 +12,9 @@ use ipnet::Ipv4Net;
 use ipnet::Ipv6Net;
 use jiff::Timestamp;
 
+use super::credential::CredentialRef;
 use super::id::AccountId;
 use super::id::ApiId;
-use super::id::CredentialId;
 use super::id::OrganizationId;
 
 /// An hour of UTC, as the number of hours since 1970.
@@ -44,7 +44,7 @@ impl Hour {
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Counted {
     /// An account, by one of its credentials.
-    Account(AccountId, CredentialId),
+    Account(AccountId, CredentialRef),
     /// All accounts of an organization together.
     Organization,
 }
@@ -76,6 +76,30 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// One that got a token.
+    pub const ISSUED: Self = Self {
+        issued: 1,
+        ..Self::NONE
+    };
+
+    /// One that was refused.
+    pub const REFUSED: Self = Self {
+        refused: 1,
+        ..Self::NONE
+    };
+
+    /// One that asked about an active token.
+    pub const INTROSPECTED: Self = Self {
+        introspected: 1,
+        ..Self::NONE
+    };
+
+    const NONE: Self = Self {
+        issued: 0,
+        refused: 0,
+        introspected: 0,
+    };
+
     /// Adds what was counted elsewhere.
     pub fn add(&mut self, other: Self) {
         self.issued = self.issued.saturating_add(other.issued);

@@ -132,6 +132,11 @@ impl PresentedCredential {
         }
     }
 
+    /// Who is meant, as far as the id tells: nothing is proved, and nobody may be called so.
+    pub fn meant(&self) -> Option<ClientId> {
+        self.meant
+    }
+
     /// Under which name failures are counted: all spellings of an id have the same one, and so has
     /// everything that is not an id, however many there are.
     pub fn failure_name(&self) -> String {

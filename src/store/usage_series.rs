@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::domain::credential::CredentialRef;
 use crate::domain::id::AccountId;
+use crate::domain::id::ClientId;
 use crate::domain::id::OrganizationId;
 use crate::domain::usage_series::AddressCount;
 use crate::domain::usage_series::By;
@@ -72,9 +74,28 @@ pub struct AddressRow {
     pub last_at: Timestamp,
 }
 
+/// Whose a client id is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ClientOwner {
+    /// The client id.
+    pub client_id: ClientId,
+    /// The organization.
+    pub organization: OrganizationId,
+    /// The account.
+    pub account: AccountId,
+    /// The credential.
+    pub credential: CredentialRef,
+}
+
 /// Reads and writes of usage series; no audit.
 #[async_trait]
 pub trait UsageSeries {
+    /// Whose these client ids are, in no order; those of nobody are left out.
+    async fn list_client_owners(
+        &self,
+        clients: &[ClientId],
+    ) -> Result<Vec<ClientOwner>, StoreError>;
+
     /// Adds a batch, unless that was done before.
     async fn add_counts(&self, batch: &CountBatch) -> Result<(), StoreError>;
 

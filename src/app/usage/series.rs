@@ -6,6 +6,10 @@
 //! batch is sent again and is not counted twice. So what is stored is exact for every node that was
 //! stopped in order; one that is killed loses the last half a minute.
 //!
+//! A secret that cannot be one of ours is refused before any look-up. So such a refusal is counted
+//! under the name that was presented ([`named`](super::named)), and whose that is is asked when the
+//! counts are written: a name of nobody leaves nothing behind.
+//!
 //! All of it is bounded. What finds no room is not counted, and that is counted.
 
 use std::collections::BTreeMap;
@@ -26,9 +30,10 @@ use metrics::Counter;
 use tokio::time::sleep;
 
 use crate::domain::client::Client;
+use crate::domain::credential::CredentialRef;
 use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
-use crate::domain::id::CredentialId;
+use crate::domain::id::ClientId;
 use crate::domain::id::OrganizationId;
 use crate::domain::usage_series::AddressCount;
 use crate::domain::usage_series::CountKey;
@@ -38,12 +43,17 @@ use crate::domain::usage_series::Hour;
 use crate::domain::usage_series::NetworkUse;
 use crate::domain::usage_series::network_of;
 use crate::random;
+use crate::store::ClientOwner;
 use crate::store::CountBatch;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::telemetry::registry::Registry;
 
 use super::super::to_completion;
+use super::named::Named;
+use super::named::Refusals;
+use super::places::Place;
+use super::places::Places;
 
 /// How often what was counted is written. Whoever asks for a series has it written at once; a node
 /// that is killed loses what it counted since.
@@ -54,10 +64,6 @@ const SHARDS: usize = 16;
 
 /// How many counts are kept at most until they are written, and how many accounts' addresses.
 const CAPACITY: usize = 131_072;
-
-/// How many addresses of an account are told apart in an hour; as many again of those that failed to
-/// authenticate, so that these cannot drive out the others, nor fill the disk.
-const MAX_ADDRESSES: usize = 32;
 
 /// How many rows a batch has at most: others who write wait for it.
 const BATCH: usize = 500;
@@ -73,7 +79,7 @@ pub struct By {
     /// The account.
     pub account: AccountId,
     /// The credential.
-    pub credential: CredentialId,
+    pub credential: CredentialRef,
 }
 
 impl By {
@@ -82,7 +88,7 @@ impl By {
         Self {
             organization: client.organization,
             account: client.account,
-            credential: client.credential,
+            credential: CredentialRef::of(client.credential, client.kind),
         }
     }
 }
@@ -103,6 +109,8 @@ pub struct UsageSeries {
     store: Arc<dyn Store>,
     hasher: RandomState,
     shards: [Mutex<Shard>; SHARDS],
+    /// Refusals of somebody who is only a name so far.
+    named: Named,
     /// What is on its way to the store, the oldest first.
     outbox: Mutex<VecDeque<CountBatch>>,
     /// Whose turn it is to write.
@@ -114,13 +122,13 @@ pub struct UsageSeries {
 struct Shard {
     counts: HashMap<Key, (OrganizationId, Counts)>,
     /// Of the present hour; they stay until it is over, so that a flood is told from a few.
-    places: HashMap<PlaceKey, Places>,
+    places: HashMap<PlaceKey, (OrganizationId, Places)>,
 }
 
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 struct Key {
     account: AccountId,
-    credential: CredentialId,
+    credential: CredentialRef,
     hour: Hour,
     api: Option<ApiId>,
     refusal: Option<&'static str>,
@@ -134,19 +142,6 @@ struct PlaceKey {
     proved: bool,
 }
 
-struct Places {
-    organization: OrganizationId,
-    seen: Vec<Place>,
-}
-
-/// An address, and what was not written yet of it.
-struct Place {
-    address: IpAddr,
-    count: u64,
-    first_at: Timestamp,
-    last_at: Timestamp,
-}
-
 impl UsageSeries {
     /// Counts for this store; [`UsageSeries::run`] writes in the background.
     pub fn new(store: Arc<dyn Store>, registry: &Registry) -> Self {
@@ -154,6 +149,7 @@ impl UsageSeries {
             store,
             hasher: RandomState::new(),
             shards: Default::default(),
+            named: Named::default(),
             outbox: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             dropped: registry.counter(
@@ -166,10 +162,10 @@ impl UsageSeries {
 
     /// Counts a request. Waits for nothing but other counts of the same few accounts.
     pub fn count(&self, by: By, outcome: Outcome, at: Timestamp) {
-        let (api, refusal) = match outcome {
-            Outcome::Issued(api) => (Some(api), None),
-            Outcome::Introspected(api) => (api, None),
-            Outcome::Refused(code, api) => (api, Some(code)),
+        let (api, refusal, counts) = match outcome {
+            Outcome::Issued(api) => (Some(api), None, Counts::ISSUED),
+            Outcome::Introspected(api) => (api, None, Counts::INTROSPECTED),
+            Outcome::Refused(code, api) => (api, Some(code), Counts::REFUSED),
         };
         let key = Key {
             account: by.account,
@@ -178,18 +174,18 @@ impl UsageSeries {
             api,
             refusal,
         };
-        let mut shard = lock(self.shard_of(by.account));
+        self.add(key, by.organization, counts);
+    }
+
+    fn add(&self, key: Key, organization: OrganizationId, more: Counts) {
+        let mut shard = lock(self.shard_of(key.account));
         if shard.counts.len() >= CAPACITY / SHARDS && !shard.counts.contains_key(&key) {
             self.dropped.increment(1);
             return;
         }
         let entry = shard.counts.entry(key);
-        let (_, counts) = entry.or_insert((by.organization, Counts::default()));
-        match outcome {
-            Outcome::Issued(_) => counts.issued += 1,
-            Outcome::Refused(..) => counts.refused += 1,
-            Outcome::Introspected(_) => counts.introspected += 1,
-        }
+        let (_, counts) = entry.or_insert((organization, Counts::default()));
+        counts.add(more);
     }
 
     /// Notes from where a client authenticated, or failed to.
@@ -199,18 +195,70 @@ impl UsageSeries {
             hour: Hour::of(at),
             proved,
         };
-        let at = to_the_millisecond(at);
-        let address = address.to_canonical();
-        let mut shard = lock(self.shard_of(by.account));
+        self.add_place(key, by.organization, Place::new(address, at));
+    }
+
+    fn add_place(&self, key: PlaceKey, organization: OrganizationId, place: Place) {
+        let mut shard = lock(self.shard_of(key.account));
         if shard.places.len() >= CAPACITY / SHARDS && !shard.places.contains_key(&key) {
             self.dropped.increment(1);
             return;
         }
-        let places = shard.places.entry(key).or_insert_with(|| Places {
-            organization: by.organization,
-            seen: Vec::with_capacity(1),
-        });
-        places.note(address, at);
+        let entry = shard.places.entry(key);
+        let (_, places) = entry.or_insert((organization, Places::default()));
+        places.note(place);
+    }
+
+    /// Counts the refusal of somebody who called themselves `client_id`, with this registered code,
+    /// before anything was looked up. If that is nobody, it will not have been counted.
+    pub fn count_named(
+        &self,
+        client_id: ClientId,
+        code: &'static str,
+        address: IpAddr,
+        at: Timestamp,
+    ) {
+        if !self.named.count(client_id, code, address, at) {
+            self.dropped.increment(1);
+        }
+    }
+
+    /// Finds out who those are that were only named, and counts for them.
+    async fn resolve(&self) -> Result<(), StoreError> {
+        let names = self.named.client_ids();
+        for names in names.chunks(BATCH) {
+            let owners = self.store.list_client_owners(names).await?;
+            for (client_id, refusals) in self.named.take(names) {
+                let owner = owners.iter().find(|owner| owner.client_id == client_id);
+                if let Some(owner) = owner {
+                    self.attribute(owner, refusals);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn attribute(&self, owner: &ClientOwner, mut refusals: Refusals) {
+        let key = Key {
+            account: owner.account,
+            credential: owner.credential,
+            hour: refusals.hour,
+            api: None,
+            refusal: Some(refusals.code),
+        };
+        let counts = Counts {
+            refused: refusals.count,
+            ..Counts::default()
+        };
+        self.add(key, owner.organization, counts);
+        let key = PlaceKey {
+            account: owner.account,
+            hour: refusals.hour,
+            proved: false,
+        };
+        for place in refusals.places.take() {
+            self.add_place(key, owner.organization, place);
+        }
     }
 
     #[expect(
@@ -224,6 +272,7 @@ impl UsageSeries {
     /// Writes all that was counted until now. What could not be written stays.
     pub async fn flush(&self, now: Timestamp) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
+        self.resolve().await?;
         self.pack(now);
         loop {
             let Some(batch) = lock(&self.outbox).front().cloned() else {
@@ -279,44 +328,13 @@ impl UsageSeries {
             for (key, (organization, counts)) in shard.counts.drain() {
                 packed.take_count(key, organization, counts);
             }
-            for (key, places) in &mut shard.places {
-                packed.take_places(*key, places);
+            for (key, (organization, places)) in &mut shard.places {
+                packed.take_places(*key, *organization, places);
             }
             let hour = Hour::of(now);
             shard.places.retain(|key, _| key.hour >= hour);
         }
         lock(&self.outbox).extend(packed.into_batches(now));
-    }
-}
-
-impl Places {
-    fn note(&mut self, address: IpAddr, at: Timestamp) {
-        let known = self.seen.iter().position(|place| place.address == address);
-        let Some(known) = known else {
-            if self.seen.len() < MAX_ADDRESSES {
-                self.seen.push(Place::new(address, at));
-            }
-            return;
-        };
-        let place = &mut self.seen[known];
-        if place.count == 0 {
-            *place = Place::new(address, at);
-        } else {
-            place.count += 1;
-            place.first_at = place.first_at.min(at);
-            place.last_at = place.last_at.max(at);
-        }
-    }
-}
-
-impl Place {
-    fn new(address: IpAddr, at: Timestamp) -> Self {
-        Self {
-            address,
-            count: 1,
-            first_at: at,
-            last_at: at,
-        }
     }
 }
 
@@ -344,9 +362,8 @@ impl Packed {
         }
     }
 
-    fn take_places(&mut self, key: PlaceKey, places: &mut Places) {
-        let organization = places.organization;
-        for place in places.seen.iter_mut().filter(|place| place.count > 0) {
+    fn take_places(&mut self, key: PlaceKey, organization: OrganizationId, places: &mut Places) {
+        for place in places.take() {
             for account in [Some(key.account), None] {
                 let count = AddressCount {
                     organization,
@@ -365,9 +382,8 @@ impl Packed {
                     .or_insert(count);
             }
             if key.proved {
-                self.take_network(key.account, organization, place);
+                self.take_network(key.account, organization, &place);
             }
-            place.count = 0;
         }
     }
 
@@ -411,11 +427,6 @@ impl Packed {
 /// Takes a batch's worth off the end.
 fn split<T>(rows: &mut Vec<T>) -> Vec<T> {
     rows.split_off(rows.len().saturating_sub(BATCH))
-}
-
-/// As the store keeps it.
-fn to_the_millisecond(at: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -38,7 +38,8 @@ struct BucketBody {
     /// The beginning of the hour.
     #[schemars(with = "Instant")]
     start_at: Timestamp,
-    /// What it is broken down by: the name of an API, the code of a refusal, the id of a credential.
+    /// What it is broken down by: the name of an API, the code of a refusal, the id of a credential
+    /// or an API token.
     key: Option<String>,
     issued: u64,
     refused: u64,

@@ -21,7 +21,6 @@ use crate::http::address::UserAgent;
 use crate::http::error::Error;
 use crate::oauth::authorization::Authorization;
 use crate::oauth::client_auth::AuthenticatedClient;
-use crate::oauth::client_auth::PresentedCredential;
 use crate::oauth::form::Form;
 use crate::oauth::refusal::Refusal;
 use crate::telemetry::request_id::RequestId;
@@ -91,8 +90,8 @@ impl OAuthRequest {
 
     /// The client that it proves itself to be.
     pub async fn client(&self, app: &App, form: &Form<'_>) -> Result<AuthenticatedClient, Error> {
-        let presented = PresentedCredential::of_request(self.authorization()?, form)?;
-        Ok(clients::authenticate(app, &presented, self.from()).await?)
+        let (authorization, from) = (self.authorization()?, self.from());
+        Ok(clients::let_in(app, authorization, form, from).await?)
     }
 
     fn all(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {

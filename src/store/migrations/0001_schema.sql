@@ -349,8 +349,9 @@ CREATE INDEX last_use_of_credential ON last_use (credential_id)
     WHERE credential_id IS NOT NULL;
 
 -- How many requests there were in each hour: of an account, by credential, and of all accounts of an
--- organization together, under the organization's id and no credential. Where an API, a credential
--- or a refusal is not known or not there, its text is empty. They outlive what they name.
+-- organization together, under the organization's id and no credential. An API token is named by the
+-- id of its own kind. Where an API, a credential or a refusal is not known or not there, its text is
+-- empty. They outlive what they name.
 CREATE TABLE usage_hour (
     subject_id TEXT NOT NULL,
     organization_id TEXT NOT NULL,

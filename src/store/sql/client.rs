@@ -13,6 +13,7 @@ use crate::domain::api::Api;
 use crate::domain::client::Client;
 use crate::domain::client::ClientSecret;
 use crate::domain::credential::CredentialKind;
+use crate::domain::credential::CredentialRef;
 use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
 use crate::domain::id::ClientId;
@@ -332,7 +333,8 @@ pub(super) async fn find_token_standing(
                 service_account.status AS account_status,
                 service_account.generation AS account_generation,
                 service_account.expires_at AS account_ends_at,
-                credential.id AS credential_id, credential.status AS credential_status,
+                credential.id AS credential_id, credential.kind AS credential_kind,
+                credential.status AS credential_status,
                 credential.generation AS credential_generation,
                 CASE WHEN revoked_token.jti IS NULL THEN 0 ELSE 1 END AS is_revoked,
                 signing_key.state AS key_state
@@ -375,7 +377,10 @@ fn read_standing(row: &Row) -> Answer<TokenStanding> {
         },
         account: row.parse("account_id")?,
         organization: row.parse("organization_id")?,
-        credential: row.parse("credential_id")?,
+        credential: CredentialRef::of(
+            row.parse("credential_id")?,
+            row.word("credential_kind", CredentialKind::parse)?,
+        ),
         token_is_revoked: row.flag("is_revoked")?,
         key_verifies: row
             .optional_text("key_state")?

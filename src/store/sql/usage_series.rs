@@ -5,7 +5,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 
+use crate::domain::credential::CredentialKind;
+use crate::domain::credential::CredentialRef;
 use crate::domain::finding::NETWORK_KNOWN_FOR;
+use crate::domain::id::ClientId;
 use crate::domain::id::OrganizationId;
 use crate::domain::usage_series::AddressCount;
 use crate::domain::usage_series::By;
@@ -15,6 +18,7 @@ use crate::domain::usage_series::Counts;
 use crate::domain::usage_series::Hour;
 use crate::domain::usage_series::NetworkUse;
 use crate::store::AddressRow;
+use crate::store::ClientOwner;
 use crate::store::CountBatch;
 use crate::store::Hours;
 use crate::store::SeriesOf;
@@ -41,6 +45,24 @@ const REMOVED_AT_ONCE: u64 = 5_000;
 /// A count as the database has it.
 fn stored(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+async fn client_owners(db: &mut Db, clients: &[ClientId]) -> Answer<Vec<ClientOwner>> {
+    let mut conditions = Conditions::default();
+    conditions.add_one_of("client_id", clients.iter().map(ToString::to_string));
+    let select = "SELECT client_id, organization_id, account_id, id, kind FROM credential";
+    let rows = all(db, conditions.statement(select, "")).await?;
+    rows.iter().map(read_owner).collect()
+}
+
+fn read_owner(row: &Row) -> Answer<ClientOwner> {
+    let kind = row.word("kind", CredentialKind::parse)?;
+    Ok(ClientOwner {
+        client_id: row.parse("client_id")?,
+        organization: row.parse("organization_id")?,
+        account: row.parse("account_id")?,
+        credential: CredentialRef::of(row.parse("id")?, kind),
+    })
 }
 
 /// In the order in which every node writes, so that two of them do not wait for each other.
@@ -290,6 +312,15 @@ async fn addresses(
 
 #[async_trait]
 impl UsageSeries for SqlStore {
+    async fn list_client_owners(
+        &self,
+        clients: &[ClientId],
+    ) -> Result<Vec<ClientOwner>, StoreError> {
+        let clients = clients.to_vec();
+        self.read(move |db| Box::pin(async move { client_owners(db, &clients).await }))
+            .await
+    }
+
     async fn add_counts(&self, batch: &CountBatch) -> Result<(), StoreError> {
         let batch = batch.clone();
         self.write_together(move |db| Box::pin(async move { add(db, &batch).await }))

@@ -179,6 +179,126 @@ async fn the_addresses_that_most_requests_came_from_come_first() {
     assert_eq!(answer["addresses"][0]["count"], 1);
 }
 
+// Contract section 3: a bad checksum is refused before any look-up; section 4: it is counted.
+#[tokio::test]
+async fn a_secret_that_cannot_be_one_is_counted_for_whom_it_was_presented() {
+    let server = TestServer::start().await;
+    let bot = server.client("ci-deployer", "deploy:read").await;
+    let mut mistyped = bot.secret.clone();
+    let last = mistyped.pop().unwrap();
+    mistyped.push(if last == '0' { '1' } else { '0' });
+    for secret in [mistyped.as_str(), "hunter2", "ostler_cs_"] {
+        assert_eq!(bot.with_secret(secret).ask("").await.status, 401);
+    }
+    // Nothing but a name was presented, or a name that is only spelled wrongly.
+    let alone = format!("grant_type=client_credentials&client_id={}", bot.id);
+    let loud = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}",
+        bot.id.to_uppercase(),
+        bot.secret
+    );
+    for form in [alone, loud] {
+        let request = server.request("POST", "/oauth/token").form(&form);
+        assert_eq!(request.send().await.status, 401);
+    }
+    // Two ways at once.
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret=x",
+        bot.id
+    );
+    assert_eq!(bot.form("/oauth/token", &form).send().await.status, 400);
+    let path = format!("{}/usage?by=refusal", bot.account_path());
+    let answer = usage(&server, &path).await;
+    assert_eq!(
+        buckets(&answer),
+        [
+            "2026-03-01T12:00:00Z invalid_client 0 5 0",
+            "2026-03-01T12:00:00Z invalid_request 0 1 0",
+        ]
+    );
+    assert_eq!(answer["addresses"][0]["count"], 6);
+    let account = server.admin("GET", &bot.account_path(), None).await.json();
+    assert!(account["last_used_at"].is_null());
+    let by_credential = format!("{}/usage?by=credential", bot.account_path());
+    assert_eq!(
+        buckets(&usage(&server, &by_credential).await),
+        [format!("2026-03-01T12:00:00Z {} 0 6 0", bot.credential)]
+    );
+}
+
+// Security case 171: nobody makes rows for those who do not exist.
+#[tokio::test]
+async fn the_name_of_nobody_leaves_nothing_behind() {
+    let server = TestServer::start().await;
+    let count = "SELECT subject_id FROM usage_hour";
+    server.app.series.flush(server.now()).await.unwrap();
+    let before = server.rows(count).await.len();
+    let id = "sac_01kj0xg5a6c2t8y3r5e7w9q1zd";
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret=x");
+    let request = server.request("POST", "/oauth/token").form(&form);
+    assert_eq!(request.send().await.status, 401);
+    server.app.series.flush(server.now()).await.unwrap();
+    assert_eq!(server.rows(count).await.len(), before);
+}
+
+#[tokio::test]
+async fn an_exchange_that_is_refused_is_counted_for_who_holds_the_token() {
+    let server = TestServer::start().await;
+    let bot = server.client("ci-deployer", "deploy:read").await;
+    let other = server.client("other-bot", "deploy:read").await;
+    let day = json!({"expires_in_seconds": 86_400});
+    let made = server.api_token(&bot, "tool", day).await;
+    let token = made["token"].as_str().unwrap();
+    let refused = async |token: &str, parameters: &str| {
+        let reply = server.exchange(token, parameters).await;
+        assert_eq!(reply.status, 400, "{}", reply.wire());
+    };
+    // It is granted nothing of it, and it is not who it says that it is.
+    refused(token, "scope=deploy:write").await;
+    let reply = server
+        .exchange(token, &format!("client_id={}", other.id))
+        .await;
+    assert_eq!(reply.status, 401, "{}", reply.wire());
+    // What cannot be a token is counted for whoever presents it, if they say who that is.
+    refused("ostler_at_x", &format!("client_id={}", other.id)).await;
+    refused("ostler_at_x", "").await;
+    server.advance(Duration::from_hours(24));
+    refused(token, "").await;
+
+    let of = async |client: &TestClient| {
+        let path = format!("{}/usage?by=refusal", client.account_path());
+        buckets(&usage(&server, &path).await)
+    };
+    let (first, second) = ("2026-03-01T12:00:00Z", "2026-03-02T12:00:00Z");
+    assert_eq!(
+        of(&bot).await,
+        [
+            format!("{first} invalid_client 0 1 0"),
+            format!("{first} invalid_scope 0 1 0"),
+            format!("{second} invalid_request 0 1 0"),
+        ]
+    );
+    assert_eq!(of(&other).await, [format!("{first} invalid_request 0 1 0")]);
+}
+
+#[tokio::test]
+async fn an_api_token_is_counted_under_its_own_id() {
+    let server = TestServer::start().await;
+    let bot = server.client("ci-deployer", "deploy:read").await;
+    let made = server.api_token(&bot, "tool", json!({})).await;
+    let token = made["token"].as_str().unwrap();
+    let jwt = server.exchange(token, "").await.access_token();
+    for seen in [token, &jwt] {
+        assert!(bot.sees_active(seen).await);
+    }
+    let id = made["id"].as_str().unwrap();
+    for path in [format!("{}/usage", bot.account_path()), USAGE.to_owned()] {
+        let answer = usage(&server, &format!("{path}?by=credential")).await;
+        let expected = format!("2026-03-01T12:00:00Z {id} 1 0 2");
+        assert!(buckets(&answer).contains(&expected), "{answer}");
+    }
+}
+
 // Security case 171: what anybody can cause is counted, and adds no row each time.
 #[tokio::test]
 async fn a_flood_of_failures_is_a_number() {

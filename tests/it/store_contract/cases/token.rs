@@ -44,7 +44,7 @@ pub async fn a_token_stands_as_its_organization_account_and_credential_do(bench:
     let found = found.unwrap().unwrap();
     assert_eq!(found.organization, organization);
     assert_eq!(found.account, account.id);
-    assert_eq!(found.credential, credential.id);
+    assert_eq!(found.credential.id(), credential.id);
     assert!(!found.token_is_revoked);
     assert_eq!(found.standing.epoch, instance().epoch);
     assert_eq!(

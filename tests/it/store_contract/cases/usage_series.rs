@@ -1,5 +1,6 @@
 //! Usage series: what is added is added once.
 
+use ostler::domain::credential::CredentialRef;
 use ostler::domain::id::AccountId;
 use ostler::domain::id::ApiId;
 use ostler::domain::id::CredentialId;
@@ -21,7 +22,7 @@ use crate::store_contract::things::at;
 
 const HOME: OrganizationId = OrganizationId::from_bits(1);
 const ACCOUNT: AccountId = AccountId::from_bits(2);
-const CREDENTIAL: CredentialId = CredentialId::from_bits(3);
+const CREDENTIAL: CredentialRef = CredentialRef::ClientSecret(CredentialId::from_bits(3));
 const API: ApiId = ApiId::from_bits(4);
 
 const EVER: Hours = Hours {
