@@ -10,11 +10,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::domain::access::Grant;
-use crate::domain::credential::CredentialKind;
+use crate::domain::credential::CredentialRef;
 use crate::domain::finding::FindingKind;
 use crate::domain::finding::Severity;
 use crate::domain::finding::is_writing;
-use crate::domain::id::ApiTokenId;
 use crate::domain::id::OrganizationId;
 use crate::domain::resource::Identifiers;
 use crate::domain::role::AdminScope;
@@ -208,7 +207,7 @@ impl Search<'_> {
                 evidence: evidence::of(kind, row),
                 action: action::of(kind, row, self.now),
             },
-            position: position(kind, &row.key),
+            position: position(kind, &row.place),
         }
     }
 
@@ -268,7 +267,7 @@ impl Search<'_> {
                     return Ok(found);
                 }
             }
-            after = rows.last().map(|row| row.key.clone());
+            after = rows.last().map(|row| row.place.clone());
             if rows.len() < AT_ONCE {
                 return Ok(found);
             }
@@ -308,35 +307,34 @@ fn is_wide(grant: &Grant) -> bool {
             .any(|(_, identifiers)| *identifiers == Identifiers::All)
 }
 
-fn position(kind: FindingKind, key: &str) -> Position {
+fn position(kind: FindingKind, place: &str) -> Position {
     Position {
         value: kind.as_str().to_owned(),
-        id: key.to_owned(),
+        id: place.to_owned(),
     }
 }
 
-/// What the key of a row is the id of.
+/// What a row is about.
 fn subject(row: &FindingRow) -> Subject {
-    let of_account = || Subject {
-        kind: "service_account",
-        id: row.account.to_string(),
-        name: row.account_name.clone(),
-    };
     match &row.credential {
-        Some(found) if found.kind == CredentialKind::ApiToken => Subject {
-            kind: "api_token",
-            id: ApiTokenId::of_credential(found.id).to_string(),
+        Some(found) if matches!(found.id, CredentialRef::ApiToken(_)) => Subject {
+            kind: found.id.noun(),
+            id: found.id.to_string(),
             name: found.name.clone(),
         },
         Some(found) => Subject {
-            kind: if row.key == found.id.to_string() {
+            kind: if row.subject == found.id.to_string() {
                 "credential"
             } else {
                 "secret"
             },
-            id: row.key.clone(),
+            id: row.subject.clone(),
             name: found.name.clone(),
         },
-        None => of_account(),
+        None => Subject {
+            kind: "service_account",
+            id: row.account.to_string(),
+            name: row.account_name.clone(),
+        },
     }
 }

@@ -65,9 +65,9 @@ pub enum FindingKind {
     WriteOnAllResources,
     /// A secret never ends.
     NeverExpires,
-    /// An account was not used for a long time.
+    /// An account, or a credential or API token of one that is used, was not used for a long time.
     Unused,
-    /// An account was made some time ago, and never used.
+    /// One of these was made some time ago, and never used.
     NeverUsed,
     /// Nobody answers for an account.
     NoOwner,

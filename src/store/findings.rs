@@ -3,10 +3,9 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::domain::credential::CredentialKind;
+use crate::domain::credential::CredentialRef;
 use crate::domain::finding::FindingKind;
 use crate::domain::id::AccountId;
-use crate::domain::id::CredentialId;
 use crate::domain::id::OrganizationId;
 
 use super::StoreError;
@@ -16,7 +15,7 @@ use super::StoreError;
 pub struct FindingPage {
     /// Of these organizations; `None` = of all.
     pub among: Option<Vec<OrganizationId>>,
-    /// Only those after this one.
+    /// Only those after the one at this place.
     pub after: Option<String>,
     /// At most so many.
     pub limit: u16,
@@ -25,8 +24,10 @@ pub struct FindingPage {
 /// One row. What the instants and the numbers say depends on the kind.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FindingRow {
-    /// By this the rows of a kind are ordered: the id of the subject.
-    pub key: String,
+    /// Where it stands among the rows of its kind, without a `|`; only the store reads it.
+    pub place: String,
+    /// The id of what it is about.
+    pub subject: String,
     /// The organization.
     pub organization: OrganizationId,
     /// The account.
@@ -37,11 +38,12 @@ pub struct FindingRow {
     pub credential: Option<FoundCredential>,
     /// The instant that it is about: an end, a last use, a beginning.
     pub at: Timestamp,
-    /// Another instant: the end of an overlap, when something became quiet.
+    /// Another instant: the end of an overlap, when something became quiet, when the account of a
+    /// credential was used.
     pub other_at: Option<Timestamp>,
     /// A third one: the beginning of an overlap.
     pub third_at: Option<Timestamp>,
-    /// A network.
+    /// A network, or one address.
     pub network: Option<String>,
     /// How many.
     pub count: Option<u64>,
@@ -52,10 +54,8 @@ pub struct FindingRow {
 /// A credential that something was found of.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FoundCredential {
-    /// Its id.
-    pub id: CredentialId,
-    /// Of which kind it is.
-    pub kind: CredentialKind,
+    /// Which one it is.
+    pub id: CredentialRef,
     /// Its name.
     pub name: String,
 }
@@ -63,7 +63,7 @@ pub struct FoundCredential {
 /// Reads of what is found. Of signing keys there is nothing here: there are few of them.
 #[async_trait]
 pub trait FindingReads {
-    /// The rows of `kind` as things stand at `now`, in the order of their keys. Accounts that may
+    /// The rows of `kind` as things stand at `now`, in the order of their places. Accounts that may
     /// write to every resource are told too widely: whoever reads them looks at their grants.
     async fn list_findings(
         &self,

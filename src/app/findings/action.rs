@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::domain::access::Access;
-use crate::domain::credential::CredentialKind;
+use crate::domain::credential::CredentialRef;
 use crate::domain::credential::DEFAULT_SECRET_LIFETIME;
 use crate::domain::finding::FindingKind;
 use crate::domain::id::ApiTokenId;
@@ -20,10 +20,10 @@ use super::Action;
 /// resources are needed) is left for them to fill in.
 pub(super) fn of(kind: FindingKind, row: &FindingRow, now: Timestamp) -> Action {
     let account = account_path(row);
-    if let Some(found) = &row.credential
-        && found.kind == CredentialKind::ApiToken
+    if let Some(FoundCredential { id, name }) = &row.credential
+        && let CredentialRef::ApiToken(token) = id
     {
-        return of_api_token(kind, &format!("{account}/api-tokens"), found);
+        return of_api_token(kind, &format!("{account}/api-tokens"), *token, name);
     }
     let credential = row
         .credential
@@ -44,11 +44,14 @@ pub(super) fn of(kind: FindingKind, row: &FindingRow, now: Timestamp) -> Action 
         ),
         (FindingKind::OverlapStillUsed, Some(credential)) => Action {
             method: "DELETE",
-            path: format!("{credential}/secrets/{}", row.key),
+            path: format!("{credential}/secrets/{}", row.subject),
             body: Value::Null,
         },
         (FindingKind::LeakReported, Some(credential)) => {
             post(format!("{credential}/revoke"), json!({}))
+        }
+        (FindingKind::Unused | FindingKind::NeverUsed, Some(credential)) => {
+            post(format!("{credential}/disable"), json!({}))
         }
         (FindingKind::NoOwner, _) => patch(account, json!({"owner": "who answers for it"})),
         (FindingKind::WriteOnAllResources, _) => Action {
@@ -69,19 +72,22 @@ pub(super) fn of(kind: FindingKind, row: &FindingRow, now: Timestamp) -> Action 
     }
 }
 
-/// An API token is never renewed: another is made, and the old one goes when nobody uses it.
-fn of_api_token(kind: FindingKind, tokens: &str, found: &FoundCredential) -> Action {
-    if kind == FindingKind::LeakReported {
+/// An API token is never renewed, nor stopped for a while: another is made, and the old one goes when
+/// nobody uses it.
+fn of_api_token(kind: FindingKind, tokens: &str, token: ApiTokenId, name: &str) -> Action {
+    let is_over = [
+        FindingKind::LeakReported,
+        FindingKind::Unused,
+        FindingKind::NeverUsed,
+    ];
+    if is_over.contains(&kind) {
         return Action {
             method: "DELETE",
-            path: format!("{tokens}/{}", ApiTokenId::of_credential(found.id)),
+            path: format!("{tokens}/{token}"),
             body: Value::Null,
         };
     }
-    post(
-        tokens.to_owned(),
-        json!({"name": format!("after {}", found.name)}),
-    )
+    post(tokens.to_owned(), json!({"name": format!("after {name}")}))
 }
 
 /// What mends the finding of a signing key.

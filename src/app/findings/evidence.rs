@@ -7,14 +7,12 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::domain::access::Grant;
-use crate::domain::credential::CredentialKind;
 use crate::domain::finding::EXPIRING_WITHIN;
 use crate::domain::finding::FindingKind;
 use crate::domain::finding::HABIT_HOURS;
 use crate::domain::finding::NEVER_USED_AFTER;
 use crate::domain::finding::UNUSED_AFTER;
 use crate::domain::finding::is_writing;
-use crate::domain::id::ApiTokenId;
 use crate::domain::resource::Identifiers;
 use crate::domain::signing_key::SigningKeyRecord;
 use crate::store::FindingRow;
@@ -67,17 +65,22 @@ pub(super) fn of(kind: FindingKind, row: &FindingRow) -> Value {
             "refused_in_the_week_before": row.before,
             "hours_before": HABIT_HOURS,
         }),
-        FindingKind::LeakReported => json!({"reported_at": row.at}),
+        FindingKind::LeakReported => json!({
+            "reported_at": row.at,
+            "reported_from": row.network,
+            // By this the report is dismissed.
+            "secret": row.subject,
+        }),
         FindingKind::SigningKeyOld | FindingKind::WriteOnAllResources => json!({}),
     };
     evidence["organization"] = json!(row.organization);
     evidence["service_account"] = json!(row.account);
-    match &row.credential {
-        Some(found) if found.kind == CredentialKind::ApiToken => {
-            evidence["api_token"] = json!(ApiTokenId::of_credential(found.id));
-        }
-        Some(found) => evidence["credential"] = json!(found.id),
-        None => {}
+    if let Some(found) = &row.credential {
+        evidence[found.id.noun()] = json!(found.id.to_string());
+    }
+    if row.credential.is_some() && matches!(kind, FindingKind::Unused | FindingKind::NeverUsed) {
+        // What tells that this one is not needed, and not that the account is not.
+        evidence["account_last_used_at"] = json!(row.other_at);
     }
     evidence
 }

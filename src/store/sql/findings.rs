@@ -1,21 +1,19 @@
-//! Findings: for each kind the condition that makes one.
+//! Findings: how the rows of a kind are read, a page at a time. What is found is in [`kinds`].
+//!
+//! A kind has one part or two (accounts, and what belongs to them), which are read one after the
+//! other. Each part has an order of its own, in which a page goes on after the row before.
 
-use std::time::Duration;
+mod by_use;
+mod kinds;
+mod place;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::domain::credential::CredentialKind;
-use crate::domain::finding::EXPIRING_WITHIN;
+use crate::domain::credential::CredentialRef;
 use crate::domain::finding::FindingKind;
-use crate::domain::finding::HABIT_HOURS;
-use crate::domain::finding::MANY_REFUSALS;
-use crate::domain::finding::NETWORK_KNOWN_FOR;
-use crate::domain::finding::NEVER_USED_AFTER;
-use crate::domain::finding::REFUSALS_SHOWN_FOR;
-use crate::domain::finding::SHOWN_FOR;
-use crate::domain::finding::TIMES_THE_HABIT;
-use crate::domain::finding::UNUSED_AFTER;
+use crate::domain::id::OrganizationId;
 use crate::store::FindingPage;
 use crate::store::FindingReads;
 use crate::store::FindingRow;
@@ -26,26 +24,34 @@ use super::SqlStore;
 use super::failure::Answer;
 use super::failure::Failure;
 use super::query::Db;
+use super::query::Query;
 use super::query::Row;
 use super::query::all;
-use super::query::millis;
 use super::statement::Conditions;
+use kinds::found;
+use place::Place;
 
-/// An hour in the unit of instants.
-const HOUR_MILLIS: u64 = 60 * 60 * 1_000;
-
-/// How the rows of a kind are selected: the columns of [`read`], and where from. In the text, `$now`
-/// and the other instants stand for their numbers.
+/// How the rows of a part are selected: the columns of [`Found::read`], where from, and in which order.
 struct Found {
     columns: Columns,
     from: String,
     conditions: Vec<String>,
+    order: Order,
+}
+
+/// In which order the rows of a part are.
+#[derive(Clone, Copy)]
+enum Order {
+    /// By the id of what they are about.
+    Subject,
+    /// By the organization and the last use, as the index of last uses has them; then by the id.
+    LastUse,
 }
 
 /// The expressions of the columns that differ; `NULL` where a kind has none.
 #[derive(Clone, Copy)]
 struct Columns {
-    key: &'static str,
+    subject: &'static str,
     at: &'static str,
     other_at: &'static str,
     third_at: &'static str,
@@ -61,7 +67,7 @@ impl Columns {
     /// Of an account, at this instant.
     const fn of_account(at: &'static str) -> Self {
         Self {
-            key: "account.id",
+            subject: "account.id",
             at,
             other_at: NOTHING,
             third_at: NOTHING,
@@ -81,270 +87,19 @@ impl Columns {
              CAST(NULL AS TEXT) AS credential_name"
         };
         format!(
-            "SELECT {} AS found_key, account.organization_id AS organization_id,
+            "SELECT {} AS subject, account.organization_id AS organization_id,
                     account.id AS account_id, account.name AS account_name,
                     {credential},
                     {} AS at, {} AS other_at, {} AS third_at, {} AS network,
                     {} AS requests, {} AS earlier",
-            self.key, self.at, self.other_at, self.third_at, self.network, self.count, self.before
+            self.subject,
+            self.at,
+            self.other_at,
+            self.third_at,
+            self.network,
+            self.count,
+            self.before
         )
-    }
-}
-
-/// Who holds a scope that may be a writing one on all resources of a type.
-const WIDE_HOLDERS: &str = "SELECT access_type.holder_id FROM access_type
-    JOIN access_scope ON access_scope.holder_id = access_type.holder_id
-        AND access_scope.position = access_type.position
-    WHERE access_type.is_all = 1
-      AND (access_scope.scope LIKE '%write%' OR access_scope.scope LIKE '%admin%'
-           OR access_scope.scope LIKE '%manage%' OR access_scope.scope LIKE '%delete%')";
-
-/// An account that may be used.
-const ACCOUNT: &str = "service_account AS account";
-
-fn is_usable(now: i64) -> Vec<String> {
-    vec![
-        "account.deleted_at IS NULL".to_owned(),
-        "account.status = 'active'".to_owned(),
-        format!("(account.expires_at IS NULL OR account.expires_at > {now})"),
-    ]
-}
-
-fn of_accounts(at: &'static str, from: &str, now: i64, more: Vec<String>) -> Found {
-    Found {
-        columns: Columns::of_account(at),
-        from: format!("{ACCOUNT} {from}"),
-        conditions: [is_usable(now), more].concat(),
-    }
-}
-
-/// The newest secret of each credential that may be used.
-fn of_newest_secrets(columns: Columns, now: i64, more: Vec<String>) -> Found {
-    let own = vec![
-        "credential.status = 'active'".to_owned(),
-        "secret.revoked_at IS NULL".to_owned(),
-        "NOT EXISTS (SELECT 1 FROM secret AS newer
-             WHERE newer.credential_id = secret.credential_id
-               AND newer.position > secret.position)"
-            .to_owned(),
-    ];
-    Found {
-        columns: Columns {
-            has_credential: true,
-            ..columns
-        },
-        from: "secret JOIN credential ON credential.id = secret.credential_id
-               JOIN service_account AS account ON account.id = credential.account_id"
-            .to_owned(),
-        conditions: [own, is_usable(now), more].concat(),
-    }
-}
-
-/// What is found of this kind at `now`: one or several selects.
-fn found(kind: FindingKind, now: Timestamp) -> Vec<Found> {
-    let ago = |span: Duration| millis(now.saturating_sub(span).unwrap_or(Timestamp::MIN));
-    let later = |span: Duration| millis(now.saturating_add(span).unwrap_or(Timestamp::MAX));
-    let shown_since = ago(SHOWN_FOR);
-    let soon = later(EXPIRING_WITHIN);
-    let now_millis = millis(now);
-    let accounts = |at, from: &str, more| of_accounts(at, from, now_millis, more);
-    let last_use = "JOIN last_use ON last_use.account_id = account.id";
-    match kind {
-        FindingKind::ExpiringSoon => vec![
-            accounts(
-                "account.expires_at",
-                "",
-                vec![format!("account.expires_at <= {soon}")],
-            ),
-            of_newest_secrets(
-                Columns {
-                    key: "secret.id",
-                    ..Columns::of_account("secret.ends_at")
-                },
-                now_millis,
-                vec![format!(
-                    "secret.ends_at > {now_millis} AND secret.ends_at <= {soon}"
-                )],
-            ),
-        ],
-        FindingKind::OverlapStillUsed => vec![overlap_still_used(now_millis)],
-        FindingKind::NeverExpires => vec![of_newest_secrets(
-            Columns {
-                key: "credential.id",
-                ..Columns::of_account("secret.created_at")
-            },
-            now_millis,
-            vec!["secret.ends_at IS NULL".to_owned()],
-        )],
-        FindingKind::Unused => vec![accounts(
-            "last_use.last_at",
-            last_use,
-            vec![format!(
-                "last_use.last_at > 0 AND last_use.last_at < {}",
-                ago(UNUSED_AFTER)
-            )],
-        )],
-        FindingKind::NeverUsed => vec![accounts(
-            "account.created_at",
-            last_use,
-            vec![format!(
-                "last_use.last_at = 0 AND account.created_at < {}",
-                ago(NEVER_USED_AFTER)
-            )],
-        )],
-        FindingKind::NoOwner => vec![accounts(
-            "account.created_at",
-            "",
-            vec!["coalesce(account.owner, '') = ''".to_owned()],
-        )],
-        FindingKind::WriteOnAllResources => vec![accounts(
-            "account.updated_at",
-            "",
-            vec![format!(
-                "(account.id IN ({WIDE_HOLDERS})
-                      OR account.id IN (SELECT account_role.account_id FROM account_role
-                          WHERE account_role.role_id IN ({WIDE_HOLDERS}))
-                      OR account.id IN (SELECT group_member.account_id FROM group_member
-                          JOIN group_role ON group_role.group_id = group_member.group_id
-                          WHERE group_role.role_id IN ({WIDE_HOLDERS})))"
-            )],
-        )],
-        FindingKind::DormantWokeUp => vec![Found {
-            columns: Columns {
-                other_at: "last_use.quiet_from",
-                ..Columns::of_account("last_use.woke_at")
-            },
-            ..accounts(
-                "last_use.woke_at",
-                last_use,
-                vec![format!("last_use.woke_at > {shown_since}")],
-            )
-        }],
-        FindingKind::NewNetwork => vec![new_network(now_millis, shown_since)],
-        FindingKind::RefusalsAboveHabit => {
-            vec![refusals_above_habit(now_millis, ago(REFUSALS_SHOWN_FOR))]
-        }
-        FindingKind::LeakReported => vec![leak_reported(now_millis)],
-        FindingKind::SigningKeyOld => Vec::new(),
-    }
-}
-
-/// When the secret was last used, in any way.
-const LAST_USE_OF_SECRET: &str = "(SELECT max(usage_stamp.last_at) FROM usage_stamp
-    WHERE usage_stamp.credential_id = secret.credential_id
-      AND usage_stamp.secret_id = secret.id)";
-
-/// The old secret of an overlap that is not over, used in its last half.
-fn overlap_still_used(now: i64) -> Found {
-    Found {
-        columns: Columns {
-            key: "secret.id",
-            other_at: "secret.ends_at",
-            third_at: "newer.created_at",
-            has_credential: true,
-            ..Columns::of_account(LAST_USE_OF_SECRET)
-        },
-        from: "secret
-               JOIN secret AS newer ON newer.credential_id = secret.credential_id
-                   AND newer.position = secret.position + 1
-               JOIN credential ON credential.id = secret.credential_id
-               JOIN service_account AS account ON account.id = credential.account_id"
-            .to_owned(),
-        conditions: [
-            vec![
-                "credential.status = 'active'".to_owned(),
-                "secret.revoked_at IS NULL".to_owned(),
-                format!("secret.ends_at > {now}"),
-                format!(
-                    "{LAST_USE_OF_SECRET} >= newer.created_at
-                         + (secret.ends_at - newer.created_at) / 2"
-                ),
-            ],
-            is_usable(now),
-        ]
-        .concat(),
-    }
-}
-
-/// A report that waits for a person, as long as what was reported may still be used.
-fn leak_reported(now: i64) -> Found {
-    Found {
-        columns: Columns {
-            key: "secret.id",
-            has_credential: true,
-            ..Columns::of_account("leak.reported_at")
-        },
-        from: "leak JOIN secret ON secret.id = leak.secret_id
-               JOIN credential ON credential.id = secret.credential_id
-               JOIN service_account AS account ON account.id = credential.account_id"
-            .to_owned(),
-        conditions: vec![
-            "account.deleted_at IS NULL".to_owned(),
-            "credential.status <> 'revoked'".to_owned(),
-            "secret.revoked_at IS NULL".to_owned(),
-            format!("(secret.ends_at IS NULL OR secret.ends_at > {now})"),
-        ],
-    }
-}
-
-/// The newest network of an account that used others in the time before; a first network is none.
-fn new_network(now: i64, shown_since: i64) -> Found {
-    let known_for = NETWORK_KNOWN_FOR.as_millis();
-    Found {
-        columns: Columns {
-            network: "used.network",
-            other_at: "used.last_at",
-            ..Columns::of_account("used.first_at")
-        },
-        from: format!("usage_network AS used JOIN {ACCOUNT} ON account.id = used.account_id"),
-        conditions: [
-            vec![
-                format!("used.first_at > {shown_since}"),
-                format!(
-                    "EXISTS (SELECT 1 FROM usage_network AS known
-                        WHERE known.account_id = used.account_id
-                          AND known.first_at < used.first_at
-                          AND known.last_at >= used.first_at - {known_for})"
-                ),
-                "NOT EXISTS (SELECT 1 FROM usage_network AS newer
-                    WHERE newer.account_id = used.account_id
-                      AND (newer.first_at > used.first_at
-                           OR (newer.first_at = used.first_at AND newer.network > used.network)))"
-                    .to_owned(),
-            ],
-            is_usable(now),
-        ]
-        .concat(),
-    }
-}
-
-/// The latest hour of an account with far more refusals than in the hours before it.
-fn refusals_above_habit(now: i64, since: i64) -> Found {
-    let habit_millis = HABIT_HOURS * HOUR_MILLIS;
-    let above = format!(
-        "SELECT hours.subject_id AS subject_id, max(hours.hour) AS hour,
-                max(hours.refused) AS refused, max(hours.earlier) AS earlier
-         FROM (SELECT one.subject_id AS subject_id, one.hour AS hour, one.refused AS refused,
-                      CAST(coalesce((SELECT sum(usual.refused) FROM usage_hour AS usual
-                          WHERE usual.subject_id = one.subject_id
-                            AND usual.hour >= one.hour - {habit_millis}
-                            AND usual.hour < one.hour), 0) AS BIGINT) AS earlier
-               FROM (SELECT subject_id, hour, CAST(sum(refused) AS BIGINT) AS refused
-                     FROM usage_hour
-                     WHERE hour > {since} AND refused > 0 AND subject_id <> organization_id
-                     GROUP BY subject_id, hour
-                     HAVING sum(refused) > {MANY_REFUSALS}) AS one) AS hours
-         WHERE hours.refused * {HABIT_HOURS} > hours.earlier * {TIMES_THE_HABIT}
-         GROUP BY hours.subject_id"
-    );
-    Found {
-        columns: Columns {
-            count: "above.refused",
-            before: "above.earlier",
-            ..Columns::of_account("above.hour")
-        },
-        from: format!("({above}) AS above JOIN {ACCOUNT} ON account.id = above.subject_id"),
-        conditions: is_usable(now),
     }
 }
 
@@ -354,49 +109,99 @@ async fn list(
     now: Timestamp,
     page: &FindingPage,
 ) -> Answer<Vec<FindingRow>> {
-    let selects: Vec<_> = found(kind, now)
-        .iter()
-        .map(|one| {
-            let conditions = one.conditions.join("\n  AND ");
-            let (select, from) = (one.columns.select(), &one.from);
-            format!("{select}\nFROM {from}\nWHERE {conditions}")
-        })
-        .collect();
-    if selects.is_empty() {
-        return Ok(Vec::new());
+    let after = page.after.as_deref().map(Place::parse).transpose()?;
+    let begun = after.as_ref().map_or(0, |place| place.part);
+    let mut rows = Vec::new();
+    for (part, found) in found(kind, now).iter().enumerate().skip(begun) {
+        let after = after.as_ref().filter(|place| place.part == part);
+        let limit = i64::from(page.limit) - i64::try_from(rows.len()).unwrap_or(i64::MAX);
+        if limit <= 0 {
+            break;
+        }
+        let selected = found.select(page.among.as_deref(), after, limit);
+        for row in all(db, selected).await? {
+            rows.push(found.read(part, &row)?);
+        }
     }
-    let mut conditions = Conditions::default();
-    let after = conditions.text(page.after.clone().unwrap_or_default());
-    conditions.add(format!("found_key > {after}"));
-    if let Some(among) = &page.among {
-        let among = among.iter().map(ToString::to_string);
-        conditions.add_one_of("organization_id", among);
-    }
-    let limit = conditions.number(page.limit.into());
-    let select = format!(
-        "SELECT * FROM ({}) AS findings",
-        selects.join("\nUNION ALL\n")
-    );
-    let rest = format!("ORDER BY found_key LIMIT {limit}");
-    let rows = all(db, conditions.statement(&select, &rest)).await?;
-    rows.iter().map(read).collect()
+    Ok(rows)
 }
 
-fn read(row: &Row) -> Answer<FindingRow> {
+impl Found {
+    /// At most `limit` rows, after this place.
+    fn select(
+        &self,
+        among: Option<&[OrganizationId]>,
+        after: Option<&Place>,
+        limit: i64,
+    ) -> Query<'static> {
+        let subject = self.columns.subject;
+        let (organization, order, place) = match self.order {
+            Order::Subject => ("account.organization_id", subject.to_owned(), ""),
+            Order::LastUse => (
+                "last_use.organization_id",
+                format!("last_use.organization_id, last_use.last_at, {subject}"),
+                ", last_use.last_at AS place_at",
+            ),
+        };
+        let mut conditions = Conditions::default();
+        for condition in &self.conditions {
+            conditions.add(condition.clone());
+        }
+        if let Some(among) = among {
+            let among = among.iter().map(ToString::to_string);
+            conditions.add_one_of(organization, among);
+        }
+        if let Some(after) = after {
+            let mut values = Vec::new();
+            if let Some((organization, at)) = &after.last_use {
+                values.push(conditions.text(organization.as_str()));
+                values.push(conditions.number(*at));
+            }
+            values.push(conditions.text(after.subject.as_str()));
+            conditions.add(format!("({order}) > ({})", values.join(", ")));
+        }
+        let select = format!("{}{place} FROM {}", self.columns.select(), self.from);
+        let limit = conditions.number(limit);
+        conditions.statement(&select, &format!("ORDER BY {order} LIMIT {limit}"))
+    }
+
+    /// A row of this part.
+    fn read(&self, part: usize, row: &Row) -> Answer<FindingRow> {
+        let subject = row.text("subject")?.to_owned();
+        let last_use = match self.order {
+            Order::Subject => None,
+            Order::LastUse => {
+                let organization = row.text("organization_id")?.to_owned();
+                Some((organization, row.integer("place_at")?))
+            }
+        };
+        let place = Place {
+            part,
+            last_use,
+            subject,
+        };
+        read(&place, row)
+    }
+}
+
+fn read(place: &Place, row: &Row) -> Answer<FindingRow> {
     let count = |column| {
         let count = row.optional_integer(column)?.map(u64::try_from);
         count.transpose().map_err(|_| Failure::Unreadable(column))
     };
     let credential = match row.optional_text("credential_id")? {
         Some(_) => Some(FoundCredential {
-            id: row.parse("credential_id")?,
-            kind: row.word("credential_kind", CredentialKind::parse)?,
+            id: CredentialRef::of(
+                row.parse("credential_id")?,
+                row.word("credential_kind", CredentialKind::parse)?,
+            ),
             name: row.text("credential_name")?.to_owned(),
         }),
         None => None,
     };
     Ok(FindingRow {
-        key: row.text("found_key")?.to_owned(),
+        place: place.text(),
+        subject: place.subject.clone(),
         organization: row.parse("organization_id")?,
         account: row.parse("account_id")?,
         account_name: row.text("account_name")?.to_owned(),

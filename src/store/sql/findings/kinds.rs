@@ -1,0 +1,278 @@
+//! What is found of each kind.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::finding::EXPIRING_WITHIN;
+use crate::domain::finding::FindingKind;
+use crate::domain::finding::HABIT_HOURS;
+use crate::domain::finding::MANY_REFUSALS;
+use crate::domain::finding::NETWORK_KNOWN_FOR;
+use crate::domain::finding::NEVER_USED_AFTER;
+use crate::domain::finding::REFUSALS_SHOWN_FOR;
+use crate::domain::finding::SHOWN_FOR;
+use crate::domain::finding::TIMES_THE_HABIT;
+use crate::domain::finding::UNUSED_AFTER;
+
+use super::super::query::millis;
+use super::Columns;
+use super::Found;
+use super::Order;
+use super::by_use::never_used;
+use super::by_use::unused;
+
+/// An hour in the unit of instants.
+const HOUR_MILLIS: u64 = 60 * 60 * 1_000;
+
+/// Who holds a scope that may be a writing one on all resources of a type.
+const WIDE_HOLDERS: &str = "SELECT access_type.holder_id FROM access_type
+    JOIN access_scope ON access_scope.holder_id = access_type.holder_id
+        AND access_scope.position = access_type.position
+    WHERE access_type.is_all = 1
+      AND (access_scope.scope LIKE '%write%' OR access_scope.scope LIKE '%admin%'
+           OR access_scope.scope LIKE '%manage%' OR access_scope.scope LIKE '%delete%')";
+
+/// An account that may be used.
+pub(super) const ACCOUNT: &str = "service_account AS account";
+
+/// What holds for an account that may be used.
+pub(super) fn is_usable(now: i64) -> Vec<String> {
+    vec![
+        "account.deleted_at IS NULL".to_owned(),
+        "account.status = 'active'".to_owned(),
+        format!("(account.expires_at IS NULL OR account.expires_at > {now})"),
+    ]
+}
+
+fn of_accounts(at: &'static str, from: &str, now: i64, more: Vec<String>) -> Found {
+    Found {
+        columns: Columns::of_account(at),
+        from: format!("{ACCOUNT} {from}"),
+        conditions: [is_usable(now), more].concat(),
+        order: Order::Subject,
+    }
+}
+
+/// The newest secret of each credential that may be used.
+fn of_newest_secrets(columns: Columns, now: i64, more: Vec<String>) -> Found {
+    let own = vec![
+        "credential.status = 'active'".to_owned(),
+        "secret.revoked_at IS NULL".to_owned(),
+        "NOT EXISTS (SELECT 1 FROM secret AS newer
+             WHERE newer.credential_id = secret.credential_id
+               AND newer.position > secret.position)"
+            .to_owned(),
+    ];
+    Found {
+        columns: Columns {
+            has_credential: true,
+            ..columns
+        },
+        from: "secret JOIN credential ON credential.id = secret.credential_id
+               JOIN service_account AS account ON account.id = credential.account_id"
+            .to_owned(),
+        conditions: [own, is_usable(now), more].concat(),
+        order: Order::Subject,
+    }
+}
+
+/// What is found of this kind at `now`: the parts, in their order.
+pub(super) fn found(kind: FindingKind, now: Timestamp) -> Vec<Found> {
+    let ago = |span: Duration| millis(now.saturating_sub(span).unwrap_or(Timestamp::MIN));
+    let later = |span: Duration| millis(now.saturating_add(span).unwrap_or(Timestamp::MAX));
+    let shown_since = ago(SHOWN_FOR);
+    let soon = later(EXPIRING_WITHIN);
+    let now_millis = millis(now);
+    let accounts = |at, from: &str, more| of_accounts(at, from, now_millis, more);
+    let last_use = "JOIN last_use ON last_use.account_id = account.id";
+    match kind {
+        FindingKind::ExpiringSoon => vec![
+            accounts(
+                "account.expires_at",
+                "",
+                vec![format!("account.expires_at <= {soon}")],
+            ),
+            of_newest_secrets(
+                Columns {
+                    subject: "secret.id",
+                    ..Columns::of_account("secret.ends_at")
+                },
+                now_millis,
+                vec![format!(
+                    "secret.ends_at > {now_millis} AND secret.ends_at <= {soon}"
+                )],
+            ),
+        ],
+        FindingKind::OverlapStillUsed => vec![overlap_still_used(now_millis)],
+        FindingKind::NeverExpires => vec![of_newest_secrets(
+            Columns {
+                subject: "credential.id",
+                ..Columns::of_account("secret.created_at")
+            },
+            now_millis,
+            vec!["secret.ends_at IS NULL".to_owned()],
+        )],
+        FindingKind::Unused => unused(now_millis, ago(UNUSED_AFTER)),
+        FindingKind::NeverUsed => never_used(now_millis, ago(NEVER_USED_AFTER)),
+        FindingKind::NoOwner => vec![accounts(
+            "account.created_at",
+            "",
+            vec!["coalesce(account.owner, '') = ''".to_owned()],
+        )],
+        FindingKind::WriteOnAllResources => vec![accounts(
+            "account.updated_at",
+            "",
+            vec![format!(
+                "(account.id IN ({WIDE_HOLDERS})
+                      OR account.id IN (SELECT account_role.account_id FROM account_role
+                          WHERE account_role.role_id IN ({WIDE_HOLDERS}))
+                      OR account.id IN (SELECT group_member.account_id FROM group_member
+                          JOIN group_role ON group_role.group_id = group_member.group_id
+                          WHERE group_role.role_id IN ({WIDE_HOLDERS})))"
+            )],
+        )],
+        FindingKind::DormantWokeUp => vec![Found {
+            columns: Columns {
+                other_at: "last_use.quiet_from",
+                ..Columns::of_account("last_use.woke_at")
+            },
+            ..accounts(
+                "last_use.woke_at",
+                last_use,
+                vec![format!("last_use.woke_at > {shown_since}")],
+            )
+        }],
+        FindingKind::NewNetwork => vec![new_network(now_millis, shown_since)],
+        FindingKind::RefusalsAboveHabit => {
+            vec![refusals_above_habit(now_millis, ago(REFUSALS_SHOWN_FOR))]
+        }
+        FindingKind::LeakReported => vec![leak_reported(now_millis)],
+        FindingKind::SigningKeyOld => Vec::new(),
+    }
+}
+
+/// When the secret was last used, in any way.
+const LAST_USE_OF_SECRET: &str = "(SELECT max(usage_stamp.last_at) FROM usage_stamp
+    WHERE usage_stamp.credential_id = secret.credential_id
+      AND usage_stamp.secret_id = secret.id)";
+
+/// The old secret of an overlap that is not over, used in its last half.
+fn overlap_still_used(now: i64) -> Found {
+    Found {
+        columns: Columns {
+            subject: "secret.id",
+            other_at: "secret.ends_at",
+            third_at: "newer.created_at",
+            has_credential: true,
+            ..Columns::of_account(LAST_USE_OF_SECRET)
+        },
+        from: "secret
+               JOIN secret AS newer ON newer.credential_id = secret.credential_id
+                   AND newer.position = secret.position + 1
+               JOIN credential ON credential.id = secret.credential_id
+               JOIN service_account AS account ON account.id = credential.account_id"
+            .to_owned(),
+        conditions: [
+            vec![
+                "credential.status = 'active'".to_owned(),
+                "secret.revoked_at IS NULL".to_owned(),
+                format!("secret.ends_at > {now}"),
+                format!(
+                    "{LAST_USE_OF_SECRET} >= newer.created_at
+                         + (secret.ends_at - newer.created_at) / 2"
+                ),
+            ],
+            is_usable(now),
+        ]
+        .concat(),
+        order: Order::Subject,
+    }
+}
+
+/// A report that waits for a person, as long as what was reported may still be used.
+fn leak_reported(now: i64) -> Found {
+    Found {
+        columns: Columns {
+            subject: "secret.id",
+            // One address is as good a network as any.
+            network: "leak.address",
+            has_credential: true,
+            ..Columns::of_account("leak.reported_at")
+        },
+        from: "leak JOIN secret ON secret.id = leak.secret_id
+               JOIN credential ON credential.id = secret.credential_id
+               JOIN service_account AS account ON account.id = credential.account_id"
+            .to_owned(),
+        conditions: vec![
+            "account.deleted_at IS NULL".to_owned(),
+            "credential.status <> 'revoked'".to_owned(),
+            "secret.revoked_at IS NULL".to_owned(),
+            format!("(secret.ends_at IS NULL OR secret.ends_at > {now})"),
+        ],
+        order: Order::Subject,
+    }
+}
+
+/// The newest network of an account that used others in the time before; a first network is none.
+fn new_network(now: i64, shown_since: i64) -> Found {
+    let known_for = NETWORK_KNOWN_FOR.as_millis();
+    Found {
+        columns: Columns {
+            network: "used.network",
+            other_at: "used.last_at",
+            ..Columns::of_account("used.first_at")
+        },
+        from: format!("usage_network AS used JOIN {ACCOUNT} ON account.id = used.account_id"),
+        conditions: [
+            vec![
+                format!("used.first_at > {shown_since}"),
+                format!(
+                    "EXISTS (SELECT 1 FROM usage_network AS known
+                        WHERE known.account_id = used.account_id
+                          AND known.first_at < used.first_at
+                          AND known.last_at >= used.first_at - {known_for})"
+                ),
+                "NOT EXISTS (SELECT 1 FROM usage_network AS newer
+                    WHERE newer.account_id = used.account_id
+                      AND (newer.first_at > used.first_at
+                           OR (newer.first_at = used.first_at AND newer.network > used.network)))"
+                    .to_owned(),
+            ],
+            is_usable(now),
+        ]
+        .concat(),
+        order: Order::Subject,
+    }
+}
+
+/// The latest hour of an account with far more refusals than in the hours before it.
+fn refusals_above_habit(now: i64, since: i64) -> Found {
+    let habit_millis = HABIT_HOURS * HOUR_MILLIS;
+    let above = format!(
+        "SELECT hours.subject_id AS subject_id, max(hours.hour) AS hour,
+                max(hours.refused) AS refused, max(hours.earlier) AS earlier
+         FROM (SELECT one.subject_id AS subject_id, one.hour AS hour, one.refused AS refused,
+                      CAST(coalesce((SELECT sum(usual.refused) FROM usage_hour AS usual
+                          WHERE usual.subject_id = one.subject_id
+                            AND usual.hour >= one.hour - {habit_millis}
+                            AND usual.hour < one.hour), 0) AS BIGINT) AS earlier
+               FROM (SELECT subject_id, hour, CAST(sum(refused) AS BIGINT) AS refused
+                     FROM usage_hour
+                     WHERE hour > {since} AND refused > 0 AND subject_id <> organization_id
+                     GROUP BY subject_id, hour
+                     HAVING sum(refused) > {MANY_REFUSALS}) AS one) AS hours
+         WHERE hours.refused * {HABIT_HOURS} > hours.earlier * {TIMES_THE_HABIT}
+         GROUP BY hours.subject_id"
+    );
+    Found {
+        columns: Columns {
+            count: "above.refused",
+            before: "above.earlier",
+            ..Columns::of_account("above.hour")
+        },
+        from: format!("({above}) AS above JOIN {ACCOUNT} ON account.id = above.subject_id"),
+        conditions: is_usable(now),
+        order: Order::Subject,
+    }
+}
