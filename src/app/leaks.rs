@@ -3,7 +3,9 @@
 //! Whoever holds a secret may report it: holding it is all the proof that is needed, and whoever should
 //! not hold it had better report it than use it. What is reported is known by its hash only. A live
 //! secret is revoked with its tokens, in the same call; where the organization wants a person to decide,
-//! the report is kept for one. The reporter is told nothing, whatever the secret was.
+//! the report is kept for one ([`waiting`]). The reporter is told nothing, whatever the secret was.
+
+pub mod waiting;
 
 use std::net::IpAddr;
 
@@ -11,8 +13,7 @@ use crate::domain::api_token::ApiToken;
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
 use crate::domain::credential::Credential;
-use crate::domain::credential::CredentialKind;
-use crate::domain::id::ApiTokenId;
+use crate::domain::credential::CredentialRef;
 use crate::domain::id::SecretId;
 use crate::domain::organization::LeakReport;
 use crate::domain::organization::Status;
@@ -115,14 +116,14 @@ impl Leaked {
     ) -> Result<Option<Self>, StoreError> {
         let (organization, account, now) = (owner.organization, owner.account, change.now);
         let rows = change.rows();
-        let found = match owner.kind {
-            CredentialKind::ClientSecret => {
-                let lookup = Lookup::Id(owner.credential);
+        let found = match owner.credential {
+            CredentialRef::ClientSecret(id) => {
+                let lookup = Lookup::Id(id);
                 let found = rows.find_credential(organization, account, &lookup).await?;
                 found.map(Self::Secret)
             }
-            CredentialKind::ApiToken => {
-                let lookup = Lookup::Id(ApiTokenId::of_credential(owner.credential));
+            CredentialRef::ApiToken(id) => {
+                let lookup = Lookup::Id(id);
                 let found = rows.find_api_token(organization, account, &lookup).await?;
                 found.map(Self::ApiToken)
             }

@@ -1,5 +1,7 @@
 //! `ostler report`: what an administrator should look at.
 
+mod leaks;
+
 use clap::Args;
 use clap::Subcommand;
 use jiff::Timestamp;
@@ -51,6 +53,10 @@ pub enum Verb {
     Unused(Unused),
     /// Credentials and API tokens of all accounts that end soon
     Expiring(Expiring),
+    /// Secrets that were reported as leaked, where a person decides what follows
+    Leaks(leaks::Leaks),
+    /// Dismiss such a report: the secret goes on working
+    Dismiss(leaks::Dismiss),
     /// How much the accounts of the organization were used, and from where
     Usage {
         #[command(flatten)]
@@ -95,6 +101,8 @@ pub struct Expiring {
 pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
     let session = shell.session()?;
     match verb {
+        Verb::Leaks(leaks) => leaks.run(shell).await,
+        Verb::Dismiss(dismiss) => dismiss.run(shell).await,
         Verb::Findings(findings) => {
             let here = (!findings.instance).then(|| session.organization().to_owned());
             let query = Query::new()
@@ -113,38 +121,31 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
             let found = session.filtered(&path, &query, &unused.page).await?;
             shell.show(&found, &account::VIEW)
         }
-        Verb::Expiring(expiring) => shell.show(&expiring.find(shell, &session).await?, &EXPIRING),
+        Verb::Expiring(expiring) => shell.show(&expiring.find(&session).await?, &EXPIRING),
         Verb::Usage { which } => which.show(shell, &session.here(&["usage"])?).await,
     }
 }
 
 impl Expiring {
     /// From both inventories, the soonest first.
-    async fn find(&self, shell: &Shell, session: &Session) -> Result<Document, Failure> {
+    async fn find(&self, session: &Session) -> Result<Document, Failure> {
+        let query = Query::new()
+            .and("status", Some("active"))
+            .and("expires_within", Some(self.within));
         let mut ending = Vec::new();
         for inventory in ["credentials", "api-tokens"] {
             let path = session.here(&[inventory])?;
-            let mut found = session.list(&path, &PageArgs::default()).await?;
-            if let Value::Array(things) = found.value["items"].take() {
-                ending.extend(
-                    things
-                        .into_iter()
-                        .filter_map(|thing| self.end(shell, thing)),
-                );
+            let every = PageArgs::default();
+            let mut found = session.filtered(&path, &query, &every).await?;
+            if let Value::Array(mut things) = found.value["items"].take() {
+                ending.append(&mut things);
             }
         }
-        ending.sort_by_key(|(end, _)| *end);
-        let things: Vec<Value> = ending.into_iter().map(|(_, thing)| thing).collect();
-        Ok(json!({"items": things, "next_cursor": null}).into())
+        ending.sort_by_key(end);
+        Ok(json!({"items": ending, "next_cursor": null}).into())
     }
+}
 
-    /// A live thing that ends within the time, with its end.
-    fn end(&self, shell: &Shell, thing: Value) -> Option<(Timestamp, Value)> {
-        let end: Timestamp = thing["expires_at"].as_str()?.parse().ok()?;
-        let last = shell
-            .now()
-            .as_second()
-            .saturating_add_unsigned(self.within.as_secs());
-        (thing["status"] == "active" && end.as_second() <= last).then_some((end, thing))
-    }
+fn end(thing: &Value) -> Option<Timestamp> {
+    thing["expires_at"].as_str()?.parse().ok()
 }

@@ -5,9 +5,8 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::credential::CredentialKind;
+use super::credential::CredentialRef;
 use super::id::AccountId;
-use super::id::CredentialId;
 use super::id::SecretId;
 
 /// A secret that was reported as leaked and still works.
@@ -15,10 +14,8 @@ use super::id::SecretId;
 pub struct Leak {
     /// The secret.
     pub secret: SecretId,
-    /// The credential that it belongs to, or that it is (an API token).
-    pub credential: CredentialId,
-    /// Which of both.
-    pub kind: CredentialKind,
+    /// The credential that it belongs to, or the API token that it is.
+    pub credential: CredentialRef,
     /// The account.
     pub account: AccountId,
     /// When it was first reported.

@@ -5,9 +5,8 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::domain::credential::CredentialKind;
+use crate::domain::credential::CredentialRef;
 use crate::domain::id::AccountId;
-use crate::domain::id::CredentialId;
 use crate::domain::id::OrganizationId;
 use crate::domain::id::SecretId;
 use crate::domain::leak::Leak;
@@ -24,9 +23,7 @@ pub struct SecretOwner {
     /// The account.
     pub account: AccountId,
     /// The credential.
-    pub credential: CredentialId,
-    /// Of which kind that is.
-    pub kind: CredentialKind,
+    pub credential: CredentialRef,
     /// The secret.
     pub secret: SecretId,
 }
@@ -50,6 +47,22 @@ pub trait LeakReads {
 /// What is written of leaks.
 #[async_trait]
 pub trait LeakWrites {
+    /// The report of this secret of the organization, if there is one and the secret may still be used
+    /// at `now`.
+    async fn find_leak(
+        &mut self,
+        organization: OrganizationId,
+        secret: SecretId,
+        now: Timestamp,
+    ) -> Result<Option<Leak>, StoreError>;
+
+    /// Forgets the report of a secret: somebody has decided that nothing follows from it.
+    async fn remove_leak(
+        &mut self,
+        organization: OrganizationId,
+        secret: SecretId,
+    ) -> Result<(), StoreError>;
+
     /// Keeps a report for a person to decide about; `false` when there is one of this secret already.
     async fn add_leak(
         &mut self,

@@ -78,6 +78,7 @@ on_both! {
     api_token::api_tokens_are_paged_by_id_and_counted_while_they_are_active,
     api_token::a_client_is_found_by_any_of_its_secrets,
     leak::a_report_is_kept_once_and_listed_while_its_secret_lives,
+    leak::a_report_that_was_dismissed_is_gone_and_may_come_again,
     clean_up::what_ended_is_forgotten_with_what_it_leaves_bare,
     lifecycle::an_organization_is_edited_and_its_generation_rises,
     lifecycle::an_account_is_edited_and_its_name_stays_unique,

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::domain::credential::CredentialKind;
+use crate::domain::credential::CredentialRef;
 use crate::domain::id::OrganizationId;
 use crate::domain::id::SecretId;
 use crate::domain::leak::Leak;
@@ -23,6 +24,7 @@ use super::query::Db;
 use super::query::Row;
 use super::query::all;
 use super::query::execute;
+use super::query::execute_one;
 use super::query::millis;
 use super::query::one;
 use super::query::paged;
@@ -52,6 +54,23 @@ impl LeakReads for SqlStore {
 
 #[async_trait]
 impl LeakWrites for SqlChange {
+    async fn find_leak(
+        &mut self,
+        organization: OrganizationId,
+        secret: SecretId,
+        now: Timestamp,
+    ) -> Result<Option<Leak>, StoreError> {
+        self.0.run(|db| find(db, organization, secret, now)).await
+    }
+
+    async fn remove_leak(
+        &mut self,
+        organization: OrganizationId,
+        secret: SecretId,
+    ) -> Result<(), StoreError> {
+        self.0.run(|db| remove(db, organization, secret)).await
+    }
+
     async fn add_leak(
         &mut self,
         organization: OrganizationId,
@@ -80,10 +99,28 @@ fn read_owner(row: &Row) -> Answer<SecretOwner> {
     Ok(SecretOwner {
         organization: row.parse("organization_id")?,
         account: row.parse("account_id")?,
-        credential: row.parse("credential_id")?,
-        kind: row.word("kind", CredentialKind::parse)?,
+        credential: CredentialRef::of(
+            row.parse("credential_id")?,
+            row.word("kind", CredentialKind::parse)?,
+        ),
         secret: row.parse("secret_id")?,
     })
+}
+
+/// The reports in the organization `$1` of secrets that are alive at `$2`.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT leak.secret_id, credential.id AS credential_id, credential.kind,
+                    credential.account_id, leak.reported_at, leak.address
+             FROM leak JOIN secret ON secret.id = leak.secret_id
+             JOIN credential ON credential.id = secret.credential_id
+             WHERE credential.organization_id = $1
+               AND credential.status <> 'revoked' AND secret.revoked_at IS NULL
+               AND (secret.ends_at IS NULL OR secret.ends_at > $2) ",
+            $rest
+        )
+    };
 }
 
 async fn list(
@@ -92,25 +129,46 @@ async fn list(
     now: Timestamp,
     page: Page<SecretId>,
 ) -> Answer<Vec<Leak>> {
+    let query = sqlx::query(select!(
+        "AND leak.secret_id > $3 ORDER BY leak.secret_id LIMIT $4"
+    ));
+    let query = query.bind(organization.to_string()).bind(millis(now));
+    let rows = all(db, paged(query, page)).await?;
+    rows.iter().map(read).collect()
+}
+
+async fn find(
+    db: &mut Db,
+    organization: OrganizationId,
+    secret: SecretId,
+    now: Timestamp,
+) -> Answer<Option<Leak>> {
+    let query = sqlx::query(select!("AND leak.secret_id = $3"))
+        .bind(organization.to_string())
+        .bind(millis(now))
+        .bind(secret.to_string());
+    one(db, query).await?.as_ref().map(read).transpose()
+}
+
+async fn remove(db: &mut Db, organization: OrganizationId, secret: SecretId) -> Answer<()> {
     let query = sqlx::query(
-        "SELECT leak.secret_id, credential.id AS credential_id, credential.kind,
-                credential.account_id, leak.reported_at, leak.address
-         FROM leak JOIN secret ON secret.id = leak.secret_id
-         JOIN credential ON credential.id = secret.credential_id
-         WHERE credential.organization_id = $1 AND leak.secret_id > $2
-           AND credential.status <> 'revoked' AND secret.revoked_at IS NULL
-           AND (secret.ends_at IS NULL OR secret.ends_at > $4)
-         ORDER BY leak.secret_id LIMIT $3",
+        "DELETE FROM leak WHERE secret_id = $2 AND EXISTS
+             (SELECT 1 FROM secret JOIN credential ON credential.id = secret.credential_id
+              WHERE secret.id = $2 AND credential.organization_id = $1)",
     );
-    let query = paged(query.bind(organization.to_string()), page).bind(millis(now));
-    all(db, query).await?.iter().map(read).collect()
+    let query = query
+        .bind(organization.to_string())
+        .bind(secret.to_string());
+    execute_one(db, query, "leak report").await
 }
 
 fn read(row: &Row) -> Answer<Leak> {
     Ok(Leak {
         secret: row.parse("secret_id")?,
-        credential: row.parse("credential_id")?,
-        kind: row.word("kind", CredentialKind::parse)?,
+        credential: CredentialRef::of(
+            row.parse("credential_id")?,
+            row.word("kind", CredentialKind::parse)?,
+        ),
         account: row.parse("account_id")?,
         reported_at: row.instant("reported_at")?,
         address: row.optional_address("address")?,

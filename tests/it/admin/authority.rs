@@ -271,6 +271,12 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ),
     ("GET", "/audit-events", "audit:read"),
     ("POST", "/audit-events/verify", "audit:read"),
+    ("GET", "/organizations/{org}/leaks", "accounts:read"),
+    (
+        "DELETE",
+        "/organizations/{org}/leaks/{secret}",
+        "credentials:write",
+    ),
     ("POST", "/tokens/inspect", "accounts:read"),
     ("POST", "/tokens/revoke", "accounts:write"),
     ("POST", "/tokens/preview", "accounts:read"),

@@ -99,9 +99,19 @@ async fn made_by(admin: &Administrator, org: &str, recipes: Vec<Recipe>) -> Thin
         made.insert(parameter.to_owned(), name);
         if let Some(secret) = made_of_it.pointer("/secrets/0/id").and_then(Value::as_str) {
             made.insert("secret".to_owned(), secret.to_owned());
+            report(admin, org, &made_of_it["client_secret"]).await;
         }
     }
     made
+}
+
+/// A secret is reported as leaked, where a person decides what follows: so the report is there too.
+async fn report(admin: &Administrator, org: &str, secret: &Value) {
+    let policy = json!({"policy": {"leak_report": "finding"}});
+    let edited = admin.patch(&format!("/organizations/{org}"), policy).await;
+    assert_eq!(edited.status, 200, "{}", edited.wire());
+    let reported = admin.post("/leaks", json!({"secret": secret})).await;
+    assert_eq!(reported.status, 202, "{}", reported.wire());
 }
 
 /// A path with these things in it.

@@ -14,8 +14,10 @@ use crate::harness::TestServer;
 use super::actors::Administrator;
 use super::actors::at;
 use super::actors::mistakes;
+use super::actors::ostler;
 use super::actors::refusal;
 use super::actors::shown;
+use super::actors::shown_body;
 
 const LEAKS: &str = "/admin/v1/leaks";
 const FIRST: &str = "/organizations/default/service-accounts/nightly/credentials/first";
@@ -225,4 +227,129 @@ async fn where_a_person_decides_the_report_waits_for_one() {
     let path = "/organizations/cautious/service-accounts/nightly/credentials/first/revoke";
     server.act(path, json!({})).await;
     assert_eq!(leaks(&server).await.len(), 1);
+}
+
+const WAITING: &str = "/organizations/cautious/leaks";
+
+// A finding that waits for a person: who may say *no* as well as *revoke*.
+#[tokio::test]
+async fn a_report_is_listed_and_dismissed() {
+    let server = TestServer::start().await;
+    let client = cautious(&server).await;
+    assert_eq!(report(&server, &client.secret).await.status, 202);
+    let admin = Administrator::first(&server).await;
+    let listed = admin.get(WAITING).await;
+    assert_snapshot!(shown_body(&listed), @r#"
+    {
+      "items": [
+        {
+          "secret": "sec_...",
+          "subject": {
+            "type": "credential",
+            "id": "cred_..."
+          },
+          "account": "sa_...",
+          "reported_at": "2026-03-01T12:00:00Z",
+          "address": "127.0.0.1"
+        }
+      ],
+      "next_cursor": null
+    }
+    "#);
+    let listed = listed.json()["items"][0].clone();
+    assert_eq!(listed["subject"]["id"], json!(client.credential));
+    let secret = listed["secret"].as_str().unwrap().to_owned();
+    let finding = || async {
+        let path = "/findings?kind=leak_reported&organization=cautious";
+        admin.get(path).await.json()["items"].clone()
+    };
+    let found = finding().await;
+    assert_eq!(found[0]["evidence"]["secret"], json!(secret));
+    assert_eq!(found[0]["evidence"]["reported_from"], "127.0.0.1");
+
+    let path = format!("{WAITING}/{secret}");
+    let reply = admin.delete(&path).await;
+    assert_eq!(
+        (reply.status, reply.body.len()),
+        (204, 0),
+        "{}",
+        reply.wire()
+    );
+    // It may do nothing, and still proves who it is.
+    assert_eq!(client.ask("").await.status, 400);
+    assert_eq!(finding().await, json!([]));
+    assert_eq!(admin.get(WAITING).await.json()["items"], json!([]));
+    let events = server.audited("leak.dismiss").await;
+    let event = format!("service_account administrator -> secret {secret} success");
+    assert_eq!(events, [event]);
+    // There is nothing to dismiss any more.
+    let again = admin.delete(&path).await;
+    assert_eq!(refusal(&again), (404, "not_found".into()));
+    assert_eq!(server.audited("leak.dismiss").await.len(), 1);
+    // Whoever reports it once more has it: it waits once more.
+    assert_eq!(report(&server, &client.secret).await.status, 202);
+    assert_eq!(finding().await[0]["evidence"]["secret"], json!(secret));
+}
+
+#[tokio::test]
+async fn only_a_report_that_waits_is_dismissed() {
+    let server = TestServer::start().await;
+    let client = cautious(&server).await;
+    let admin = Administrator::first(&server).await;
+    report(&server, &client.secret).await;
+    let listed = admin.get(WAITING).await.json();
+    let secret = listed["items"][0]["secret"].as_str().unwrap();
+    for unknown in [
+        "sec_00000000000000000000000000",
+        "first",
+        client.credential.as_str(),
+        &format!("{secret}%00"),
+    ] {
+        let reply = admin.delete(&format!("{WAITING}/{unknown}")).await;
+        assert_eq!(refusal(&reply), (404, "not_found".into()), "{unknown}");
+        assert_eq!(reply.json()["detail"], "there is no such leak report");
+    }
+    // In another organization it is as unknown.
+    let foreign = format!("/organizations/default/leaks/{secret}");
+    let reply = admin.delete(&foreign).await;
+    assert_eq!(refusal(&reply), (404, "not_found".into()));
+    let odd = format!("{WAITING}/{secret}?force=true");
+    assert_eq!(mistakes(&admin.delete(&odd).await).len(), 1);
+    assert_eq!(
+        admin.get(WAITING).await.json()["items"][0]["secret"],
+        secret
+    );
+    let path = "/organizations/cautious/service-accounts/nightly/credentials/first/revoke";
+    server.act(path, json!({})).await;
+    let reply = admin.delete(&format!("{WAITING}/{secret}")).await;
+    assert_eq!(refusal(&reply), (404, "not_found".into()));
+}
+
+// Security case 80: that a secret goes on working is decided by nobody who may do less than it.
+#[tokio::test]
+async fn nobody_dismisses_the_report_of_a_secret_that_may_do_more_than_they() {
+    let server = TestServer::start().await;
+    let policy = json!({"policy": {"leak_report": "finding"}});
+    let admin = Administrator::first(&server).await;
+    assert_eq!(
+        admin.patch("/organizations/default", policy).await.status,
+        200
+    );
+    let own = server.id_of("/organizations/default").await;
+    let held = |scopes: &[&str]| json!([ostler(scopes, &json!([own]))]);
+    let strong = server
+        .client_with("strong-bot", held(&["accounts:write", "keys:read"]))
+        .await;
+    let weak = held(&["accounts:read", "credentials:write"]);
+    let weak = Administrator::with(&server, "weak-bot", weak).await;
+    report(&server, &strong.secret).await;
+    let listed = weak.get("/organizations/default/leaks").await.json();
+    let secret = listed["items"][0]["secret"].as_str().unwrap();
+    let path = format!("/organizations/default/leaks/{secret}");
+    assert_eq!(
+        refusal(&weak.delete(&path).await),
+        (403, "forbidden".into())
+    );
+    assert_eq!(server.audited("leak.dismiss").await.len(), 0);
+    assert_eq!(admin.delete(&path).await.status, 204);
 }

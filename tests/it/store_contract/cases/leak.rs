@@ -1,6 +1,6 @@
 //! Reports of leaked secrets.
 
-use ostler::domain::credential::CredentialKind;
+use ostler::domain::credential::CredentialRef;
 use ostler::domain::leak::Leak;
 use ostler::domain::organization::Status;
 use ostler::store::Page;
@@ -38,8 +38,7 @@ pub async fn a_report_is_kept_once_and_listed_while_its_secret_lives(bench: &mut
     let store = bench.reopen().await;
     let mut known = [(&one, address), (&two, None)].map(|(credential, address)| Leak {
         secret: credential.secrets[0].id,
-        credential: credential.id,
-        kind: CredentialKind::ClientSecret,
+        credential: CredentialRef::ClientSecret(credential.id),
         account: account.id,
         reported_at: at(1_100),
         address,
@@ -65,4 +64,30 @@ pub async fn a_report_is_kept_once_and_listed_while_its_secret_lives(bench: &mut
             .store()
             .list_leaks(organization, at(1_201), first_page())
     );
+}
+
+pub async fn a_report_that_was_dismissed_is_gone_and_may_come_again(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let foreign = bench.organization("beta").await.id;
+    let account = bench.account(organization, "deploy-bot").await;
+    let secret = bench.credential(&account, "one").await.secrets[0].id;
+    let mut change = bench.change(organization).await;
+    none!(change.find_leak(organization, secret, at(1_100)));
+    assert!(ok!(change.add_leak(organization, secret, at(1_100), None)));
+    let found = ok!(change.find_leak(organization, secret, at(1_499)));
+    assert_eq!(found.map(|leak| leak.secret), Some(secret));
+    none!(change.find_leak(organization, secret, at(1_500)));
+    none!(change.find_leak(foreign, secret, at(1_100)));
+    ok!(change.commit(&event_of(organization)));
+
+    let mut change = bench.change(foreign).await;
+    assert!(change.remove_leak(foreign, secret).await.is_err());
+    drop(change);
+    let mut change = bench.change(organization).await;
+    ok!(change.remove_leak(organization, secret));
+    ok!(change.commit(&event_of(organization)));
+    let store = bench.reopen().await;
+    empty!(store.list_leaks(organization, at(1_200), first_page()));
+    let mut change = bench.change(organization).await;
+    assert!(ok!(change.add_leak(organization, secret, at(1_200), None)));
 }
