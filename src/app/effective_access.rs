@@ -1,5 +1,8 @@
 //! What an account may do in all, and where it has each part from.
 
+use crate::domain::access::Access;
+use crate::domain::id::AccountId;
+
 use super::access::Book;
 use super::access::DescribedGrant;
 use super::authority::InOrganization;
@@ -15,7 +18,8 @@ pub struct DescribedEffectiveGrant {
     pub via: Vec<String>,
 }
 
-/// The effective access of an account; what a credential leaves of it when one is named.
+/// The effective access of an account; what a credential or an API token leaves of it when one is
+/// named.
 pub async fn show(
     within: &InOrganization,
     account: &str,
@@ -24,7 +28,7 @@ pub async fn show(
     let account = within.account(account).await?;
     let narrowing = match credential? {
         None => None,
-        Some(credential) => within.credential(account.id, &credential).await?.narrowing,
+        Some(credential) => narrowing(within, account.id, &credential).await?,
     };
     let store = within.app.store.as_ref();
     let holdings = store.find_holdings(within.id(), account.id).await?;
@@ -37,4 +41,23 @@ pub async fn show(
         via: held.via.iter().map(ToString::to_string).collect(),
     });
     Ok(described.collect())
+}
+
+/// What a credential of the account, or an API token, is narrowed to. Of two with one name the
+/// credential is meant: an id tells them apart.
+async fn narrowing(
+    within: &InOrganization,
+    account: AccountId,
+    named: &str,
+) -> Result<Option<Access>, Problem> {
+    match within.credential(account, named).await {
+        Ok(credential) => return Ok(credential.narrowing),
+        Err(Problem::NotFound(_)) => {}
+        Err(other) => return Err(other),
+    }
+    match within.api_token(account, named).await {
+        Ok(token) => Ok(token.credential().narrowing.clone()),
+        Err(Problem::NotFound(_)) => Err(Problem::NotFound("credential")),
+        Err(other) => Err(other),
+    }
 }

@@ -5,6 +5,7 @@
 
 use crate::domain::account::ServiceAccount;
 use crate::domain::api::ApiRecord;
+use crate::domain::api_token::ApiToken;
 use crate::domain::credential::Credential;
 use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
@@ -130,6 +131,32 @@ impl InOrganization {
         let unknown = || Problem::NotFound("credential");
         let lookup = credential(text).ok_or_else(unknown)?;
         let found = rows.find_credential(self.id(), owner, &lookup).await?;
+        found.ok_or_else(unknown)
+    }
+
+    /// An API token of an account.
+    pub(super) async fn api_token(
+        &self,
+        owner: AccountId,
+        text: &str,
+    ) -> Result<ApiToken, Problem> {
+        let unknown = || Problem::NotFound("API token");
+        let lookup = api_token(text).ok_or_else(unknown)?;
+        let store = &self.app.store;
+        let found = store.find_api_token(self.id(), owner, &lookup).await?;
+        found.ok_or_else(unknown)
+    }
+
+    /// An API token of an account, inside a change.
+    pub(super) async fn api_token_in(
+        &self,
+        rows: &mut dyn Change,
+        owner: AccountId,
+        text: &str,
+    ) -> Result<ApiToken, Problem> {
+        let unknown = || Problem::NotFound("API token");
+        let lookup = api_token(text).ok_or_else(unknown)?;
+        let found = rows.find_api_token(self.id(), owner, &lookup).await?;
         found.ok_or_else(unknown)
     }
 

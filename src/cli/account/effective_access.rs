@@ -23,7 +23,7 @@ const VIEW: View = View {
 pub struct EffectiveAccess {
     #[command(flatten)]
     account: Account,
-    /// What is left of it for this credential, by name or id
+    /// What is left of it for this credential or API token, by name or id
     #[arg(long, value_name = "CREDENTIAL")]
     credential: Option<String>,
 }

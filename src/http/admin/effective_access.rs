@@ -65,7 +65,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         )
         .parameter(
             "credential",
-            "A credential of the account, by id or name: only what it leaves",
+            "A credential or an API token of the account, by id or name: only what it leaves",
             json!({"type": "string"}),
         ),
     )

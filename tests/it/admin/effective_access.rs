@@ -126,6 +126,52 @@ async fn a_credential_leaves_a_part_of_it() {
     assert_eq!(mistakes(&odd).len(), 1);
 }
 
+// An API token is a credential of its own, with a narrowing.
+#[tokio::test]
+async fn an_api_token_leaves_a_part_of_it_too() {
+    let server = TestServer::start().await;
+    let admin = stage(&server).await;
+    let tokens = format!("{ACCOUNTS}/nightly/api-tokens");
+    let narrowing = json!([deploy(&["deploy:read"], &json!(["APOLLO"]))]);
+    let body = json!({"name": "tool", "access": narrowing});
+    let made = admin.post(&tokens, body).await.json();
+    let id = made["id"].as_str().unwrap();
+    for named in ["tool", id] {
+        let shown = admin.get(&format!("{EFFECTIVE}?credential={named}")).await;
+        assert_eq!(
+            shown.json()["items"],
+            json!([{
+                "api": "deploy",
+                "scopes": ["deploy:read"],
+                "resources": {"project": ["APOLLO"]},
+                "via": ["account", "role:writer", "group:crew"],
+            }]),
+            "{named}"
+        );
+    }
+    admin.post(&tokens, json!({"name": "plain"})).await;
+    let plain = admin.get(&format!("{EFFECTIVE}?credential=plain")).await;
+    assert_eq!(plain.json(), admin.get(EFFECTIVE).await.json());
+
+    // A credential comes before an API token of the same name; an id tells them apart.
+    let credentials = format!("{ACCOUNTS}/nightly/credentials");
+    admin
+        .post(&credentials, json!({"name": "tool", "access": []}))
+        .await;
+    let named = admin.get(&format!("{EFFECTIVE}?credential=tool")).await;
+    assert_eq!(named.json(), json!({"items": []}));
+    let by_id = admin.get(&format!("{EFFECTIVE}?credential={id}")).await;
+    assert_eq!(by_id.json()["items"].as_array().unwrap().len(), 1);
+    // Another account's is as unknown as none.
+    server.client("another", "deploy:read").await;
+    for unknown in [id, "tool", "none-such"] {
+        let path = EFFECTIVE.replace("nightly", "another");
+        let reply = admin.get(&format!("{path}?credential={unknown}")).await;
+        assert_eq!(refusal(&reply), (404, "not_found".into()));
+        assert_eq!(reply.json()["detail"], "there is no such credential");
+    }
+}
+
 #[tokio::test]
 async fn a_built_in_role_is_shown_with_what_it_grants() {
     let server = TestServer::start().await;
