@@ -191,12 +191,10 @@ impl Meaning {
         let roles = reading.roles(change.rows(), "/roles", names).await?;
         let mut narrowing = None;
         if let Some(credential) = &new.credential {
-            credentials::check_expiry(
-                within,
-                "/credential",
-                credential.lifetime,
-                &mut reading.mistakes,
-            );
+            let (lifetime, mistakes) = (credential.lifetime, &mut reading.mistakes);
+            let organization = within.id();
+            credentials::check_expiry(change, organization, "/credential", lifetime, mistakes)
+                .await?;
             if let Some(presented) = &credential.access {
                 narrowing = Some(reading.read(change.rows(), presented).await?);
             }

@@ -11,6 +11,7 @@ use crate::domain::credential::CredentialKind;
 use crate::domain::credential::DEFAULT_SECRET_LIFETIME;
 use crate::domain::id::ClientId;
 use crate::domain::id::CredentialId;
+use crate::domain::id::OrganizationId;
 use crate::domain::id::SecretId;
 use crate::domain::name::Label;
 use crate::domain::organization::Generation;
@@ -23,6 +24,7 @@ use crate::domain::secret::StoredSecret;
 use crate::domain::usage::UsageReading;
 use crate::domain::version::Version;
 use crate::random;
+use crate::store::Lookup;
 use crate::store::StoreError;
 
 use super::super::App;
@@ -83,7 +85,8 @@ pub async fn create(
         let new = submitted?;
 
         let mut reading = Reading::of_nothing(&within);
-        check_expiry(&within, "", new.lifetime, &mut reading.mistakes);
+        let mistakes = &mut reading.mistakes;
+        check_expiry(&mut change, within.id(), "", new.lifetime, mistakes).await?;
         let narrowing = match &new.access {
             None => None,
             Some(presented) => Some(reading.read(change.rows(), presented).await?),
@@ -106,19 +109,27 @@ pub async fn create(
 
 /// Notes it when the organization does not allow what never ends. `at` is where the credential
 /// stands in the body.
-pub(in crate::app) fn check_expiry(
-    within: &InOrganization,
+pub(in crate::app) async fn check_expiry(
+    change: &mut AuditedChange,
+    organization: OrganizationId,
     at: &str,
     lifetime: Lifetime,
     mistakes: &mut Mistakes,
-) {
-    if lifetime == Lifetime::Never && !within.organization.policy.allow_never_expires {
+) -> Result<(), StoreError> {
+    if lifetime != Lifetime::Never {
+        return Ok(());
+    }
+    // Read under the lock: the policy may have changed since the caller was let in.
+    let lookup = Lookup::Id(organization);
+    let found = change.rows().find_organization(&lookup).await?;
+    if !found.is_some_and(|found| found.policy.allow_never_expires) {
         mistakes.add(
             &format!("{at}/expires_in_seconds"),
             "not_allowed",
             "the organization's policy wants every secret to end (`allow_never_expires` is false)",
         );
     }
+    Ok(())
 }
 
 /// A credential and its secret, just stored.

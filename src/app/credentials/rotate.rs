@@ -70,7 +70,7 @@ pub async fn rotate(
         let request = submitted?;
         change.check_version(credential)?;
 
-        let plan = plan(within, credential, &request.rotation, change.now)?;
+        let plan = plan(change, credential, &request.rotation).await?;
         let kind = SecretKind::ClientSecret;
         let (stored, secret) = mint(&within.app, change, kind, plan.expires_at);
         carry_out(change, credential, &plan).await?;
@@ -91,16 +91,17 @@ pub async fn rotate(
     .await
 }
 
-fn plan(
-    within: &InOrganization,
+async fn plan(
+    change: &mut AuditedChange,
     credential: &Credential,
     rotation: &Rotation,
-    now: Timestamp,
 ) -> Result<RotationPlan, Problem> {
-    let plan = credential.plan_rotation(rotation, now).map_err(refusal)?;
+    let plan = credential.plan_rotation(rotation, change.now);
+    let plan = plan.map_err(refusal)?;
     if plan.expires_at.is_none() {
+        let organization = credential.organization;
         let mut mistakes = Mistakes::default();
-        super::check_expiry(within, "", Lifetime::Never, &mut mistakes);
+        super::check_expiry(change, organization, "", Lifetime::Never, &mut mistakes).await?;
         mistakes.check()?;
     }
     Ok(plan)

@@ -125,8 +125,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
             .answers::<OrganizationBody>()
             .reads(|fields| Some(read_edit(fields)))
             .described(
-                "`max_service_accounts` takes a token for every organization. A policy counts from \
-                 the next secret and the next token.",
+                "`max_service_accounts` takes a token for every organization; the usual tiers are 5, \
+                 250, 1000 and `null`, which is no limit. A policy counts from the next secret and \
+                 the next token.",
             ),
         )
         .post(

@@ -1,8 +1,22 @@
 //! `.../service-accounts/{account}/credentials`
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use insta::assert_snapshot;
+use ostler::app::accounts;
+use ostler::app::accounts::NewAccount;
+use ostler::app::authority::Caller;
+use ostler::app::authority::Origin;
+use ostler::app::credentials;
+use ostler::app::credentials::NewCredential;
+use ostler::app::credentials::RotationRequest;
+use ostler::app::problem::Problem;
+use ostler::app::tokens;
+use ostler::domain::name::AccountName;
+use ostler::domain::name::Label;
+use ostler::domain::role::AdminScope;
+use ostler::domain::rotation::Lifetime;
 use serde_json::json;
 
 use crate::harness::TestClient;
@@ -334,4 +348,53 @@ async fn an_organization_may_want_every_secret_to_end() {
         let reply = admin.post(&path, body).await;
         assert_eq!(mistakes(&reply), [at("/expires_in_seconds", "not_allowed")]);
     }
+}
+
+// The policy counts that is in force when the change is made.
+#[tokio::test]
+async fn a_policy_that_changes_after_a_caller_was_let_in_counts() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    server.client("nightly", "deploy:read").await;
+    let app = &server.app;
+    let token = tokens::check_bearer(app, admin.token()).await.unwrap();
+    let within = async |scope| {
+        let caller = Caller::bearer(token.claims(), Origin::default());
+        caller.in_organization(app, "default", scope).await.unwrap()
+    };
+    let (first, second, third) = (
+        within(AdminScope::CredentialsWrite).await,
+        within(AdminScope::CredentialsWrite).await,
+        within(AdminScope::AccountsWrite).await,
+    );
+    let policy = json!({"policy": {"allow_never_expires": false}});
+    let reply = admin.patch("/organizations/default", policy).await;
+    assert_eq!(reply.status, 200);
+
+    let forever = NewCredential {
+        name: Label::parse("forever").unwrap(),
+        lifetime: Lifetime::Never,
+        allowed_networks: Vec::new(),
+        access: None,
+    };
+    let refused = |problem: Problem| problem.mistakes()[0].code;
+    let made = credentials::create(first, "nightly".into(), Ok(forever.clone())).await;
+    assert_eq!(refused(made.unwrap_err()), "not_allowed");
+    let mut request = RotationRequest::default();
+    request.rotation.lifetime = Lifetime::Never;
+    let rotated = credentials::rotate(second, "nightly".into(), "first".into(), Ok(request));
+    assert_eq!(refused(rotated.await.unwrap_err()), "not_allowed");
+    let account = NewAccount {
+        name: AccountName::parse("another").unwrap(),
+        description: None,
+        owner: None,
+        labels: BTreeMap::new(),
+        expires_at: None,
+        max_token_lifetime: None,
+        access: None,
+        roles: None,
+        credential: Some(forever),
+    };
+    let made = accounts::create(third, Ok(account)).await;
+    assert_eq!(refused(made.unwrap_err()), "not_allowed");
 }
