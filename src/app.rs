@@ -12,7 +12,8 @@
 //! - [`authority`]: what a caller of the admin API may do; each of its actions takes a proof of it:
 //!   [`organizations`], [`accounts`], [`credentials`], [`api_tokens`], [`access`],
 //!   [`account_roles`], [`effective_access`], [`roles`], [`groups`], [`apis`], [`resources`],
-//!   [`keys`], [`audit`]; [`problem`] is why one was not carried out, [`page`] a part of a list
+//!   [`keys`], [`audit`]; [`problem`] is why one was not carried out, [`page`] a part of a list,
+//!   [`held`] what lists are asked about access
 //! - [`findings`]: what an administrator should look at; [`token_tools`]: what one can find out about a
 //!   token; [`system`]: about the server
 //! - [`change`]: how a durable change is made, to its end, with its audit event and its effects;
@@ -44,6 +45,7 @@ pub mod effective_access;
 pub mod exchange;
 pub mod findings;
 pub mod groups;
+pub mod held;
 pub mod in_use;
 pub mod init;
 pub mod introspection;

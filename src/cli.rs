@@ -30,6 +30,7 @@ mod environment;
 mod exposed;
 mod failure;
 mod files;
+mod filters;
 mod grant;
 mod group;
 mod init;

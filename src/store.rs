@@ -55,6 +55,7 @@ pub use inventory::AccountFilter;
 pub use inventory::CredentialFilter;
 pub use inventory::Ending;
 pub use inventory::Holding;
+pub use inventory::HoldingRole;
 pub use inventory::InventoryReads;
 pub use inventory::NoPosition;
 pub use inventory::Order;
@@ -75,17 +76,17 @@ pub use sql::OpenError;
 pub use sql::SqlOptions;
 pub use sql::SqlStore;
 pub use usage_series::AddressRow;
-pub use usage_series::CountBatch;
 pub use usage_series::ClientOwner;
+pub use usage_series::CountBatch;
 pub use usage_series::Hours;
 pub use usage_series::SeriesOf;
 pub use usage_series::SeriesRow;
 pub use usage_series::UsageSeries;
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::domain::access::Access;
@@ -96,8 +97,8 @@ use crate::domain::api::DescribedScope;
 use crate::domain::audit::AuditDraft;
 use crate::domain::client::Client;
 use crate::domain::credential::Credential;
-use crate::domain::id::AccountId;
 use crate::domain::credential::CredentialRef;
+use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
 use crate::domain::id::ClientId;
 use crate::domain::id::CredentialId;
@@ -294,9 +295,6 @@ pub trait Store:
     /// audit.
     async fn record_signatures(&self, signed: &[(String, Timestamp)]) -> Result<(), StoreError>;
 
-    // --- The OAuth endpoints
-
-    /// A client with all that issuance must know, in one snapshot. A deleted account has none.
     /// Notes that active keys sign tokens that live this long, where it was less; no audit.
     async fn record_longer_tokens(&self, max_lifetime: Duration) -> Result<(), StoreError>;
 
@@ -308,6 +306,9 @@ pub trait Store:
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    // --- The OAuth endpoints
+
+    /// A client with all that issuance must know, in one snapshot. A deleted account has none.
     async fn find_client(&self, client_id: ClientId) -> Result<Option<Client>, StoreError>;
 
     /// How a token of this client, signed by the key `kid`, stands, in one statement by primary keys;

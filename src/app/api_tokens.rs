@@ -9,32 +9,31 @@ pub use create::create;
 pub use described::DescribedApiToken;
 pub use described::IssuedApiToken;
 
-use crate::domain::account::ServiceAccount;
 use crate::domain::api_token::ApiToken;
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
+use crate::domain::credential::CredentialKind;
 use crate::domain::credential::CredentialStatus;
 use crate::domain::id::AccountId;
-use crate::domain::id::ApiTokenId;
 use crate::domain::organization::Status;
 use crate::store::StoreError;
 
 use super::audited::AuditedChange;
 use super::authority::InOrganization;
-use super::lookup;
-use super::page::List;
+use super::credentials;
+use super::credentials::CredentialQuery;
 use super::page::Listing;
 use super::page::PageRequest;
 use super::problem::Problem;
 use super::problem::Submitted;
 use super::to_completion;
 
-/// Some API tokens, and how many of all that the list is about are active.
+/// Some API tokens, and how many of the account, or of the organization, are active.
 #[derive(Debug)]
 pub struct ApiTokens {
     /// A part of the list.
     pub listing: Listing<DescribedApiToken>,
-    /// How many are active, on all pages.
+    /// How many are active, on all pages and whatever is asked for.
     pub active_count: u32,
 }
 
@@ -45,33 +44,24 @@ pub async fn show(
     token: &str,
 ) -> Result<DescribedApiToken, Problem> {
     let account = within.account(account).await?;
-    let found = match lookup::api_token(token) {
-        None => None,
-        Some(token) => {
-            let store = &within.app.store;
-            store
-                .find_api_token(within.id(), account.id, &token)
-                .await?
-        }
-    };
-    let found = found.ok_or(UNKNOWN)?;
+    let found = within.api_token(account.id, token).await?;
     described::one(within, found).await
 }
 
-/// The API tokens of an account, the oldest first.
+/// The API tokens of an account.
 pub async fn list(
     within: &InOrganization,
     account: &str,
-    request: Submitted<PageRequest>,
+    request: Submitted<(PageRequest, CredentialQuery)>,
 ) -> Result<ApiTokens, Problem> {
     let account = within.account(account).await?;
     read_list(within, Some(account.id), request).await
 }
 
-/// The API tokens of all accounts of the organization, the oldest first.
+/// The API tokens of all accounts of the organization.
 pub async fn inventory(
     within: &InOrganization,
-    request: Submitted<PageRequest>,
+    request: Submitted<(PageRequest, CredentialQuery)>,
 ) -> Result<ApiTokens, Problem> {
     read_list(within, None, request).await
 }
@@ -79,26 +69,18 @@ pub async fn inventory(
 async fn read_list(
     within: &InOrganization,
     account: Option<AccountId>,
-    request: Submitted<PageRequest>,
+    request: Submitted<(PageRequest, CredentialQuery)>,
 ) -> Result<ApiTokens, Problem> {
-    let request = request?;
-    let mut path = vec!["api-tokens".to_owned(), within.id().to_string()];
-    path.extend(account.map(|id| id.to_string()));
-    let list = List {
-        key: &within.app.server_key,
-        path,
-    };
-    let page = list.page::<ApiTokenId>(&request)?;
+    let found = credentials::search(within, CredentialKind::ApiToken, account, request).await?;
+    let tokens = found.items.into_iter().filter_map(ApiToken::of);
     let (store, now) = (&within.app.store, within.app.clock.now());
-    let found = store.list_api_tokens(within.id(), account, page).await?;
-    let listing = list.listing(&request, found, ApiToken::id);
     Ok(ApiTokens {
         active_count: store
             .count_active_api_tokens(within.id(), account, now)
             .await?,
         listing: Listing {
-            items: described::all(within, listing.items).await?,
-            next_cursor: listing.next_cursor,
+            items: described::all(within, tokens.collect()).await?,
+            next_cursor: found.next_cursor,
         },
     })
 }
@@ -114,7 +96,8 @@ pub async fn revoke(
     to_completion(async move {
         let mut change = within.begin().await?;
         let account = within.account_in(change.rows(), &account).await?;
-        let token = find_in(&within, &mut change, &account, &token).await?;
+        let found = within.api_token_in(change.rows(), account.id, &token);
+        let token = found.await?;
         nothing?;
         change.check_version(&token)?;
         if token.credential().status == Status::Revoked {
@@ -125,22 +108,6 @@ pub async fn revoke(
     })
     .await
 }
-
-async fn find_in(
-    within: &InOrganization,
-    change: &mut AuditedChange,
-    account: &ServiceAccount,
-    token: &str,
-) -> Result<ApiToken, Problem> {
-    let lookup = lookup::api_token(token).ok_or(UNKNOWN)?;
-    let rows = change.rows();
-    let found = rows
-        .find_api_token(within.id(), account.id, &lookup)
-        .await?;
-    found.ok_or(UNKNOWN)
-}
-
-const UNKNOWN: Problem = Problem::NotFound("API token");
 
 /// Takes an API token back, with what it was exchanged for; it is still to be committed, as this.
 pub(super) async fn revoke_in(

@@ -8,6 +8,7 @@ mod edit;
 mod inventory;
 mod retire;
 mod rotate;
+mod search;
 mod status;
 
 pub use create::NewCredential;
@@ -20,13 +21,14 @@ pub use described::DescribedSecret;
 pub use described::IssuedCredential;
 pub use edit::CredentialEdit;
 pub use edit::edit;
-pub use inventory::CredentialQuery;
 pub use inventory::InventoriedCredential;
 pub use inventory::inventory;
 pub use retire::retire;
 pub(super) use retire::target as target_secret;
 pub use rotate::RotationRequest;
 pub use rotate::rotate;
+pub use search::CredentialQuery;
+pub(super) use search::search;
 pub use status::disable;
 pub use status::enable;
 pub use status::revoke;
@@ -36,12 +38,11 @@ use crate::domain::account::ServiceAccount;
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
 use crate::domain::credential::Credential;
-use crate::domain::id::CredentialId;
+use crate::domain::credential::CredentialKind;
 
 use super::accounts;
 use super::audited::AuditedChange;
 use super::authority::InOrganization;
-use super::page::List;
 use super::page::Listing;
 use super::page::PageRequest;
 use super::problem::Problem;
@@ -59,31 +60,18 @@ pub async fn show(
     described::one(within, credential).await
 }
 
-/// The credentials of an account, the oldest first.
+/// The credentials of an account.
 pub async fn list(
     within: &InOrganization,
     account: &str,
-    request: Submitted<PageRequest>,
+    request: Submitted<(PageRequest, CredentialQuery)>,
 ) -> Result<Listing<DescribedCredential>, Problem> {
     let account = within.account(account).await?;
-    let request = request?;
-    let list = List {
-        key: &within.app.server_key,
-        path: vec![
-            "credentials".to_owned(),
-            within.id().to_string(),
-            account.id.to_string(),
-        ],
-    };
-    let page = list.page::<CredentialId>(&request)?;
-    let store = &within.app.store;
-    let found = store
-        .list_credentials(within.id(), Some(&[account.id]), page)
-        .await?;
-    let listing = list.listing(&request, found, |credential| credential.id);
+    let kind = CredentialKind::ClientSecret;
+    let found = search(within, kind, Some(account.id), request).await?;
     Ok(Listing {
-        items: described::all(within, listing.items).await?,
-        next_cursor: listing.next_cursor,
+        items: described::all(within, found.items).await?,
+        next_cursor: found.next_cursor,
     })
 }
 

@@ -7,6 +7,7 @@ use super::body::Body;
 use super::credential::place;
 use super::credential::place::Place;
 use super::failure::Failure;
+use super::filters::FilterArgs;
 use super::grant::AccessArgs;
 use super::lifetime::Span;
 use super::list::PageArgs;
@@ -50,7 +51,7 @@ pub enum Verb {
     /// Make an API token; it is shown this once
     Create(Box<Create>),
     /// List the API tokens of an account, or those of all accounts
-    List(List),
+    List(Box<List>),
     /// Show an API token
     #[command(visible_alias = "get")]
     Show(Existing),
@@ -85,9 +86,15 @@ pub struct Create {
 }
 
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  ostler api-token list ci-deployer --status active
+  ostler api-token list --expires-within 14d --sort expires_at")]
 pub struct List {
     /// The account, by name or id; those of all accounts when left out
     account: Option<String>,
+    #[command(flatten)]
+    filters: FilterArgs,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -131,7 +138,8 @@ impl List {
             }
             None => (session.here(&["api-tokens"])?, &INVENTORY),
         };
-        let found = session.list(&path, &self.page).await?;
+        let filters = self.filters.query();
+        let found = session.filtered(&path, &filters, &self.page).await?;
         if let Some(active) = found.value["active_count"].as_u64() {
             terminal::note(&format!("{active} active"));
         }

@@ -41,7 +41,7 @@ pub enum Verb {
     /// Make a credential; its secret is shown this once
     Create(Box<create::Create>),
     /// List the credentials of an account, or those of all accounts
-    List(list::List),
+    List(Box<list::List>),
     /// Show a credential and its secrets
     #[command(visible_alias = "get")]
     Show(Existing),

@@ -19,6 +19,7 @@ mod credentials;
 mod docs;
 mod effective_access;
 mod fields;
+mod filters;
 mod findings;
 mod groups;
 mod inside;

@@ -1,7 +1,8 @@
 //! API tokens, as the store keeps them: credentials whose one secret is the token.
 //!
 //! They are added, revoked and killed as the credentials that they are
-//! ([`Change::add_credential`](super::Change::add_credential) and its like).
+//! ([`Change::add_credential`](super::Change::add_credential) and its like), and listed as these are
+//! ([`InventoryReads::find_credentials`](super::InventoryReads::find_credentials)).
 
 use std::collections::BTreeMap;
 
@@ -16,7 +17,6 @@ use crate::domain::id::OrganizationId;
 use crate::domain::secret::SecretHash;
 
 use super::Lookup;
-use super::Page;
 use super::StoreError;
 
 /// What is read of API tokens.
@@ -33,14 +33,6 @@ pub trait ApiTokenReads {
         account: AccountId,
         token: &Lookup<ApiTokenId>,
     ) -> Result<Option<ApiToken>, StoreError>;
-
-    /// The API tokens of this account (of all accounts when it is `None`).
-    async fn list_api_tokens(
-        &self,
-        organization: OrganizationId,
-        account: Option<AccountId>,
-        page: Page<ApiTokenId>,
-    ) -> Result<Vec<ApiToken>, StoreError>;
 
     /// How many API tokens of the organization, or of this account, are active at `now`.
     async fn count_active_api_tokens(

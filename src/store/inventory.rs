@@ -1,4 +1,4 @@
-//! Inventories: the accounts and the credentials of an organization, by filters and in an order.
+//! Inventories: the accounts, credentials and API tokens of an organization, by filters and in an order.
 //!
 //! A list is read by the last item that was seen ([`Position`]): the value that the list is ordered
 //! by, and the id, which settles equal values. So inserts neither repeat nor skip an item.
@@ -14,6 +14,7 @@ use crate::domain::access::Access;
 use crate::domain::account::AccountStatus;
 use crate::domain::account::ServiceAccount;
 use crate::domain::credential::Credential;
+use crate::domain::credential::CredentialKind;
 use crate::domain::credential::CredentialStatus;
 use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
@@ -22,6 +23,7 @@ use crate::domain::id::RoleId;
 use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
 use crate::domain::scope::Scope;
+use crate::domain::scope::ScopeSet;
 
 use super::Page;
 use super::StoreError;
@@ -113,7 +115,16 @@ pub struct Holding {
     /// This resource, or all of its type.
     pub resource: Option<(ResourceType, ResourceKey)>,
     /// The built-in roles that hold it: their grants are not stored.
-    pub roles: Vec<RoleId>,
+    pub roles: Vec<HoldingRole>,
+}
+
+/// A built-in role that holds what is asked for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct HoldingRole {
+    /// The role.
+    pub id: RoleId,
+    /// All scopes of `ostler` that it holds.
+    pub scopes: ScopeSet,
 }
 
 /// Which accounts are wanted: those that meet all that is said.
@@ -136,12 +147,16 @@ pub struct AccountFilter {
 /// Which credentials are wanted: those that meet all that is said.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct CredentialFilter {
+    /// Of this account.
+    pub account: Option<AccountId>,
     /// How they stand, at this instant.
     pub status: Option<(CredentialStatus, Timestamp)>,
     /// A part of the name or of the client id, or the id; without regard to case.
     pub text: Option<String>,
     /// The owner of their account.
     pub owner: Option<String>,
+    /// What is left to them of what their account holds.
+    pub holding: Option<Holding>,
     /// Neither made nor used after this instant.
     pub unused_since: Option<Timestamp>,
     /// When they end.
@@ -160,10 +175,12 @@ pub trait InventoryReads {
         page: Page<Position>,
     ) -> Result<Vec<Placed<ServiceAccount>>, StoreError>;
 
-    /// The credentials that meet `filter`, in `order`, each with its secrets and its narrowing.
+    /// The credentials of this kind that meet `filter`, in `order`, each with its secrets and its
+    /// narrowing.
     async fn find_credentials(
         &self,
         organization: OrganizationId,
+        kind: CredentialKind,
         filter: &CredentialFilter,
         order: Order,
         page: Page<Position>,

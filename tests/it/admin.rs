@@ -30,6 +30,7 @@ mod findings;
 mod groups;
 mod hand_on;
 mod if_match;
+mod inventories;
 mod key_life;
 mod key_schedule;
 mod keyed;

@@ -127,6 +127,7 @@ on_both! {
     inventory::accounts_are_found_by_each_filter,
     inventory::accounts_are_found_by_what_they_hold,
     inventory::credentials_come_by_each_filter_and_in_each_order,
+    held::credentials_are_found_by_what_is_left_to_them,
     change::a_change_that_is_dropped_has_not_happened,
     change::nothing_is_done_after_a_failure,
     change::a_change_sees_its_own_writes_and_nobody_else_does,

@@ -122,7 +122,7 @@ async fn add(
         "another API token of this account has this name: revoke it, or choose another name";
     added.map_err(|error| Problem::of_write(error, taken))?;
     change.open.touch(Touched::Account(account.id));
-    let made = ApiToken::of(credential).ok_or(super::UNKNOWN)?;
+    let made = ApiToken::of(credential).ok_or(Problem::NotFound("API token"))?;
     Ok((made, value))
 }
 

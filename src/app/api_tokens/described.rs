@@ -54,7 +54,7 @@ pub(super) async fn one(
     token: ApiToken,
 ) -> Result<DescribedApiToken, Problem> {
     let described = all(within, vec![token]).await?.pop();
-    described.ok_or(super::UNKNOWN)
+    described.ok_or(Problem::NotFound("API token"))
 }
 
 pub(super) async fn all(

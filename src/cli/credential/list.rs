@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::VIEW;
 use crate::cli::failure::Failure;
+use crate::cli::filters::FilterArgs;
 use crate::cli::list::PageArgs;
 use crate::cli::output::View;
 use crate::cli::shell::Shell;
@@ -26,10 +27,15 @@ pub const INVENTORY: View = View {
 #[command(after_help = "\
 Examples:
   ostler credential list ci-deployer
-  ostler credential list -o csv")]
+  ostler credential list -o csv
+
+  Which of them can write to APOLLO, and were not used for three months?
+    ostler credential list --scope write --resource project:APOLLO --unused-for 90d")]
 pub struct List {
     /// The account, by name or id; those of all accounts when left out
     account: Option<String>,
+    #[command(flatten)]
+    filters: FilterArgs,
     #[command(flatten)]
     page: PageArgs,
 }
@@ -44,6 +50,8 @@ impl List {
             }
             None => (session.here(&["credentials"])?, &INVENTORY),
         };
-        shell.show(&session.list(&path, &self.page).await?, view)
+        let filters = self.filters.query();
+        let found = session.filtered(&path, &filters, &self.page).await?;
+        shell.show(&found, view)
     }
 }

@@ -2,8 +2,6 @@
 
 mod reading;
 
-pub(super) use reading::SORT_KEYS;
-
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
@@ -11,7 +9,6 @@ use axum::response::IntoResponse;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::app::access::DescribedAccess;
 use crate::app::accounts;
@@ -33,7 +30,6 @@ use super::operation::action;
 use super::routes::Routes;
 use super::schema::Instant;
 use super::shape;
-use super::shape::text_like;
 use super::shape::words;
 use reading::read;
 use reading::read_edit;
@@ -220,32 +216,8 @@ fn listing() -> Operation {
         shape::search(),
     )
     .parameter("owner", "This very owner", shape::search())
-    .parameter(
-        "api",
-        "Something is granted at this API: its name or id",
-        json!({"type": "string"}),
-    )
-    .parameter(
-        "scope",
-        "This very scope is granted",
-        text_like(shape::scope()),
-    )
-    .parameter(
-        "resource",
-        "It is granted for this resource, `type:key`, or for all of its type",
-        json!({"type": "string", "examples": ["project:APOLLO"]}),
-    )
-    .parameter(
-        "unused_for",
-        "Neither used nor made for this long",
-        shape::span(),
-    )
-    .parameter("expires_within", "They end within this time", shape::span())
-    .parameter(
-        "sort",
-        "In which order; `-` before it for the greatest first",
-        shape::sort(),
-    )
+    .filters_by_access()
+    .filters_by_time()
     .described(
         "`api`, `scope` and `resource` are asked of one and the same grant of their own, or \
          of a built-in role. Lists by use are exact for what this node has seen; what other \

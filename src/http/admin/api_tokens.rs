@@ -29,6 +29,8 @@ use crate::domain::role::AdminScope;
 use super::access::read_access;
 use super::call::Call;
 use super::fields::Fields;
+use super::filters::ABOUT_ACCESS;
+use super::filters::read_credentials;
 use super::listing::created;
 use super::listing::shown;
 use super::operation::action;
@@ -60,14 +62,15 @@ struct ApiTokenBody {
     token: Option<String>,
 }
 
-/// A part of a list, and how many are active on all of its pages.
+/// A part of a list, and how many are active.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "ApiTokenList")]
 struct ApiTokensBody {
     items: Vec<ApiTokenBody>,
     /// Where the list goes on; `null` at its end.
     next_cursor: Option<String>,
-    /// How many are active, on all pages.
+    /// How many of the account, or of the organization, are active: on all pages, whatever is asked
+    /// for.
     active_count: u32,
 }
 
@@ -124,7 +127,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
             AdminScope::AccountsRead,
             "List the API tokens of all service accounts",
         )
-        .pages::<ApiTokensBody>(),
+        .pages::<ApiTokensBody>()
+        .filters_credentials()
+        .described(ABOUT_ACCESS),
     );
     routes
         .get(
@@ -135,7 +140,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 AdminScope::AccountsRead,
                 "List the API tokens of a service account",
             )
-            .pages::<ApiTokensBody>(),
+            .pages::<ApiTokensBody>()
+            .filters_credentials()
+            .described(ABOUT_ACCESS),
         )
         .post(
             tokens,
@@ -195,7 +202,7 @@ pub(super) async fn list(
     let within = call
         .in_organization(&app, &org, AdminScope::AccountsRead)
         .await?;
-    let found = api_tokens::list(&within, &account, call.page()).await?;
+    let found = api_tokens::list(&within, &account, call.page_of(read_credentials)).await?;
     Ok(Json(ApiTokensBody::from(found)))
 }
 
@@ -208,7 +215,7 @@ pub(super) async fn inventory(
     let within = call
         .in_organization(&app, &org, AdminScope::AccountsRead)
         .await?;
-    let found = api_tokens::inventory(&within, call.page()).await?;
+    let found = api_tokens::inventory(&within, call.page_of(read_credentials)).await?;
     Ok(Json(ApiTokensBody::from(found)))
 }
 

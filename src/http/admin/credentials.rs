@@ -19,6 +19,8 @@ use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::domain::role::AdminScope;
 
+use super::filters::ABOUT_ACCESS;
+use super::filters::read_credentials;
 use super::inside::Inside;
 use super::listing::created;
 use super::listing::listed;
@@ -41,7 +43,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 AdminScope::AccountsRead,
                 "List the credentials of a service account",
             )
-            .lists::<CredentialBody>(),
+            .lists::<CredentialBody>()
+            .filters_credentials()
+            .described(ABOUT_ACCESS),
         )
         .post(
             credentials,
@@ -159,7 +163,7 @@ pub(super) async fn post(
 pub(super) async fn list(
     Inside(within, [account], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let found = credentials::list(&within, &account, call.page()).await?;
+    let found = credentials::list(&within, &account, call.page_of(read_credentials)).await?;
     Ok(listed::<_, CredentialBody>(found))
 }
 

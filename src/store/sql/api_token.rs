@@ -16,7 +16,6 @@ use crate::domain::secret::SecretHash;
 use crate::store::ApiTokenReads;
 use crate::store::ApiTokenRows;
 use crate::store::Lookup;
-use crate::store::Page;
 use crate::store::StoreError;
 
 use super::SqlStore;
@@ -31,7 +30,6 @@ use super::query::all;
 use super::query::assembled;
 use super::query::millis;
 use super::query::one;
-use super::query::paged;
 use super::query::placeholders;
 
 macro_rules! select {
@@ -66,16 +64,6 @@ impl ApiTokenReads for SqlStore {
             Box::pin(async move { find(db, organization, account, &token).await })
         })
         .await
-    }
-
-    async fn list_api_tokens(
-        &self,
-        organization: OrganizationId,
-        account: Option<AccountId>,
-        page: Page<ApiTokenId>,
-    ) -> Result<Vec<ApiToken>, StoreError> {
-        self.read_snapshot(move |db| Box::pin(list(db, organization, account, page)))
-            .await
     }
 
     async fn count_active_api_tokens(
@@ -153,31 +141,6 @@ async fn find(
     let rows = all(db, query).await?;
     let found = credential::complete(db, &rows).await?.pop();
     found.map(read).transpose()
-}
-
-async fn list(
-    db: &mut Db,
-    organization: OrganizationId,
-    account: Option<AccountId>,
-    page: Page<ApiTokenId>,
-) -> Answer<Vec<ApiToken>> {
-    let query = match account {
-        None => sqlx::query(select!("AND id > $2 ORDER BY id LIMIT $3")),
-        Some(_) => sqlx::query(select!(
-            "AND id > $2 AND account_id = $4 ORDER BY id LIMIT $3"
-        )),
-    };
-    let page = Page {
-        limit: page.limit,
-        after: page.after.map(ApiTokenId::credential),
-    };
-    let query = paged(query.bind(organization.to_string()), page);
-    let query = account
-        .iter()
-        .fold(query, |query, id| query.bind(id.to_string()));
-    let rows = all(db, query).await?;
-    let found = credential::complete(db, &rows).await?;
-    found.into_iter().map(read).collect()
 }
 
 async fn count_active(

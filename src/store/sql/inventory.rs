@@ -7,6 +7,7 @@
 mod accounts;
 mod credentials;
 mod few;
+mod held;
 
 use std::collections::HashMap;
 
@@ -16,6 +17,7 @@ use jiff::Timestamp;
 use crate::domain::access::Access;
 use crate::domain::account::ServiceAccount;
 use crate::domain::credential::Credential;
+use crate::domain::credential::CredentialKind;
 use crate::domain::id::AccountId;
 use crate::domain::id::OrganizationId;
 use crate::store::AccountFilter;
@@ -214,14 +216,16 @@ pub(super) async fn find_accounts(
 pub(super) async fn find_credentials(
     db: &mut Db,
     organization: OrganizationId,
+    kind: CredentialKind,
     filter: &CredentialFilter,
     order: Order,
     page: Page<Position>,
 ) -> Answer<Vec<Placed<Credential>>> {
     let listed = Listed::credentials(credential::COLUMNS, order);
     let mut conditions = listed.begin(organization, order, &page)?;
-    conditions.add("credential.kind = 'client_secret'".to_owned());
-    credentials::restrict(&mut conditions, filter);
+    conditions.add(format!("credential.kind = '{}'", kind.as_str()));
+    credentials::restrict(&mut conditions, organization, filter);
+    few::restrict_credentials(db, &mut conditions, organization, kind, filter).await?;
     let rows = listed.rows(db, conditions, order, page.limit).await?;
     let credentials = credential::complete(db, &rows).await?;
     let placed = credentials.into_iter().zip(&rows).map(|(item, row)| {
@@ -315,13 +319,16 @@ impl InventoryReads for SqlStore {
     async fn find_credentials(
         &self,
         organization: OrganizationId,
+        kind: CredentialKind,
         filter: &CredentialFilter,
         order: Order,
         page: Page<Position>,
     ) -> Result<Vec<Placed<Credential>>, StoreError> {
         let filter = filter.clone();
         self.read_snapshot(move |db| {
-            Box::pin(async move { find_credentials(db, organization, &filter, order, page).await })
+            Box::pin(
+                async move { find_credentials(db, organization, kind, &filter, order, page).await },
+            )
         })
         .await
     }

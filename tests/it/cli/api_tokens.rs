@@ -31,6 +31,24 @@ async fn an_api_token_is_made_listed_and_revoked() {
     assert_eq!(of_account.stderr, "1 active\n");
     let inventory = admin.run("api-token list -o json").await.json();
     assert_eq!(inventory["items"].as_array().map(Vec::len), Some(1));
+    for (filter, count) in [
+        ("--status active", 1),
+        ("--status revoked", 0),
+        ("--expires-within 14d", 0),
+        ("--expires-within 30d --sort -last_used_at", 1),
+        ("--q board", 1),
+        ("--api ostler", 0),
+    ] {
+        for account in ["", " ci-deployer"] {
+            let line = format!("api-token list{account} {filter} -o json");
+            let found = admin.run(&line).await.json();
+            assert_eq!(
+                found["items"].as_array().map(Vec::len),
+                Some(count),
+                "{line}"
+            );
+        }
+    }
 
     assert_snapshot!(admin.run("api-token revoke ci-deployer/dashboard").await.screen(), @"
     ! ✓ dashboard is revoked, with what was exchanged for it

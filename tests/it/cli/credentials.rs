@@ -134,3 +134,54 @@ async fn a_credential_is_revoked_and_deleted() {
         Some(3)
     );
 }
+
+#[tokio::test]
+async fn credentials_are_listed_by_the_filters_of_accounts() {
+    let server = TestServer::start().await;
+    let (admin, _) = administrator(&server).await;
+    admin
+        .run("credential create ci-deployer/short --expires 1d -o json")
+        .await
+        .data();
+    for (line, expected) in [
+        ("credential list --expires-within 2d", "short"),
+        ("credential list ci-deployer --expires-within 2d", "short"),
+        (
+            "credential list ci-deployer --status active --sort -expires_at",
+            "github short",
+        ),
+        ("credential list ci-deployer --q GITH", "github"),
+        ("credential list ci-deployer --unused-for 1d", ""),
+        ("credential list --scope accounts:write", "init"),
+        ("credential list --owner nobody", ""),
+    ] {
+        let found = admin.run(&format!("{line} -o json")).await.json();
+        let items = found["items"].as_array().unwrap().iter();
+        let names: Vec<_> = items.filter_map(|item| item["name"].as_str()).collect();
+        assert_eq!(names.join(" "), expected, "{line}");
+    }
+    let odd = admin.run("credential list --status on").await;
+    assert_eq!(odd.code, Some(1), "{odd}");
+}
+
+#[tokio::test]
+async fn a_report_that_waits_is_listed_and_dismissed() {
+    let server = TestServer::start().await;
+    let (admin, made) = administrator(&server).await;
+    let edit = "org edit default --leak-report finding -o json";
+    admin.run(edit).await.data();
+    let body = serde_json::json!({"secret": made["client_secret"]});
+    let request = server.request("POST", "/admin/v1/leaks").json(&body);
+    assert_eq!(request.send().await.status, 202);
+    let listed = admin.run("report leaks -o json").await.json();
+    assert_eq!(listed["items"][0]["subject"]["id"], made["id"]);
+    let secret = listed["items"][0]["secret"].as_str().unwrap();
+    let dismissed = admin.run(&format!("report dismiss {secret}")).await;
+    assert_eq!(dismissed.code, Some(0), "{dismissed}");
+    let told = format!("✓ the report of {secret} is dismissed\n");
+    assert_eq!(dismissed.stderr, told);
+    let again = admin.run(&format!("report dismiss {secret}")).await;
+    assert_eq!(again.code, Some(3), "{again}");
+    let listed = admin.run("report leaks -o json").await.json();
+    assert_eq!(listed["items"], serde_json::json!([]));
+}

@@ -13,6 +13,7 @@ pub mod clean_up;
 pub mod client;
 pub mod credential;
 pub mod group;
+pub mod held;
 pub mod instance;
 pub mod inventory;
 pub mod leak;

@@ -9,18 +9,16 @@ use serde_json::json;
 use crate::app::accounts::AccountEdit;
 use crate::app::accounts::AccountQuery;
 use crate::app::accounts::NewAccount;
-use crate::app::page::SortKey;
 use crate::domain::account::AccountStatus;
 use crate::domain::account::MAX_LABELS;
 use crate::domain::name::AccountName;
-use crate::domain::resource::ResourceKey;
-use crate::domain::resource::ResourceType;
-use crate::domain::scope::Scope;
 
 use super::super::access::read_access;
 use super::super::account_roles::read_names;
 use super::super::credentials::read_credential;
 use super::super::fields::Fields;
+use super::super::filters::SORT_KEYS;
+use super::super::filters::read_held;
 use super::super::place::Place;
 use super::super::query::Query;
 use super::super::shape;
@@ -31,32 +29,11 @@ pub(super) fn read_query(query: &mut Query) -> AccountQuery {
         status: query.one_of("status", &AccountStatus::ALL.map(|one| (one.as_str(), one))),
         text: query.prose("q"),
         owner: query.prose("owner"),
-        api: query.prose("api"),
-        scope: query.read("scope", |text| {
-            Scope::parse(text).map_err(|_| "one scope, such as `deploy:read`")
-        }),
-        resource: query.read("resource", read_resource),
+        held: read_held(query),
         unused_for: query.span("unused_for"),
         expires_within: query.span("expires_within"),
         order: query.order(&SORT_KEYS),
     }
-}
-
-/// What accounts and credentials may be ordered by.
-pub(in crate::http::admin) const SORT_KEYS: [(&str, SortKey); 4] = [
-    ("name", SortKey::Name),
-    ("created_at", SortKey::CreatedAt),
-    ("last_used_at", SortKey::LastUsedAt),
-    ("expires_at", SortKey::ExpiresAt),
-];
-
-/// `type:key`
-fn read_resource(text: &str) -> Result<(ResourceType, ResourceKey), &'static str> {
-    let parts = text.split_once(':').and_then(|(kind, key)| {
-        let (kind, key) = (ResourceType::parse(kind), ResourceKey::parse(key));
-        kind.ok().zip(key.ok())
-    });
-    parts.ok_or("`type:key`, such as `project:APOLLO`")
 }
 
 /// An account that is to be made.

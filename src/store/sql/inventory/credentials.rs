@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::credential::CredentialStatus;
+use crate::domain::id::OrganizationId;
 use crate::domain::organization::Status;
 use crate::store::CredentialFilter;
 
@@ -13,9 +14,18 @@ use super::NEVER;
 use super::add_ending;
 use super::add_search;
 use super::add_unused;
+use super::held;
 
 /// Adds what the filter says.
-pub(super) fn restrict(conditions: &mut Conditions, filter: &CredentialFilter) {
+pub(super) fn restrict(
+    conditions: &mut Conditions,
+    organization: OrganizationId,
+    filter: &CredentialFilter,
+) {
+    if let Some(account) = filter.account {
+        let account = conditions.text(account.to_string());
+        conditions.add(format!("credential.account_id = {account}"));
+    }
     if let Some((status, now)) = filter.status {
         let condition = credential_status(conditions, status, now);
         conditions.add(condition);
@@ -31,6 +41,10 @@ pub(super) fn restrict(conditions: &mut Conditions, filter: &CredentialFilter) {
                 WHERE service_account.id = credential.account_id
                   AND service_account.owner = {owner})"
         ));
+    }
+    if let Some(holding) = &filter.holding {
+        let holds = held::by_credential(conditions, organization, holding);
+        conditions.add(holds);
     }
     if let Some(since) = filter.unused_since {
         add_unused(conditions, "credential", since);

@@ -1,10 +1,12 @@
-//! The accounts that meet a condition, where they are few.
+//! The accounts, or the credentials, that meet a condition, where they are few.
 
 use std::collections::BTreeSet;
 
+use crate::domain::credential::CredentialKind;
 use crate::domain::id::OrganizationId;
 use crate::domain::id::RoleId;
 use crate::store::AccountFilter;
+use crate::store::CredentialFilter;
 use crate::store::Holding;
 
 use super::super::failure::Answer;
@@ -55,13 +57,70 @@ pub(super) async fn few_accounts(
     Ok(few)
 }
 
+/// Adds which credentials may meet the filter, for each of its conditions that leaves only a few.
+pub(super) async fn restrict_credentials(
+    db: &mut Db,
+    conditions: &mut Conditions,
+    organization: OrganizationId,
+    kind: CredentialKind,
+    filter: &CredentialFilter,
+) -> Answer<()> {
+    if let Some(account) = filter.account {
+        let mut own = Conditions::default();
+        let account = own.text(account.to_string());
+        own.add(format!("account_id = {account}"));
+        own.add(format!("kind = '{}'", kind.as_str()));
+        let few = few_ids(db, own, "SELECT id FROM credential").await?;
+        add_few(conditions, few);
+    }
+    if let Some(since) = filter.unused_since {
+        let mut unused = Conditions::default();
+        let organization = unused.text(organization.to_string());
+        unused.add(format!("organization_id = {organization}"));
+        unused.add("credential_id IS NOT NULL".to_owned());
+        let since = unused.number(millis(since));
+        unused.add(format!("last_at <= {since}"));
+        let few = few_ids(db, unused, "SELECT credential_id AS id FROM last_use").await?;
+        add_few(conditions, few);
+    }
+    if let Some(ending) = filter.ending {
+        let mut ends = Conditions::default();
+        let after = ends.number(millis(ending.after));
+        let until = ends.number(millis(ending.until));
+        ends.add(format!("ends_at > {after} AND ends_at <= {until}"));
+        let select = "SELECT DISTINCT credential_id AS id FROM secret";
+        let few = few_ids(db, ends, select).await?;
+        add_few(conditions, few);
+    }
+    if let Some(holding) = &filter.holding
+        && let Some(few) = few_holders(db, holding).await?
+    {
+        // What an account holds, its credentials may be left with; and who is narrowed has named it.
+        let few: Vec<_> = few.into_iter().map(|id| conditions.text(id)).collect();
+        let few = match few.join(", ") {
+            none if none.is_empty() => "''".to_owned(),
+            some => some,
+        };
+        conditions.add(format!(
+            "(credential.account_id IN ({few}) OR credential.id IN ({few}))"
+        ));
+    }
+    Ok(())
+}
+
+fn add_few(conditions: &mut Conditions, few: Option<BTreeSet<String>>) {
+    if let Some(few) = few {
+        conditions.add_one_of("credential.id", few);
+    }
+}
+
 /// The accounts that may hold what is asked for, when they are few: who holds the rarest part of it,
 /// and who has a role that does.
 async fn few_holders(db: &mut Db, holding: &Holding) -> Answer<Option<BTreeSet<String>>> {
     let Some(mut holders) = few_holders_of_a_part(db, holding).await? else {
         return Ok(None);
     };
-    holders.extend(holding.roles.iter().map(ToString::to_string));
+    holders.extend(holding.roles.iter().map(|role| role.id.to_string()));
     let is_role = |id: &String| id.parse::<RoleId>().is_ok();
     let roles: Vec<String> = holders.iter().filter(|id| is_role(id)).cloned().collect();
     if roles.is_empty() {

@@ -6,12 +6,16 @@ use ostler::domain::account::ServiceAccount;
 use ostler::domain::api_token::ApiToken;
 use ostler::domain::credential::Credential;
 use ostler::domain::credential::CredentialKind;
+use ostler::domain::credential::CredentialRef;
 use ostler::domain::id::OrganizationId;
 use ostler::domain::organization::Status;
 use ostler::domain::resource::Identifiers;
 use ostler::domain::version::Version;
+use ostler::store::CredentialFilter;
 use ostler::store::Lookup;
+use ostler::store::Order;
 use ostler::store::Page;
+use ostler::store::Position;
 use ostler::store::WriteError;
 
 use crate::store_contract::bench::Bench;
@@ -105,7 +109,13 @@ pub async fn the_name_of_a_revoked_api_token_is_free_again(bench: &mut Bench) {
     let found = store.find_api_token(organization, account.id, &name);
     let found = found.await.unwrap().unwrap();
     assert_eq!(found.credential().id, second.id);
-    let listed = store.list_api_tokens(organization, None, first_page());
+    let everything = CredentialFilter::default();
+    let page = Page {
+        limit: 201,
+        after: None,
+    };
+    let kind = CredentialKind::ApiToken;
+    let listed = store.find_credentials(organization, kind, &everything, Order::default(), page);
     assert_eq!(listed.await.unwrap().len(), 2);
 }
 
@@ -131,10 +141,21 @@ pub async fn api_tokens_are_paged_by_id_and_counted_while_they_are_active(bench:
 
     let store = bench.reopen().await;
     let list = async |account, limit, after: Option<&Credential>| -> Vec<ApiToken> {
-        let after = after.map(|token| ApiToken::of(token.clone()).unwrap().id());
-        let page = Page { limit, after };
-        let listed = store.list_api_tokens(organization, account, page);
-        listed.await.unwrap()
+        let after = after.map(|token| Position {
+            value: String::new(),
+            id: token.id.to_string(),
+        });
+        let filter = CredentialFilter {
+            account,
+            ..CredentialFilter::default()
+        };
+        let (kind, page) = (CredentialKind::ApiToken, Page { limit, after });
+        let order = Order::default();
+        let listed = store.find_credentials(organization, kind, &filter, order, page);
+        let listed = listed.await.unwrap().into_iter();
+        listed
+            .map(|placed| ApiToken::of(placed.item).unwrap())
+            .collect()
     };
     let listed = list(None, 201, None).await;
     assert_eq!(listed.len(), 4);
@@ -189,8 +210,8 @@ pub async fn a_client_is_found_by_any_of_its_secrets(bench: &mut Bench) {
         let by_id = store.find_client(client_id).await.unwrap().unwrap();
         assert_eq!(format!("{found:?}"), format!("{by_id:?}"));
         let owner = store.find_secret_owner(&hash).await.unwrap().unwrap();
-        assert_eq!(owner.credential, found.credential);
-        assert_eq!((owner.account, owner.kind), (account.id, found.kind));
+        let credential = CredentialRef::of(found.credential, found.kind);
+        assert_eq!((owner.account, owner.credential), (account.id, credential));
         assert_eq!(owner.organization, organization);
     }
     none!(store.find_client_of_secret(&secret(1).hash));

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use ostler::domain::account::AccountStatus;
 use ostler::domain::account::ServiceAccount;
+use ostler::domain::credential::CredentialKind;
 use ostler::domain::credential::CredentialStatus;
 use ostler::domain::id::AccountId;
 use ostler::domain::id::CredentialId;
@@ -18,6 +19,7 @@ use ostler::store::CredentialFilter;
 use ostler::store::Ending;
 use ostler::store::Holder;
 use ostler::store::Holding;
+use ostler::store::HoldingRole;
 use ostler::store::Order;
 use ostler::store::Page;
 use ostler::store::Position;
@@ -198,6 +200,13 @@ pub async fn accounts_are_found_by_each_filter(bench: &mut Bench) {
     }
 }
 
+fn built_in(role: BuiltInRole) -> HoldingRole {
+    HoldingRole {
+        id: role.id(),
+        scopes: role.scopes(),
+    }
+}
+
 pub async fn accounts_are_found_by_what_they_hold(bench: &mut Bench) {
     let store = bench.store();
     let (home, all) = accounts(store).await;
@@ -227,7 +236,7 @@ pub async fn accounts_are_found_by_what_they_hold(bench: &mut Bench) {
             api,
             scope: (!scope.is_empty()).then(|| Scope::parse(scope).unwrap()),
             resource: (!key.is_empty()).then(|| (project(), ResourceKey::parse(key).unwrap())),
-            roles: roles.iter().map(|role| role.id()).collect(),
+            roles: roles.iter().copied().map(built_in).collect(),
         }),
         ..AccountFilter::default()
     };
@@ -287,7 +296,8 @@ pub async fn credentials_come_by_each_filter_and_in_each_order(bench: &mut Bench
             limit: 201,
             after: None,
         };
-        let found = ok!(store.find_credentials(home, filter, order, page));
+        let kind = CredentialKind::ClientSecret;
+        let found = ok!(store.find_credentials(home, kind, filter, order, page));
         let names = found.iter().map(|placed| {
             assert_eq!(placed.item.secrets.len(), 1);
             &placed.item.name.as_str()[..1]
