@@ -171,3 +171,12 @@ pub fn to_completion<T: Send + 'static>(
         }
     }
 }
+
+/// Runs what keeps a core busy where it holds up no request: a worker that it would occupy has other
+/// requests in its queue, and the end of transactions among them.
+async fn off_the_workers<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, problem::Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| problem::Problem::Unavailable(Box::new(error)))
+}

@@ -20,15 +20,19 @@ pub use presented::PresentedGrant;
 pub use presented::PresentedIdentifiers;
 pub(super) use reading::Reading;
 
+use crate::domain::access::Access;
+use crate::domain::account::ServiceAccount;
 use crate::domain::audit::Changes;
 use crate::domain::holdings::Holdings;
 use crate::domain::version::EntityTag;
 use crate::domain::version::Versioned;
 use crate::store::Holder;
 
+use super::App;
 use super::accounts;
 use super::administrators;
 use super::authority::InOrganization;
+use super::off_the_workers;
 use super::problem::Problem;
 use super::problem::Submitted;
 use super::terms::Tagged;
@@ -136,15 +140,41 @@ pub async fn replace(
                 .commit("service_account.update_access", target, changes)
                 .await?;
         }
-        // Telling the difference may take a while, so nobody waits for a lock meanwhile.
-        Ok(Replaced {
-            access: book.describe(&after),
-            added: book.describe(&after.lost_in(&before)),
-            removed: book.describe(&before.lost_in(&after)),
-            tokens_revoked,
-            warnings: size::warnings(&within.app, &book, &account, &all_after),
-            tag,
-        })
+        let told = Told {
+            app: within.app.clone(),
+            book,
+            account,
+            before,
+            after,
+            all_after,
+        };
+        // It may take a while, so no lock is held meanwhile, and no other request held up.
+        off_the_workers(move || told.replaced(tokens_revoked, tag)).await
     })
     .await
+}
+
+/// What an answer tells of a replacement.
+struct Told {
+    app: App,
+    book: Book,
+    account: ServiceAccount,
+    before: Access,
+    after: Access,
+    /// With the roles and the groups.
+    all_after: Access,
+}
+
+impl Told {
+    fn replaced(self, tokens_revoked: bool, tag: EntityTag) -> Replaced {
+        let describe = |access| self.book.describe(access);
+        Replaced {
+            access: describe(&self.after),
+            added: describe(&self.after.lost_in(&self.before)),
+            removed: describe(&self.before.lost_in(&self.after)),
+            tokens_revoked,
+            warnings: size::warnings(&self.app, &self.book, &self.account, &self.all_after),
+            tag,
+        }
+    }
 }

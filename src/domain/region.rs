@@ -11,6 +11,7 @@
 //! reduced* (so older tokens die), *it does not lie within* (so nothing is handed on), *say which
 //! resources you mean* (so no token is made).
 
+mod alike;
 mod cover;
 #[cfg(test)]
 mod model;
@@ -19,6 +20,7 @@ mod product;
 mod tests;
 
 use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use super::access::Access;
 use super::access::Grant;
@@ -30,21 +32,29 @@ use super::scope::Scope;
 use super::scope::ScopeSet;
 use super::token::AuthorizationDetail;
 
+pub(super) use alike::alike;
+pub(super) use cover::covered;
 use product::Product;
 use product::Union;
 
-/// The bound was reached: how much work a question may cost, in keys looked at.
+/// The bound was reached: how much work a question may cost, in keys and scopes looked at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct TooMuchWork;
+pub(super) struct TooMuchWork;
 
 /// What is left of the bound.
-struct Budget(usize);
+pub(super) struct Budget(usize);
 
 impl Budget {
     /// Some tens of milliseconds at the very most; everyday grants take a thousandth of it.
     const FULL: Self = Self(500_000);
 
-    fn spend(&mut self, keys: usize) -> Result<(), TooMuchWork> {
+    /// So many keys and scopes.
+    pub(super) const fn of(keys: usize) -> Self {
+        Self(keys)
+    }
+
+    /// Takes from it what one step costs.
+    pub(super) fn spend(&mut self, keys: usize) -> Result<(), TooMuchWork> {
         self.0 = self.0.checked_sub(keys + 1).ok_or(TooMuchWork)?;
         Ok(())
     }
@@ -66,19 +76,30 @@ impl Access {
     }
 
     fn is_covered_by(&self, other: &Self, holds: impl Fn(&Grant, &Scope) -> bool) -> bool {
+        // What is the same on both sides costs nothing, however much it is.
+        let same: HashSet<&Grant> = other.grants().iter().collect();
+        let mut changed = self.grants().iter().filter(|grant| !same.contains(grant));
         let mut budget = Budget::FULL;
-        self.grants().iter().all(|grant| {
+        changed.all(|grant| {
             let others: Vec<&Grant> = other.at(grant.api).collect();
-            let holders = |scope| others.iter().map(|other| holds(other, scope)).collect();
-            // Scopes that the same grants hold are covered alike.
-            let sets: BTreeSet<Vec<bool>> = grant.scopes.iter().map(holders).collect();
-            sets.iter().all(|set| {
-                let holding = others.iter().zip(set).filter(|(_, holds)| **holds);
-                let boxes: Vec<_> = holding.map(|(other, _)| &other.resources).collect();
-                cover::is_covered(&grant.resources, &boxes, &mut budget).unwrap_or(false)
-            })
+            let covered = is_grant_covered(grant, &others, &holds, &mut budget);
+            covered.unwrap_or(false)
         })
     }
+}
+
+fn is_grant_covered(
+    grant: &Grant,
+    others: &[&Grant],
+    holds: impl Fn(&Grant, &Scope) -> bool,
+    budget: &mut Budget,
+) -> Result<bool, TooMuchWork> {
+    for alike in alike(grant, others, holds, budget)? {
+        if !cover::is_covered(&grant.resources, &alike.boxes, budget)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Why a set of scopes has no resources that a token could name.

@@ -26,7 +26,7 @@ pub(super) fn is_covered(
 
 /// Takes the types one by one. Each key of the first type is in some of the boxes, and those must
 /// cover the other types; keys that are in the same boxes are looked at once.
-fn covered(
+pub(in crate::domain) fn covered(
     types: &[(&ResourceType, &Identifiers)],
     boxes: &[&Restrictions],
     budget: &mut Budget,
@@ -34,6 +34,9 @@ fn covered(
     let Some(((kind, wanted), others)) = types.split_first() else {
         return Ok(!boxes.is_empty());
     };
+    if boxes.is_empty() {
+        return Ok(false);
+    }
     budget.spend(boxes.len() * types.iter().map(|(_, wanted)| size(wanted)).sum::<usize>())?;
     let contains_all = |one: &&Restrictions| {
         let mut types = types.iter();
