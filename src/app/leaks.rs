@@ -34,18 +34,27 @@ use super::problem::Problem;
 use super::problem::Submitted;
 use super::to_completion;
 
-/// Takes a report. Every report counts for the throttle, so that it tells nobody which were of
-/// something.
+/// Proof that whoever reports has not reported too often, and from where that is.
+#[derive(Clone, Copy, Debug)]
+pub struct Admitted(IpAddr);
+
+/// Counts a report from `address`, before anything of it is read: what it is of makes no difference,
+/// so that the throttle tells nobody which were of something.
+pub async fn admit(app: &App, address: IpAddr) -> Result<Admitted, Problem> {
+    let now = app.clock.now();
+    match app.throttle.count_report(address, now).await {
+        Some(wait) => Err(Problem::TooManyRequests(wait)),
+        None => Ok(Admitted(address)),
+    }
+}
+
+/// Takes a report.
 pub async fn report(
     app: &App,
+    Admitted(address): Admitted,
     reported: Submitted<String>,
-    address: IpAddr,
     origin: Origin,
 ) -> Result<(), Problem> {
-    let now = app.clock.now();
-    if let Some(wait) = app.throttle.count_report(address, now).await {
-        return Err(Problem::TooManyRequests(wait));
-    }
     let reported = reported?;
     let kinds = [SecretKind::ClientSecret, SecretKind::ApiToken];
     let mut read = kinds.iter().map(|kind| Secret::parse(*kind, &reported));

@@ -28,6 +28,10 @@ use crate::telemetry::registry::Registry;
 /// The span that the limit is about.
 const MINUTE: Duration = Duration::from_mins(1);
 
+/// How many leak reports one place may send in a minute where failed authentications are not limited:
+/// whoever turns that off trusts its clients, and reports come from anybody.
+const REPORTS_PER_MINUTE: u32 = 60;
+
 /// By how much the limit is tighter while every process counts for itself: about as many processes as
 /// a guesser may be spread over.
 const TIGHTER: u32 = 4;
@@ -98,7 +102,30 @@ impl Throttle {
         address: IpAddr,
         now: Timestamp,
     ) -> Option<RetryAfter> {
-        let limit = Some(self.limit.load(Ordering::Relaxed)).filter(|limit| *limit > 0)?;
+        let limit = self.limit()?;
+        self.count(presented_client_id, address, limit, now).await
+    }
+
+    /// Counts a report of a leaked secret, whatever it will turn out to be of. `Some` when it is one too
+    /// many from this place: it is then not looked at.
+    pub async fn count_report(&self, address: IpAddr, now: Timestamp) -> Option<RetryAfter> {
+        let limit = self.limit().unwrap_or(REPORTS_PER_MINUTE);
+        self.count("(a report of a leaked secret)", address, limit, now)
+            .await
+    }
+
+    /// How many are allowed; `None` = any number.
+    fn limit(&self) -> Option<u32> {
+        Some(self.limit.load(Ordering::Relaxed)).filter(|limit| *limit > 0)
+    }
+
+    async fn count(
+        &self,
+        presented_client_id: &str,
+        address: IpAddr,
+        limit: u32,
+        now: Timestamp,
+    ) -> Option<RetryAfter> {
         let counter = FailureCounter {
             client_id: fold(presented_client_id),
             address: place(address),
@@ -115,15 +142,6 @@ impl Throttle {
         }
         self.throttled.increment(1);
         Some(RetryAfter::the_end_of(Window::at(now, MINUTE), now))
-    }
-}
-
-impl Throttle {
-    /// Counts a report of a leaked secret, whatever it will turn out to be of. `Some` when it is one too
-    /// many from this place: it is then not looked at.
-    pub async fn count_report(&self, address: IpAddr, now: Timestamp) -> Option<RetryAfter> {
-        self.after_failure("(a report of a leaked secret)", address, now)
-            .await
     }
 }
 

@@ -5,6 +5,13 @@
 
 use std::time::Duration;
 
+/// The path of leak reports, which anybody may send.
+const LEAKS: &str = "/admin/v1/leaks";
+
+/// How large a leak report may be, in bytes: nobody has to say who they are to have one read, and what
+/// it holds is one secret of 60 characters.
+pub(crate) const LEAK_REPORT_BYTES: usize = 4 * 1024;
+
 /// The bounds of one listener.
 ///
 /// [`Limits::default`] is what production uses; the configuration overrides some of them.
@@ -66,7 +73,9 @@ impl Default for Limits {
 impl Limits {
     /// The largest body that a request to `path`, which begins below the issuer's, may have, in bytes.
     pub(crate) fn body_bytes_for(&self, path: &str) -> usize {
-        if path.starts_with("/admin/") {
+        if path == LEAKS {
+            self.admin_body_bytes.min(LEAK_REPORT_BYTES)
+        } else if path.starts_with("/admin/") {
             self.admin_body_bytes
         } else {
             self.body_bytes

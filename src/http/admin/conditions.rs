@@ -28,11 +28,7 @@ pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempot
 
 /// The terms of the call, and what is wrong with how it says them.
 pub(super) fn read(app: &App, parts: &Parts, caller: &Caller, body: &[u8]) -> (Terms, Mistakes) {
-    let mut mistakes = Mistakes::default();
-    let if_match = parts.headers.get_all(header::IF_MATCH).iter();
-    let if_match = IfMatch::parse(if_match.map(HeaderValue::as_bytes));
-    let if_match = noted(if_match, &mut mistakes);
-    let key = noted(key(parts), &mut mistakes);
+    let (if_match, key, mistakes) = conditions(parts);
     let keyed = match (key, caller.identity()) {
         (Some(key), Identity::Account { account, .. }) => {
             Some(Keyed::begin(app, call(parts, *account, &key, body)))
@@ -40,6 +36,21 @@ pub(super) fn read(app: &App, parts: &Parts, caller: &Caller, body: &[u8]) -> (T
         _ => None,
     };
     (Terms::new(if_match, keyed), mistakes)
+}
+
+/// What is wrong with the terms of a call by somebody who is not known, and so has none.
+pub(super) fn mistakes(parts: &Parts) -> Mistakes {
+    let (_, _, mistakes) = conditions(parts);
+    mistakes
+}
+
+fn conditions(parts: &Parts) -> (Option<IfMatch>, Option<IdempotencyKey>, Mistakes) {
+    let mut mistakes = Mistakes::default();
+    let if_match = parts.headers.get_all(header::IF_MATCH).iter();
+    let if_match = IfMatch::parse(if_match.map(HeaderValue::as_bytes));
+    let if_match = noted(if_match, &mut mistakes);
+    let key = noted(key(parts), &mut mistakes);
+    (if_match, key, mistakes)
 }
 
 fn noted<T, E: ToString>(read: Result<Option<T>, E>, mistakes: &mut Mistakes) -> Option<T> {

@@ -82,7 +82,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
                     "Whoever holds a client secret or an API token may report it. A live one is \
                      revoked with its tokens at once, or waits for a person where the organization \
                      wants that (`policy.leak_report`). The answer is the same for a known and an \
-                     unknown one.",
+                     unknown one. A report has at most 4096 bytes, and one address sends as many of \
+                     them in a minute as `limits.failed_auth_per_minute` says, or 60 where that is \
+                     off; the next one is answered with 429 and `Retry-After`, whatever it is of.",
                 ),
         )
         .get(
@@ -133,8 +135,9 @@ pub(super) async fn post(
     State(app): State<App>,
     call: AnonymousCall,
 ) -> Result<impl IntoResponse, Problem> {
-    let reported = call.object(read);
-    leaks::report(&app, reported, call.address, call.origin).await?;
+    let admitted = leaks::admit(&app, call.address).await?;
+    let (reported, origin) = call.object(read).await;
+    leaks::report(&app, admitted, reported, origin).await?;
     Ok((StatusCode::ACCEPTED, Json(ReportedBody {})))
 }
 

@@ -5,6 +5,9 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use serde_json::Value;
 use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::attacks::secrets::with_checksum;
 use crate::harness::Reply;
@@ -165,6 +168,64 @@ async fn reports_are_throttled_whatever_they_are_of() {
     server.advance(Duration::from_mins(1));
     assert_eq!(report(&server, &client.secret).await.status, 202);
     assert!(!works(&client).await);
+}
+
+// Nobody has to say who they are here: what they send is neither awaited nor read once they are turned
+// away.
+#[tokio::test]
+async fn a_report_is_counted_before_anything_of_it_is_read() {
+    let in_memory = TestServer::with().redis("");
+    let limited = in_memory.set("limits.failed_auth_per_minute", "1");
+    let server = limited.start().await;
+    assert_eq!(report(&server, "x").await.status, 202);
+
+    let head = "POST /admin/v1/leaks HTTP/1.1\r\nHost: ostler.test\r\nConnection: close\r\n\
+                Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n";
+    let mut connection = TcpStream::connect(server.address).await.unwrap();
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    connection.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 429");
+}
+
+#[tokio::test]
+async fn a_report_is_no_larger_than_a_secret_needs() {
+    let server = TestServer::start().await;
+    let secret = |length: usize| "x".repeat(length);
+    assert_eq!(report(&server, &secret(4_000)).await.status, 202);
+    let refused = report(&server, &secret(4_096)).await;
+    assert_eq!(refusal(&refused), (413, "validation_failed".into()));
+    assert!(refused.text().contains("4096 bytes"), "{}", refused.text());
+}
+
+// Contract, section 3: reports are throttled, and no setting says otherwise.
+#[tokio::test]
+async fn reports_are_throttled_also_where_guesses_are_not() {
+    let in_memory = TestServer::with().redis("");
+    let unlimited = in_memory.set("limits.failed_auth_per_minute", "0");
+    let server = unlimited.start().await;
+    for _ in 0..60 {
+        assert_eq!(report(&server, "x").await.status, 202);
+    }
+    let refused = report(&server, "x").await;
+    assert_eq!(refusal(&refused), (429, "too_many_requests".into()));
+}
+
+// Contract, section 3, *Retries*: a key is one on every POST.
+#[tokio::test]
+async fn a_report_may_have_a_key_that_is_one() {
+    let server = TestServer::start().await;
+    let with_key = async |key: &str| {
+        let request = server.request("POST", LEAKS).header("Idempotency-Key", key);
+        request.json(&json!({"secret": "x"})).send().await
+    };
+    for _ in 0..2 {
+        assert_eq!(with_key("k").await.status, 202);
+    }
+    for bad in ["", &"x".repeat(300)] {
+        let refused = with_key(bad).await;
+        assert_eq!(mistakes(&refused), [at("", "invalid_header")], "{bad:?}");
+    }
 }
 
 /// An organization in which a person decides, with an account.
