@@ -640,6 +640,13 @@ pub trait Change:
         at: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// Deletes a secret that has ended; what was known of its use is then known of its credential.
+    async fn remove_secret(
+        &mut self,
+        organization: OrganizationId,
+        secret: SecretId,
+    ) -> Result<(), StoreError>;
+
     /// A new API with its scopes and resource types. `Taken` for its name and for its audience,
     /// which stays reserved for its organization after deletion.
     async fn add_api(&mut self, api: &ApiRecord) -> Result<(), WriteError>;

@@ -10,6 +10,11 @@ use super::id::SecretId;
 use super::organization::Status;
 use super::secret::StoredSecret;
 
+/// How many secrets of a credential stay to be found after they have ended; a rotation forgets older
+/// ones. So a script that rotates all day leaves a credential that can be read, and whoever wonders
+/// about a secret of late still finds it.
+pub const MAX_ENDED_SECRETS: usize = 20;
+
 /// How long a new secret lives.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Lifetime {
@@ -39,6 +44,9 @@ pub struct Rotation {
 pub struct RotationPlan {
     /// The secrets that end, each with its new end. None lives longer than it would have.
     pub ends: Vec<(SecretId, Timestamp)>,
+    /// The secrets that are forgotten: all that have ended but for the last
+    /// [`MAX_ENDED_SECRETS`].
+    pub forgets: Vec<SecretId>,
     /// The end of the new secret; `None` = never.
     pub expires_at: Option<Timestamp>,
 }
@@ -82,10 +90,21 @@ impl Credential {
         let overlapping = newest
             .filter(|secret| secret.ends_at.is_none_or(|end| overlap_ends < end))
             .map(|secret| (secret.id, overlap_ends));
+        let ends: Vec<_> = ended.chain(overlapping).collect();
         Ok(RotationPlan {
-            ends: ended.chain(overlapping).collect(),
+            forgets: self.ended_too_many(&ends, now),
+            ends,
             expires_at: self.end_of_new_secret(rotation.lifetime, now),
         })
+    }
+
+    /// The oldest of those that will have ended at `now`.
+    fn ended_too_many(&self, ends: &[(SecretId, Timestamp)], now: Timestamp) -> Vec<SecretId> {
+        let ends_now =
+            |secret: &&StoredSecret| !secret.is_live(now) || ends.contains(&(secret.id, now));
+        let ended: Vec<_> = self.secrets.iter().filter(ends_now).collect();
+        let too_many = ended.len().saturating_sub(MAX_ENDED_SECRETS);
+        ended[..too_many].iter().map(|secret| secret.id).collect()
     }
 
     fn end_of_new_secret(&self, lifetime: Lifetime, now: Timestamp) -> Option<Timestamp> {
@@ -223,6 +242,27 @@ mod tests {
         assert_eq!(
             credential.plan_rotation(&rotation(60), at(500)),
             Err(RotationRefusal::Revoked)
+        );
+    }
+
+    #[test]
+    fn secrets_that_ended_long_before_others_are_forgotten() {
+        let mut secrets: Vec<_> = (0..30).map(|second| (second, Some(second + 1))).collect();
+        let forgets = |secrets: &[_], overlap| {
+            let plan = credential(secrets).plan_rotation(&rotation(overlap), at(50));
+            plan.unwrap().forgets
+        };
+        assert_eq!(forgets(&secrets, 60), (0..10).map(id).collect::<Vec<_>>());
+        // One that is live counts when it ends by the rotation, and is never forgotten before.
+        secrets.push((40, None));
+        assert_eq!(forgets(&secrets, 60), (0..10).map(id).collect::<Vec<_>>());
+        assert_eq!(forgets(&secrets, 0), (0..11).map(id).collect::<Vec<_>>());
+        assert_eq!(forgets(&secrets[..20], 60), []);
+        let mut oldest_is_live = secrets;
+        oldest_is_live[0].1 = None;
+        assert_eq!(
+            forgets(&oldest_is_live[..30], 60),
+            (1..10).map(id).collect::<Vec<_>>()
         );
     }
 

@@ -72,6 +72,7 @@ on_both! {
     credential::a_credential_keeps_its_secrets_in_order_and_its_narrowing,
     credential::secrets_end_and_are_revoked,
     credential::credentials_are_paged_by_id_and_filtered_by_account,
+    credential::a_secret_is_forgotten_and_its_use_is_known_of_its_credential,
     credential::a_removed_credential_takes_its_secrets_and_narrowing_with_it,
     api_token::an_api_token_is_found_and_is_no_credential_in_the_lists_of_those,
     api_token::the_name_of_a_revoked_api_token_is_free_again,

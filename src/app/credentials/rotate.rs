@@ -140,6 +140,12 @@ async fn carry_out(
             .set_secret_end(credential.organization, *secret, Some(*end))
             .await?;
     }
+    for secret in &plan.forgets {
+        change
+            .rows()
+            .remove_secret(credential.organization, *secret)
+            .await?;
+    }
     Ok(())
 }
 
@@ -155,7 +161,7 @@ fn changes(
         .map(|(secret, end)| format!("{secret} ends at {end}"))
         .collect();
     let end = |end: Option<Timestamp>| end.map(|end| end.to_string());
-    Changes::default()
+    let changes = Changes::default()
         .with("secret", Value::Null, new.to_string())
         .with("old_secrets", Value::Null, ended)
         .with(
@@ -163,5 +169,10 @@ fn changes(
             end(credential.expires_at()),
             end(plan.expires_at),
         )
-        .with("tokens_revoked", Value::Null, revoke_tokens)
+        .with("tokens_revoked", Value::Null, revoke_tokens);
+    if plan.forgets.is_empty() {
+        return changes;
+    }
+    let forgotten: Vec<_> = plan.forgets.iter().map(ToString::to_string).collect();
+    changes.with("forgotten_secrets", forgotten, Value::Null)
 }

@@ -114,7 +114,7 @@ fn actions(routes: Routes, credential: &str) -> Routes {
             .conflicts(&[Conflict::OverlapInProgress, Conflict::WrongState])
             .described(
                 "The old secret works for the overlap, to the second. `client_secret` is shown in \
-                 this answer only.",
+                 this answer only. Of the secrets that have ended, the last 20 are kept.",
             ),
         )
         .post(

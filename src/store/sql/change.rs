@@ -262,6 +262,16 @@ impl Change for SqlChange {
             .await
     }
 
+    async fn remove_secret(
+        &mut self,
+        organization: OrganizationId,
+        secret: SecretId,
+    ) -> Result<(), StoreError> {
+        self.0
+            .run(|db| secret::remove(db, organization, secret))
+            .await
+    }
+
     async fn add_api(&mut self, api: &ApiRecord) -> Result<(), WriteError> {
         self.0.run(|db| api::add(db, api)).await
     }

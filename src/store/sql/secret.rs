@@ -19,6 +19,7 @@ use super::query::execute;
 use super::query::execute_one;
 use super::query::millis;
 use super::query::placeholders;
+use super::usage;
 
 fn read(row: &Row) -> Answer<StoredSecret> {
     Ok(StoredSecret {
@@ -123,6 +124,18 @@ pub(super) async fn revoke(
     let query = sqlx::query("UPDATE secret SET revoked_at = $2 WHERE id = $1");
     let query = query.bind(secret.to_string()).bind(millis(at));
     execute_one(db, query, "secret").await
+}
+
+pub(super) async fn remove(
+    db: &mut Db,
+    organization: OrganizationId,
+    secret: SecretId,
+) -> Answer<()> {
+    touch_owner(db, organization, secret).await?;
+    let id = secret.to_string();
+    let query = sqlx::query("DELETE FROM secret WHERE id = $1");
+    execute_one(db, query.bind(id.as_str()), "secret").await?;
+    usage::fold(db, &[&id]).await
 }
 
 /// Notes the change at the secret's credential, and makes sure that the organization has it.

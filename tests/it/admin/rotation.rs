@@ -336,3 +336,36 @@ async fn of_many_rotations_at_once_one_wins() {
     assert_eq!(won.len(), 1);
     assert!(works(&client).await && works(&renewed(&client, &won[0])).await);
 }
+
+// A script that rotates all day leaves a credential that can be read.
+#[tokio::test]
+async fn of_the_secrets_that_ended_the_last_ones_are_kept() {
+    let server = TestServer::start().await;
+    let old = server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let unknown = old.with_secret(&server.admin.secret).ask("").await;
+    let mut newest = old.clone();
+    for _ in 0..25 {
+        let reply = admin.post(ROTATE, json!({"overlap_seconds": 0})).await;
+        assert_eq!(reply.status, 200, "{}", reply.wire());
+        newest = renewed(&old, &reply.json());
+    }
+
+    let shown = admin.get(FIRST).await.json();
+    let secrets = shown["secrets"].as_array().unwrap();
+    assert_eq!(secrets.len(), 21);
+    let live: Vec<_> = secrets
+        .iter()
+        .map(|secret| secret["status"] == "active")
+        .collect();
+    assert!(live[20] && !live[..20].contains(&true), "{shown}");
+    // Whether it is still known makes no difference to whoever presents it.
+    let forgotten = old.ask("").await;
+    assert_eq!((forgotten.status, forgotten.text()), (401, unknown.text()));
+    assert!(works(&newest).await);
+    let forgotten = "SELECT changes FROM audit_event WHERE changes LIKE '%forgotten_secrets%'";
+    assert_eq!(server.rows(forgotten).await.len(), 5);
+    // The evidence of what is left can still be asked for.
+    let retired = format!("{FIRST}/secrets/{}", secrets[0]["id"].as_str().unwrap());
+    assert_eq!(admin.delete(&retired).await.status, 204);
+}

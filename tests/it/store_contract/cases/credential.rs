@@ -5,6 +5,9 @@ use ostler::domain::organization::Generation;
 use ostler::domain::organization::Status;
 use ostler::domain::resource::Identifiers;
 use ostler::domain::secret::StoredSecret;
+use ostler::domain::usage::CredentialUse;
+use ostler::domain::usage::UsageKind;
+use ostler::domain::usage::UsageSubject;
 use ostler::domain::version::Version;
 use ostler::store::Holder;
 use ostler::store::Lookup;
@@ -192,4 +195,60 @@ pub async fn a_removed_credential_takes_its_secrets_and_narrowing_with_it(bench:
         let left = bench.rows(&format!("SELECT holder_id FROM {table}")).await;
         assert!(left.is_empty(), "{table}");
     }
+}
+
+pub async fn a_secret_is_forgotten_and_its_use_is_known_of_its_credential(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let other = bench.organization("beta").await.id;
+    let account = bench.account(organization, "deploy-bot").await;
+    let mut full = credential(&account, "ci");
+    full.secrets = vec![secret(1), secret(2)];
+    let (older, newer) = (full.secrets[0].id, full.secrets[1].id);
+    let mut change = bench.change(organization).await;
+    ok!(change.add_credential(&full));
+    ok!(change.commit(&event_of(organization)));
+    let used = |secret, second| CredentialUse {
+        account: account.id,
+        credential: full.id,
+        secret: Some(secret),
+        kind: UsageKind::Authenticated,
+        first_at: at(second),
+        last_at: at(second),
+        address: None,
+        user_agent: None,
+    };
+    let noted = [used(older, 1), used(newer, 2)];
+    bench.store().record_usage(&noted).await.unwrap();
+
+    let mut change = bench.change(other).await;
+    assert!(change.remove_secret(other, older).await.is_err());
+    drop(change);
+    let mut change = bench.change(organization).await;
+    ok!(change.remove_secret(organization, older));
+    ok!(change.commit(&event_of(organization)));
+
+    let store = bench.reopen().await;
+    let lookup = Lookup::Id(full.id);
+    let found = store
+        .find_credential(organization, account.id, &lookup)
+        .await;
+    let found = found.unwrap().unwrap();
+    assert_eq!(found.version, Version(2));
+    assert_eq!(
+        found
+            .secrets
+            .iter()
+            .map(|secret| secret.id)
+            .collect::<Vec<_>>(),
+        [newer]
+    );
+    let used = async |subject| store.list_usage(&[subject]).await.unwrap();
+    assert_eq!(used(UsageSubject::Secret(older)).await, []);
+    assert_eq!(used(UsageSubject::Secret(newer)).await.len(), 1);
+    // The credential was used all the same.
+    let credential = used(UsageSubject::Credential(full.id)).await;
+    assert_eq!(
+        (credential[0].first_at, credential[0].last_at),
+        (at(1), at(2))
+    );
 }
