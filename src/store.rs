@@ -20,6 +20,7 @@ mod api;
 mod api_token;
 mod audit;
 mod clean_up;
+mod credential_counts;
 mod findings;
 mod group;
 mod inventory;
@@ -45,6 +46,8 @@ pub use audit::Named;
 pub use clean_up::CleanUpReads;
 pub use clean_up::CleanUpWrites;
 pub use clean_up::CleanedUp;
+pub use credential_counts::CredentialCounts;
+pub use credential_counts::CredentialCountsInChange;
 pub use findings::FindingPage;
 pub use findings::FindingReads;
 pub use findings::FindingRow;
@@ -261,6 +264,7 @@ pub trait Store:
     + ApiTokenReads
     + AuditReads
     + CleanUpReads
+    + CredentialCounts
     + FindingReads
     + GroupReads
     + InventoryReads
@@ -469,6 +473,7 @@ pub trait Change:
     + ApiTokenRows
     + AuditWrites
     + CleanUpWrites
+    + CredentialCountsInChange
     + GroupChanges
     + LeakWrites
     + LifecycleWrites

@@ -19,6 +19,9 @@ use super::version::EntityTag;
 use super::version::Version;
 use super::version::Versioned;
 
+/// The most scopes of an API: all of them are read with it, and a grant may name each.
+pub const MAX_SCOPES: usize = 1_000;
+
 /// A text that cannot be an audience; the message says the rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(

@@ -31,6 +31,10 @@ pub const MAX_LIFETIME: Duration = Duration::from_hours(365 * 24);
 /// How long an API token lives unless its maker says otherwise.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_hours(90 * 24);
 
+/// The most API tokens of an account that are active at once. Those that have ended are forgotten after
+/// a while, and by nobody before, so they do not count.
+pub const MAX_API_TOKENS: u32 = 1_000;
+
 impl ApiTokenId {
     /// The credential that the API token is.
     pub const fn credential(self) -> CredentialId {

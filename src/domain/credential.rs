@@ -181,6 +181,10 @@ impl Credential {
     }
 }
 
+/// The most credentials of an account, however they stand. Each may be looked at when the account is
+/// changed.
+pub const MAX_CREDENTIALS: u32 = 1_000;
+
 /// How long a secret lives unless its maker says otherwise.
 pub const DEFAULT_SECRET_LIFETIME: Duration = Duration::from_hours(90 * 24);
 

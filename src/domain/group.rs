@@ -10,6 +10,10 @@ use super::version::EntityTag;
 use super::version::Version;
 use super::version::Versioned;
 
+/// The most groups that an account is in: with each come all of its roles, whenever the account
+/// authenticates.
+pub const MAX_GROUPS_OF_ACCOUNT: usize = 100;
+
 /// A set of accounts that share roles.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Group {

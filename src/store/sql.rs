@@ -22,6 +22,7 @@ mod clean_up;
 mod client;
 mod connector;
 mod credential;
+mod credential_counts;
 mod facts;
 mod failure;
 mod files;

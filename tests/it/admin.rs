@@ -19,6 +19,7 @@ mod audit_events;
 mod audit_verify;
 mod authority;
 mod bodies;
+mod bounds;
 mod clean_up;
 mod credential_edits;
 mod credentials;

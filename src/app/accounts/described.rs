@@ -1,20 +1,14 @@
 //! An account with all that an administrator sees of it.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 
 use crate::domain::account::AccountStatus;
 use crate::domain::account::ServiceAccount;
-use crate::domain::credential::CredentialStatus;
-use crate::domain::id::AccountId;
 use crate::domain::name::Name;
 use crate::domain::role::NamedRole;
 use crate::domain::usage::UsageSubject;
 use crate::domain::version::EntityTag;
 use crate::domain::version::Versioned;
-use crate::store::Page;
-use crate::store::StoreError;
 
 use super::super::access::Book;
 use super::super::access::DescribedAccess;
@@ -63,7 +57,10 @@ pub(super) async fn all(
     let ids: Vec<_> = accounts.iter().map(|account| account.id).collect();
     let subjects: Vec<_> = ids.iter().map(|id| UsageSubject::Account(*id)).collect();
     let usage = app.usage.read(&subjects).await?;
-    let active = count_active_credentials(within, &ids, now).await?;
+    let active = app
+        .store
+        .count_active_credentials_of(within.id(), &ids, now)
+        .await?;
     let tokens = app
         .store
         .count_active_api_tokens_of(within.id(), &ids, now)
@@ -92,31 +89,4 @@ pub(super) async fn all(
 
 fn names(roles: Vec<NamedRole>) -> Vec<Name> {
     roles.into_iter().map(|role| role.name).collect()
-}
-
-async fn count_active_credentials(
-    within: &InOrganization,
-    accounts: &[AccountId],
-    now: Timestamp,
-) -> Result<HashMap<AccountId, u32>, StoreError> {
-    const PAGE: u16 = 200;
-    let mut counts = HashMap::new();
-    let mut after = None;
-    loop {
-        let page = Page { limit: PAGE, after };
-        let found = within
-            .app
-            .store
-            .list_credentials(within.id(), Some(accounts), page)
-            .await?;
-        for credential in &found {
-            if credential.status_at(now) == CredentialStatus::Active {
-                *counts.entry(credential.account).or_default() += 1;
-            }
-        }
-        after = found.last().map(|last| last.id);
-        if found.len() < usize::from(PAGE) {
-            return Ok(counts);
-        }
-    }
 }

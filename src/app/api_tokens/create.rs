@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::domain::access::Access;
 use crate::domain::account::ServiceAccount;
 use crate::domain::api_token::ApiToken;
+use crate::domain::api_token::MAX_API_TOKENS;
 use crate::domain::audit::Changes;
 use crate::domain::credential::Credential;
 use crate::domain::credential::CredentialKind;
@@ -29,6 +30,7 @@ use super::super::audited::AuditedChange;
 use super::super::authority::InOrganization;
 use super::super::credentials;
 use super::super::directory::Touched;
+use super::super::problem::Conflict;
 use super::super::problem::Problem;
 use super::super::problem::Submitted;
 use super::super::to_completion;
@@ -77,6 +79,7 @@ pub async fn create(
         let resulting =
             credentials::effective_access(&mut change, &account, narrowing.as_ref()).await?;
         within.caller.may_hand_on(&resulting)?;
+        check_room(&mut change, &account).await?;
         let (token, value) = add(&within.app, &mut change, &account, &new, narrowing).await?;
 
         // What was made just now was never used.
@@ -91,6 +94,21 @@ pub async fn create(
         })
     })
     .await
+}
+
+async fn check_room(change: &mut AuditedChange, account: &ServiceAccount) -> Result<(), Problem> {
+    let now = change.now;
+    let rows = change.rows();
+    let count = rows.count_api_tokens(account.organization, account.id, now);
+    if count.await? < MAX_API_TOKENS {
+        return Ok(());
+    }
+    Err(Problem::conflict(
+        Conflict::QuotaReached,
+        format!(
+            "an account has at most {MAX_API_TOKENS} active API tokens: revoke one, or let one end"
+        ),
+    ))
 }
 
 async fn add(

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::domain::api::ApiRecord;
 use crate::domain::api::DescribedScope;
+use crate::domain::api::MAX_SCOPES;
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
 use crate::domain::scope::Scope;
@@ -14,6 +15,7 @@ use super::super::directory::Touched;
 use super::super::page::List;
 use super::super::page::Listing;
 use super::super::page::PageRequest;
+use super::super::problem::Conflict;
 use super::super::problem::Problem;
 use super::super::problem::Submitted;
 use super::super::terms::Tagged;
@@ -30,6 +32,7 @@ pub async fn create(
         let mut change = within.begin().await?;
         let record = within.api_in(change.rows(), &api).await?;
         let new = submitted?;
+        check_room(&record)?;
         let rows = change.rows();
         let added = rows.add_scope(within.id(), record.api.id, &new).await;
         let taken = "the API has a scope of this name already";
@@ -79,6 +82,19 @@ pub async fn delete(
         Ok(())
     })
     .await
+}
+
+fn check_room(record: &ApiRecord) -> Result<(), Problem> {
+    if record.described_scopes.len() < MAX_SCOPES {
+        return Ok(());
+    }
+    Err(Problem::conflict(
+        Conflict::QuotaReached,
+        format!(
+            "an API has at most {MAX_SCOPES} scopes: delete one that nobody holds, or put the rest at \
+             another API"
+        ),
+    ))
 }
 
 fn find(record: &ApiRecord, scope: &str) -> Result<Tagged<DescribedScope>, Problem> {

@@ -9,6 +9,7 @@ use crate::domain::audit::Changes;
 use crate::domain::credential::Credential;
 use crate::domain::credential::CredentialKind;
 use crate::domain::credential::DEFAULT_SECRET_LIFETIME;
+use crate::domain::credential::MAX_CREDENTIALS;
 use crate::domain::id::ClientId;
 use crate::domain::id::CredentialId;
 use crate::domain::id::OrganizationId;
@@ -34,6 +35,7 @@ use super::super::access::Reading;
 use super::super::audited::AuditedChange;
 use super::super::authority::InOrganization;
 use super::super::directory::Touched;
+use super::super::problem::Conflict;
 use super::super::problem::Mistakes;
 use super::super::problem::Problem;
 use super::super::problem::Submitted;
@@ -97,6 +99,7 @@ pub async fn create(
         }
         let resulting = effective_access(&mut change, &account, narrowing.as_ref()).await?;
         within.caller.may_hand_on(&resulting)?;
+        check_room(&mut change, &account).await?;
         let added = add(&within.app, &mut change, &account, &new, narrowing).await?;
         let issued = added.describe(&reading.book, change.now);
         let changes = changes(&issued);
@@ -105,6 +108,21 @@ pub async fn create(
         Ok(issued)
     })
     .await
+}
+
+async fn check_room(change: &mut AuditedChange, account: &ServiceAccount) -> Result<(), Problem> {
+    let rows = change.rows();
+    let count = rows.count_credentials(account.organization, account.id);
+    if count.await? < MAX_CREDENTIALS {
+        return Ok(());
+    }
+    Err(Problem::conflict(
+        Conflict::QuotaReached,
+        format!(
+            "an account has at most {MAX_CREDENTIALS} credentials, expired and revoked ones among \
+             them: delete one that is not needed any more"
+        ),
+    ))
 }
 
 /// Notes it when the organization does not allow what never ends. `at` is where the credential

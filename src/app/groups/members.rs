@@ -3,8 +3,10 @@
 use serde_json::Value;
 
 use crate::domain::audit::Changes;
+use crate::domain::group::MAX_GROUPS_OF_ACCOUNT;
 use crate::domain::group::Member;
 use crate::domain::holdings::HeldGroup;
+use crate::domain::holdings::Holdings;
 use crate::domain::id::AccountId;
 
 use super::super::accounts;
@@ -12,6 +14,7 @@ use super::super::authority::InOrganization;
 use super::super::page::List;
 use super::super::page::Listing;
 use super::super::page::PageRequest;
+use super::super::problem::Conflict;
 use super::super::problem::Problem;
 use super::super::problem::Submitted;
 use super::super::reduction::Before;
@@ -74,6 +77,7 @@ pub async fn add(
         if is_in {
             return Ok(member);
         }
+        check_room(&held)?;
         change
             .rows()
             .add_member(within.id(), group.id, account.id)
@@ -86,6 +90,19 @@ pub async fn add(
         Ok(member)
     })
     .await
+}
+
+/// `held` has the group already.
+fn check_room(held: &Holdings) -> Result<(), Problem> {
+    if held.groups.len() <= MAX_GROUPS_OF_ACCOUNT {
+        return Ok(());
+    }
+    Err(Problem::conflict(
+        Conflict::QuotaReached,
+        format!(
+            "an account is in at most {MAX_GROUPS_OF_ACCOUNT} groups: take it out of another one first"
+        ),
+    ))
 }
 
 /// Takes an account out of a group.

@@ -154,8 +154,11 @@ pub(super) fn routes(routes: Routes) -> Routes {
             )
             .makes::<ApiTokenBody>()
             .reads(read)
-            .conflicts(&[Conflict::NameTaken])
-            .described("`token` is shown in this answer only."),
+            .conflicts(&[Conflict::NameTaken, Conflict::QuotaReached])
+            .described(
+                "`token` is shown in this answer only. A service account has at most 1000 active API \
+                 tokens.",
+            ),
         )
         .get(
             token,

@@ -17,6 +17,7 @@ use crate::app::problem::Problem;
 use crate::domain::api::ApiRecord;
 use crate::domain::api::Audience;
 use crate::domain::api::DescribedScope;
+use crate::domain::api::MAX_SCOPES;
 use crate::domain::id::ApiId;
 use crate::domain::name::Name;
 use crate::domain::resource::ResourceType;
@@ -37,9 +38,6 @@ use super::schema::Instant;
 use super::scopes::ScopeBody;
 use super::scopes::read_scope;
 use super::shape;
-
-/// The most scopes of an API.
-const MAX_SCOPES: usize = 1_000;
 
 /// The most resource types of an API: every token names each of them.
 const MAX_TYPES: usize = 16;

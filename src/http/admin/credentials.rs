@@ -57,8 +57,11 @@ pub(super) fn routes(routes: Routes) -> Routes {
             )
             .makes::<CredentialBody>()
             .reads(read_credential)
-            .conflicts(&[Conflict::NameTaken])
-            .described("`client_secret` is shown in this answer only."),
+            .conflicts(&[Conflict::NameTaken, Conflict::QuotaReached])
+            .described(
+                "`client_secret` is shown in this answer only. A service account has at most 1000 \
+                 credentials.",
+            ),
         )
         .get(
             &credential,

@@ -60,7 +60,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 AdminScope::AccessWrite,
                 "Put a service account into a group",
             )
-            .answers::<MemberBody>(),
+            .answers::<MemberBody>()
+            .conflicts(&[Conflict::QuotaReached])
+            .described("A service account is in at most 100 groups."),
         )
         .delete(
             member,

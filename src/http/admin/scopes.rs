@@ -70,7 +70,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
             )
             .makes::<ScopeBody>()
             .reads(read_scope)
-            .conflicts(&[Conflict::NameTaken]),
+            .conflicts(&[Conflict::NameTaken, Conflict::QuotaReached])
+            .described("An API has at most 1000 scopes."),
         )
         .get(
             &format!("{scopes}/{{scope}}"),
