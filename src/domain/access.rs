@@ -13,6 +13,11 @@ use super::role::OSTLER_API;
 use super::scope::Scope;
 use super::scope::ScopeSet;
 
+/// The most bytes of one access, as a list of JSON strings: its scopes and keys in all of its grants.
+/// Two hundred of them are on a page, and every one is compared with others; a token for it may have a
+/// thirtieth of that.
+pub const MAX_ACCESS_BYTES: usize = 128 * 1024;
+
 /// Per resource type of an API, the resources that a grant reaches. A type that is not mentioned
 /// counts as none: it was added to the API after the grant was made.
 ///

@@ -100,6 +100,11 @@ impl AuditResult {
     }
 }
 
+/// The largest value of a field that an event tells, in bytes of its canonical JSON. Events are read by
+/// the page, and kept for a year: of a larger value it tells the digest, which proves what the value
+/// was to whoever has it.
+pub const MAX_VALUE_BYTES: usize = 8 * 1024;
+
 /// The value of one field before and after a change. Only fields that are named here by the code
 /// that makes the change get in: never a secret, a hash or a private key.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -134,14 +139,28 @@ impl Changes {
         }
     }
 
-    /// The JSON of the `changes` member.
+    /// The JSON of the `changes` member. A value that is too large is told by its digest.
     pub fn to_json(&self) -> Value {
         let field = |(name, (before, after)): (&&'static str, &(Value, Value))| {
-            let change = serde_json::json!({"before": before, "after": after});
+            let change = serde_json::json!({"before": told(before), "after": told(after)});
             ((*name).to_owned(), change)
         };
         Value::Object(self.0.iter().map(field).collect())
     }
+}
+
+/// The value, or how many parts and bytes it has and the SHA-256 of its canonical JSON.
+fn told(value: &Value) -> Value {
+    let text = canonical(value);
+    if text.len() <= MAX_VALUE_BYTES {
+        return value.clone();
+    }
+    let items = match value {
+        Value::Array(items) => Some(items.len()),
+        Value::Object(members) => Some(members.len()),
+        _ => None,
+    };
+    serde_json::json!({"items": items, "bytes": text.len(), "sha256": hash_of(&text)})
 }
 
 /// What happened, before it has its place in a chain.
@@ -177,8 +196,12 @@ pub const GENESIS: &str = "00000000000000000000000000000000000000000000000000000
 
 /// The hash of an event's members, all but `hash` itself.
 pub fn hash(members: &Value) -> EventHash {
+    hash_of(&canonical(members))
+}
+
+fn hash_of(text: &str) -> EventHash {
     use std::fmt::Write;
-    let digest = ring::digest::digest(&ring::digest::SHA256, canonical(members).as_bytes());
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
     digest
         .as_ref()
         .iter()
@@ -223,6 +246,31 @@ mod tests {
             canonical(&value),
             r#"{"a":true,"b":[1,{"a":"é\n","z":null}]}"#
         );
+    }
+
+    #[test]
+    fn of_a_value_that_is_too_large_the_digest_is_told() {
+        let largest: Value = "x".repeat(MAX_VALUE_BYTES - 2).into();
+        let larger: Value = "x".repeat(MAX_VALUE_BYTES - 1).into();
+        let list: Value = vec![larger.clone(), Value::Null].into();
+        for (value, told) in [
+            (&largest, largest.clone()),
+            (
+                &larger,
+                serde_json::json!({"items": null, "bytes": 8_193, "sha256": hash(&larger)}),
+            ),
+            (
+                &list,
+                serde_json::json!({"items": 2, "bytes": 8_200, "sha256": hash(&list)}),
+            ),
+        ] {
+            let changes = Changes::default().with("access", Value::Null, value.clone());
+            let json = changes.to_json();
+            assert_eq!(
+                json["access"],
+                serde_json::json!({"before": null, "after": told})
+            );
+        }
     }
 
     // RFC 8785 §3.2.3.

@@ -15,6 +15,30 @@ pub struct PresentedAccess {
     pub grants: Vec<PresentedGrant>,
 }
 
+impl PresentedAccess {
+    /// What counts for [`MAX_ACCESS_BYTES`](crate::domain::access::MAX_ACCESS_BYTES): each scope and
+    /// key, between quotes and before a comma.
+    pub(super) fn bytes(&self) -> usize {
+        let keys = |grant: &PresentedGrant| -> usize {
+            let types = grant.resources.iter();
+            types
+                .map(|(_, identifiers)| match identifiers {
+                    PresentedIdentifiers::All => 0,
+                    PresentedIdentifiers::Listed(keys) => listed(keys),
+                })
+                .sum()
+        };
+        let grants = self.grants.iter();
+        grants
+            .map(|grant| listed(&grant.scopes) + keys(grant))
+            .sum()
+    }
+}
+
+fn listed(names: &[String]) -> usize {
+    names.iter().map(|name| name.len() + 3).sum()
+}
+
 /// A grant as a caller writes it down.
 #[derive(Clone, Debug)]
 pub struct PresentedGrant {

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::domain::access::Access;
 use crate::domain::access::Grant;
+use crate::domain::access::MAX_ACCESS_BYTES;
 use crate::domain::api::Api;
 use crate::domain::id::ApiId;
 use crate::domain::resource::Identifiers;
@@ -71,6 +72,15 @@ impl<'a> Reading<'a> {
         rows: &mut dyn Change,
         presented: &PresentedAccess,
     ) -> Result<Access, StoreError> {
+        let bytes = presented.bytes();
+        if bytes > MAX_ACCESS_BYTES {
+            let detail = format!(
+                "the scopes and keys of an access have at most {MAX_ACCESS_BYTES} bytes in all, and \
+                 these have {bytes}: grant \"*\", or give some of it to another account"
+            );
+            self.mistakes.add(&presented.pointer, "too_large", detail);
+            return Ok(Access::NOTHING);
+        }
         let mut grants = Vec::with_capacity(presented.grants.len());
         for (position, grant) in presented.grants.iter().enumerate() {
             let at = format!("{}/{position}", presented.pointer);

@@ -70,7 +70,8 @@ struct EventBody {
     count: i64,
     #[schemars(with = "Option<RequestId>")]
     request_id: Option<String>,
-    /// By the name of the field, what it was before and after.
+    /// By the name of the field, what it was before and after. A value of more than 8192 bytes is told
+    /// as an object with `items`, `bytes`, and the `sha256` of its RFC 8785 JSON.
     #[schemars(schema_with = "changes")]
     changes: Value,
     /// The hash of the event before it; 64 zeros for the first.

@@ -137,6 +137,9 @@ parameter that is not listed here is refused.
 
 A list goes on with `cursor` = the `next_cursor` of the page before, until that is `null`.
 
+An access has at most 100 grants, and its scopes and keys have at most 131072 bytes in all: each counts \
+with three bytes more than its own.
+
 An answer about one thing tells its version (`ETag`); a change that sends it back (`If-Match`) is of \
 that version or is not made. An edit (`PATCH`) is a merge patch (RFC 7396). A `POST` with an \
 `Idempotency-Key` is carried out once within a day, however often it is sent.";

@@ -464,3 +464,65 @@ async fn a_large_list_is_looked_up_and_a_larger_one_refused() {
         [at("/access/0/resources/project", "too_many")]
     );
 }
+
+// Pages of accounts stay readable, whatever their access is.
+#[tokio::test]
+async fn an_access_is_bounded_as_a_whole() {
+    let server = TestServer::start().await;
+    server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    // 10,000 names of 10 characters: no list is too long, and all of them have 130,000 bytes.
+    let list = |length: usize| -> Value { (0..length).map(|n| format!("P{n:09}")).collect() };
+    let grants = |lengths: [usize; 2]| {
+        let grants = lengths.map(|length| deploy(&["deploy:read"], &list(length)));
+        access(grants.to_vec())
+    };
+    // `deploy:read` counts twice, with 14 bytes.
+    let unknown = admin.put(ACCESS, grants([10_000, 80])).await;
+    assert_eq!(mistakes(&unknown).len(), 100);
+    assert_eq!(
+        mistakes(&unknown)[0],
+        at("/access/0/resources/project/0", "unknown_resource")
+    );
+    let too_large = admin.put(ACCESS, grants([10_000, 81])).await;
+    assert_eq!(mistakes(&too_large), [at("/access", "too_large")]);
+    let too_large = too_large.text();
+    assert!(
+        too_large.contains("at most 131072 bytes in all, and these have 131081"),
+        "{too_large}"
+    );
+
+    // Of roles and narrowings as well.
+    let body = |name: &str| {
+        let mut body = grants([10_000, 81]);
+        body["name"] = name.into();
+        body
+    };
+    let credentials = "/organizations/default/service-accounts/nightly/credentials";
+    for path in ["/organizations/default/roles", credentials] {
+        let refused = admin.post(path, body("large")).await;
+        assert_eq!(mistakes(&refused), [at("/access", "too_large")], "{path}");
+    }
+}
+
+// A page of events stays readable, whatever was changed.
+#[tokio::test]
+async fn an_event_tells_the_digest_of_a_large_access() {
+    let server = TestServer::start().await;
+    server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let all = json!(["APOLLO", "GEMINI", "MERCURY"]);
+    let grant = deploy(&["deploy:read", "deploy:write"], &all);
+    let put = admin.put(ACCESS, access(vec![grant; 100])).await;
+    assert_eq!(put.status, 200, "{}", put.wire());
+
+    let path = "/organizations/default/audit-events?action=service_account.update_access";
+    let events = admin.get(path).await.json();
+    let told = &events["items"][0]["changes"]["access"];
+    assert!(told["before"].is_array(), "{told}");
+    let access = &put.json()["access"];
+    assert_eq!(told["after"]["items"], 100);
+    assert_eq!(told["after"]["sha256"], ostler::domain::audit::hash(access));
+    let verify = "/organizations/default/audit-events/verify";
+    assert_eq!(admin.act(verify).await.json()["ok"], true);
+}
