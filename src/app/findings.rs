@@ -86,6 +86,23 @@ struct Placed {
     position: Position,
 }
 
+/// What was found in one go.
+#[derive(Default)]
+struct Found {
+    placed: Vec<Placed>,
+    /// Where the search was ended, when that was before it had found enough.
+    stopped_at: Option<Position>,
+}
+
+impl Found {
+    fn all(placed: Vec<Placed>) -> Self {
+        Self {
+            placed,
+            stopped_at: None,
+        }
+    }
+}
+
 /// What was found, the most pressing kinds first.
 pub async fn list(
     app: &App,
@@ -114,7 +131,10 @@ pub async fn list(
 
     let search = Search { app, among, now };
     let found = search.find(&query, page.after, page.limit.into()).await?;
-    let listing = list.listing(&request, found, |placed| placed.position.clone());
+    let listing = match &found.stopped_at {
+        Some(stopped_at) => list.unfinished(found.placed, stopped_at),
+        None => list.listing(&request, found.placed, |placed| placed.position.clone()),
+    };
     Ok(listing.map(|placed| placed.finding))
 }
 
@@ -128,6 +148,10 @@ fn reached(organizations: &Identifiers) -> Option<Vec<OrganizationId>> {
         }
     }
 }
+
+/// The most accounts whose grants are looked at for one page: each is a read of its own. A page that
+/// would take more ends before it is full.
+const MAX_LOOKED_AT: usize = 200;
 
 /// Where and when is looked.
 struct Search<'a> {
@@ -143,7 +167,7 @@ impl Search<'_> {
         query: &FindingQuery,
         mut after: Option<Position>,
         limit: usize,
-    ) -> Result<Vec<Placed>, StoreError> {
+    ) -> Result<Found, StoreError> {
         let begun = after.as_ref().map(|position| position.value.clone());
         let kinds = FindingKind::ALL.into_iter();
         let kinds = kinds
@@ -154,13 +178,15 @@ impl Search<'_> {
                     .severity
                     .is_none_or(|wanted| wanted == kind.severity())
             });
-        let mut found = Vec::new();
+        let mut found = Found::default();
         for kind in kinds {
             let key = after
                 .take_if(|position| position.value == kind.as_str())
                 .map(|position| position.id);
-            found.extend(self.of_kind(kind, key, limit - found.len()).await?);
-            if found.len() >= limit {
+            let of_kind = self.of_kind(kind, key, limit - found.placed.len()).await?;
+            found.placed.extend(of_kind.placed);
+            found.stopped_at = of_kind.stopped_at;
+            if found.placed.len() >= limit || found.stopped_at.is_some() {
                 break;
             }
         }
@@ -172,14 +198,14 @@ impl Search<'_> {
         kind: FindingKind,
         after: Option<String>,
         limit: usize,
-    ) -> Result<Vec<Placed>, StoreError> {
+    ) -> Result<Found, StoreError> {
         match kind {
-            FindingKind::SigningKeyOld => self.old_keys(after, limit).await,
+            FindingKind::SigningKeyOld => self.old_keys(after, limit).await.map(Found::all),
             FindingKind::WriteOnAllResources => self.wide_access(after, limit).await,
             _ => {
                 let rows = self.rows(kind, after, limit).await?;
                 let found = rows.iter().map(|row| self.placed(kind, row));
-                Ok(found.collect())
+                Ok(Found::all(found.collect()))
             }
         }
     }
@@ -250,28 +276,22 @@ impl Search<'_> {
     }
 
     /// The accounts whose grants really do hold a writing scope on all resources of a type. The
-    /// store tells of more, so it is asked until there are enough.
-    async fn wide_access(
-        &self,
-        mut after: Option<String>,
-        limit: usize,
-    ) -> Result<Vec<Placed>, StoreError> {
-        const AT_ONCE: usize = 200;
+    /// store tells of more, so the grants of each are looked at, up to a number.
+    async fn wide_access(&self, after: Option<String>, limit: usize) -> Result<Found, StoreError> {
         let kind = FindingKind::WriteOnAllResources;
+        let rows = self.rows(kind, after, MAX_LOOKED_AT).await?;
         let mut found = Vec::new();
-        loop {
-            let rows = self.rows(kind, after, AT_ONCE).await?;
-            for row in &rows {
-                found.extend(self.if_wide(row).await?);
-                if found.len() == limit {
-                    return Ok(found);
-                }
-            }
-            after = rows.last().map(|row| row.place.clone());
-            if rows.len() < AT_ONCE {
-                return Ok(found);
+        for row in &rows {
+            found.extend(self.if_wide(row).await?);
+            if found.len() == limit {
+                return Ok(Found::all(found));
             }
         }
+        let last = rows.last().filter(|_| rows.len() == MAX_LOOKED_AT);
+        Ok(Found {
+            placed: found,
+            stopped_at: last.map(|row| position(kind, &row.place)),
+        })
     }
 
     /// The finding of an account whose access is really too wide, by its own grants or its roles.

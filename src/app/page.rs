@@ -105,6 +105,14 @@ impl List<'_> {
         }
     }
 
+    /// What to show of a search that took too long: what it has found, and where it goes on.
+    pub fn unfinished<T>(&self, found: Vec<T>, stopped_at: &impl ToString) -> Listing<T> {
+        Listing {
+            next_cursor: Some(self.seal(&stopped_at.to_string())),
+            items: found,
+        }
+    }
+
     fn seal(&self, after: &str) -> String {
         let mut cursor = self
             .key

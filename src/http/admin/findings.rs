@@ -110,7 +110,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
         )
         .described(
             "Of all organizations that the token reaches, the most pressing kinds first. Nothing is \
-             acknowledged: what is mended is gone.",
+             acknowledged: what is mended is gone. At most 200 accounts are looked at closely for a \
+             page, so one may hold fewer findings than `limit`, or none, and go on all the same.",
         ),
     )
 }

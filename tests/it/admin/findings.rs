@@ -672,3 +672,39 @@ async fn an_api_token_that_ends_soon_and_one_that_was_reported_are_found() {
     server.delete(path.strip_prefix("/admin/v1").unwrap()).await;
     none(&server, "leak_reported", account).await;
 }
+
+// What has to be looked at one by one is, up to a number for each page.
+#[tokio::test]
+async fn a_page_ends_where_two_hundred_accounts_were_looked_at_for_nothing() {
+    let server = TestServer::start().await;
+    let api = json!({
+        "name": "files",
+        "audience": "https://files.example.com",
+        "scopes": [{"name": "overwrite"}, {"name": "write"}],
+        "resource_types": ["folder"],
+    });
+    server.create("/organizations/default/apis", api).await;
+    let admin = Administrator::first(&server).await;
+    // Its name looks like one that lets its holder change something, and does not say so.
+    let make = async |name: String, scope: &str| {
+        let grant = json!({"api": "files", "scopes": [scope], "resources": {"folder": "*"}});
+        let body = json!({"name": name, "access": [grant]});
+        let made = admin.post(ACCOUNTS, body).await;
+        assert_eq!(made.status, 201, "{}", made.wire());
+        made.json()["id"].as_str().unwrap().to_owned()
+    };
+    for number in 0..200 {
+        make(format!("harmless-{number}"), "overwrite").await;
+    }
+    // Accounts of one instant are in no order.
+    server.advance(SECOND);
+    let wide = make("harmful".to_owned(), "write").await;
+
+    let path = "/findings?kind=write_on_all_resources&limit=1";
+    let first = admin.get(path).await.json();
+    assert_eq!(first["items"], json!([]));
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = admin.get(&format!("{path}&cursor={cursor}")).await.json();
+    assert_eq!(second["items"][0]["subject"]["id"], wide);
+    assert!(second["next_cursor"].is_null(), "{second}");
+}
