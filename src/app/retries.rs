@@ -10,20 +10,26 @@
 //! What changes nothing keeps its answer by itself, afterwards: until then, making the call again
 //! comes to the same. A call that was refused keeps nothing: it may be made again under its key.
 //!
+//! Of calls that only read, the answers are kept up to a number ([`may_keep_reading`]): whoever may read
+//! does not make the database grow without end.
+//!
 //! A call that is made again while the first is under way ([`under_way`]) is refused. On another node
 //! it waits until the first has made its change, and gets its answer.
 
 pub mod under_way;
 
 use std::fmt;
+use std::net::Ipv4Addr;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
 
+use crate::domain::id::AccountId;
 use crate::domain::retry::KEPT_FOR;
 use crate::domain::retry::KeptAnswer;
 use crate::domain::retry::KeyedCall;
+use crate::live::failures::FailureCounter;
 use crate::store::AnsweredCall;
 use crate::store::Change;
 use crate::store::StoreError;
@@ -160,6 +166,27 @@ impl fmt::Debug for Keyed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Keyed").field(&self.call).finish()
     }
+}
+
+/// How many answers of calls that only read are kept for one account in a day.
+const MAX_READINGS: u32 = 500;
+
+/// How large an answer of a call that only reads may be to be kept, in bytes: all that is told of a
+/// token has less.
+const MAX_READING_BYTES: usize = 32 * 1024;
+
+/// Whether one more answer of a call that only reads is kept for the account. One that is not does no
+/// harm: the call is carried out anew when it is made again.
+pub async fn may_keep_reading(app: &App, account: AccountId, bytes: usize) -> bool {
+    if bytes > MAX_READING_BYTES {
+        return false;
+    }
+    let counter = FailureCounter {
+        client_id: format!("(answers that are kept for {account})"),
+        address: Ipv4Addr::UNSPECIFIED.into(),
+    };
+    let number = app.live.count_failure(&counter, KEPT_FOR, app.clock.now());
+    number.await.is_ok_and(|count| count <= MAX_READINGS)
 }
 
 /// Forgets the answers that have been kept for long enough; returns how many.

@@ -4,8 +4,6 @@
 //! there when it is asked for again. No route has to do anything for that. (What is only looked at,
 //! and for long, is not: it changes nothing, and may as well be looked at again.)
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::body::Bytes;
 use axum::extract::Request;
@@ -21,8 +19,10 @@ use hyper::body::Body as _;
 use serde_json::Value;
 
 use crate::app::App;
+use crate::app::authority::Caller;
+use crate::app::authority::Identity;
 use crate::app::problem::Problem;
-use crate::app::terms::Terms;
+use crate::app::retries;
 use crate::app::to_completion;
 use crate::domain::retry::KeptAnswer;
 use crate::domain::retry::without_secrets;
@@ -37,67 +37,93 @@ use super::streamed::CutOff;
 /// Says that an answer is one that was given before.
 static REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// Answers a request, and keeps the answer when the request has a key.
-pub(super) async fn answer(app: App, known: Known, request: Request, next: Next) -> Response {
-    if !conditions::has_key(request.headers()) {
-        return next.run(request).await;
-    }
-    let answer = async move {
-        let response = next.run(request).await;
-        match known.caller() {
-            Some(caller) => settle(app, Arc::clone(caller.terms()), response).await,
-            None => response,
-        }
-    };
-    match RequestId::current() {
-        Some(id) => to_completion(id.scope(answer)).await,
-        None => to_completion(answer).await,
-    }
+/// Who answers a request, and keeps the answer when the request has a key.
+#[derive(Clone)]
+pub(super) struct Keeper {
+    /// The application.
+    pub(super) app: App,
+    /// Who calls, once that is known.
+    pub(super) known: Known,
+    /// Whether the route changes nothing, whatever is sent.
+    pub(super) only_reads: bool,
 }
 
-/// Makes an answer durable, with what the call has changed, before it is given.
-async fn settle(app: App, terms: Arc<Terms>, response: Response) -> Response {
-    let Some(keyed) = terms.keyed() else {
-        return response;
-    };
-    if !is_to_be_kept(&response) {
-        keyed.refuse();
-        return response;
+impl Keeper {
+    /// Answers a request.
+    pub(super) async fn answer(self, request: Request, next: Next) -> Response {
+        if !conditions::has_key(request.headers()) {
+            return next.run(request).await;
+        }
+        let answer = async move {
+            let response = next.run(request).await;
+            match self.known.caller().cloned() {
+                Some(caller) => self.settle(caller, response).await,
+                None => response,
+            }
+        };
+        match RequestId::current() {
+            Some(id) => to_completion(id.scope(answer)).await,
+            None => to_completion(answer).await,
+        }
     }
-    let (parts, body) = response.into_parts();
-    if body.size_hint().exact().is_none() {
-        let awaited = Awaited::new(once_made(app, terms, parts.clone(), body));
-        return Response::from_parts(parts, Body::new(awaited));
+
+    /// Makes an answer durable, with what the call has changed, before it is given.
+    async fn settle(self, caller: Caller, response: Response) -> Response {
+        let Some(keyed) = caller.terms().keyed() else {
+            return response;
+        };
+        if !is_to_be_kept(&response) {
+            keyed.refuse();
+            return response;
+        }
+        let (parts, body) = response.into_parts();
+        if body.size_hint().exact().is_none() {
+            let awaited = Awaited::new(self.once_made(caller, parts.clone(), body));
+            return Response::from_parts(parts, Body::new(awaited));
+        }
+        let body = match axum::body::to_bytes(body, usize::MAX).await {
+            Ok(body) => body,
+            Err(error) => return Problem::Unavailable(Box::new(error)).into_response(),
+        };
+        match self.keep(&caller, &parts, &body).await {
+            Ok(()) => Response::from_parts(parts, Body::from(body)),
+            Err(problem) => problem.into_response(),
+        }
     }
-    let body = match axum::body::to_bytes(body, usize::MAX).await {
-        Ok(body) => body,
-        Err(error) => return Problem::Unavailable(Box::new(error)).into_response(),
-    };
-    match keyed.answer(&app, kept(&parts, &body)).await {
-        Ok(()) => Response::from_parts(parts, Body::from(body)),
-        Err(problem) => problem.into_response(),
+
+    /// A body that is still being made, once it is and its answer is kept. It tells of no change: who
+    /// does not wait for it has lost nothing, and asks anew.
+    async fn once_made(self, caller: Caller, parts: Parts, body: Body) -> Result<Bytes, CutOff> {
+        let made = axum::body::to_bytes(body, usize::MAX).await;
+        let made = made.map_err(|_| CutOff)?;
+        match self.keep(&caller, &parts, &made).await {
+            Ok(()) => Ok(made),
+            // Another node was asked at the same time, and was faster.
+            Err(Problem::Answered(first)) => Ok(first.body.into()),
+            Err(_) => Err(CutOff),
+        }
+    }
+
+    async fn keep(&self, caller: &Caller, parts: &Parts, body: &[u8]) -> Result<(), Problem> {
+        let Some(keyed) = caller.terms().keyed() else {
+            return Ok(());
+        };
+        let may_keep = match caller.identity() {
+            Identity::Account { account, .. } if self.only_reads => {
+                retries::may_keep_reading(&self.app, *account, body.len()).await
+            }
+            _ => true,
+        };
+        if may_keep {
+            keyed.answer(&self.app, kept(parts, body)).await?;
+        }
+        Ok(())
     }
 }
 
 /// Refusals are not: what is refused now may be right later.
 fn is_to_be_kept(response: &Response) -> bool {
     response.status().is_success() && !response.headers().contains_key(&REPLAYED)
-}
-
-/// A body that is still being made, once it is and its answer is kept. It tells of no change: who does
-/// not wait for it has lost nothing, and asks anew.
-async fn once_made(app: App, terms: Arc<Terms>, parts: Parts, body: Body) -> Result<Bytes, CutOff> {
-    let made = axum::body::to_bytes(body, usize::MAX).await;
-    let made = made.map_err(|_| CutOff)?;
-    let Some(keyed) = terms.keyed() else {
-        return Ok(made);
-    };
-    match keyed.answer(&app, kept(&parts, &made)).await {
-        Ok(()) => Ok(made),
-        // Another node was asked at the same time, and was faster.
-        Err(Problem::Answered(first)) => Ok(first.body.into()),
-        Err(_) => Err(CutOff),
-    }
 }
 
 /// What is kept of an answer.

@@ -400,3 +400,38 @@ async fn a_key_that_is_none_is_refused() {
     assert_eq!(admin.keyed(&longest, ACCOUNTS, &body).await.status, 201);
     assert!(is_replayed(&admin.keyed(&longest, ACCOUNTS, &body).await));
 }
+
+// Whoever may only read does not make the database grow without end.
+#[tokio::test]
+async fn of_calls_that_only_read_so_many_answers_are_kept_a_day() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let inspect = async |key: &str| {
+        let reply = admin
+            .keyed(key, "/tokens/inspect", &json!({"token": "x"}))
+            .await;
+        assert_eq!(reply.status, 200, "{}", reply.wire());
+        reply
+    };
+    for number in 0..502 {
+        inspect(&format!("k{number}")).await;
+    }
+    let kept = async || server.rows("SELECT id FROM answered_call").await.len();
+    assert_eq!(kept().await, 500);
+    assert!(is_replayed(&inspect("k499").await));
+    let anew = inspect("k501").await;
+    assert!(!is_replayed(&anew));
+    assert_eq!(anew.json()["active"], false);
+
+    // What changes something is always kept.
+    let body = json!({"name": "nightly"});
+    assert_eq!(admin.keyed("k", ACCOUNTS, &body).await.status, 201);
+    assert!(is_replayed(&admin.keyed("k", ACCOUNTS, &body).await));
+    server.advance(Duration::from_hours(24));
+    let admin = admin.renewed().await;
+    let read = json!({"token": "x"});
+    for replayed in [false, true] {
+        let reply = admin.keyed("tomorrow", "/tokens/inspect", &read).await;
+        assert_eq!(is_replayed(&reply), replayed);
+    }
+}
