@@ -44,6 +44,7 @@ mod organization;
 mod output;
 mod problem;
 mod profile;
+mod progress;
 mod report;
 mod request;
 mod resource;

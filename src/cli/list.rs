@@ -7,6 +7,7 @@ use url::form_urlencoded;
 
 use super::failure::Failure;
 use super::output::Document;
+use super::progress::Progress;
 use super::session::Session;
 
 /// The most things on a page, as the API has it.
@@ -80,16 +81,19 @@ impl Session {
             query.and("cursor", cursor).after(path)
         };
         let first = self.read(&query(page.cursor.as_deref())).await?;
-        let mut document = Document::of(&first)?;
-        if page.limit.is_some() {
+        let document = Document::of(&first)?;
+        if page.limit.is_some() || next_cursor(&document.value).is_none() {
             return Ok(document);
         }
+        let mut whole = document.value;
+        let mut progress = Progress::new();
         for _ in 1..MAX_PAGES {
-            let Some(cursor) = next_cursor(&document.value) else {
-                return Ok(document);
+            let Some(cursor) = next_cursor(&whole) else {
+                return Ok(Document::from(whole));
             };
+            progress.say(&format!("{} read", items_in(&whole)));
             let next = self.read(&query(Some(&cursor))).await?.json()?;
-            document = joined(document, next);
+            whole = joined(whole, next);
         }
         Err(Failure::failed("there is more than fits in one list")
             .fix("go page by page with --limit and --cursor"))
@@ -100,9 +104,12 @@ fn next_cursor(page: &Value) -> Option<String> {
     page.get("next_cursor")?.as_str().map(str::to_owned)
 }
 
+fn items_in(page: &Value) -> usize {
+    page["items"].as_array().map_or(0, Vec::len)
+}
+
 /// Two pages as one, in the form of a page.
-fn joined(document: Document, next: Value) -> Document {
-    let mut value = document.value;
+fn joined(mut value: Value, next: Value) -> Value {
     value["next_cursor"] = next.get("next_cursor").cloned().unwrap_or(Value::Null);
     if let (Some(Value::Array(items)), Value::Object(mut next)) = (value.get_mut("items"), next)
         && let Some(Value::Array(more)) = next.get_mut("items")
@@ -112,7 +119,7 @@ fn joined(document: Document, next: Value) -> Document {
         // Without items there is nothing to go on with.
         value["next_cursor"] = json!(null);
     }
-    Document::from(value)
+    value
 }
 
 #[cfg(test)]
@@ -132,12 +139,10 @@ mod tests {
 
     #[test]
     fn pages_join_into_one() {
-        let first = Document::from(json!({"items": [1, 2], "next_cursor": "c"}));
+        let first = json!({"items": [1, 2], "next_cursor": "c"});
         let whole = joined(first, json!({"items": [3], "next_cursor": null}));
-        assert_eq!(
-            whole.value,
-            json!({"items": [1, 2, 3], "next_cursor": null})
-        );
-        assert_eq!(whole.text, r#"{"items":[1,2,3],"next_cursor":null}"#);
+        assert_eq!(items_in(&whole), 3);
+        let text = Document::from(whole).text;
+        assert_eq!(text, r#"{"items":[1,2,3],"next_cursor":null}"#);
     }
 }

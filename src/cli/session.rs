@@ -28,6 +28,7 @@ use super::connection::Identity;
 use super::connection::no_identity;
 use super::failure::Failure;
 use super::manner::Manner;
+use super::progress::Progress;
 use super::request::Request;
 use super::terminal;
 use crate::domain::issuer::Issuer;
@@ -215,7 +216,12 @@ impl Session {
     /// Sends a request, or shows it, and takes nothing but a success.
     pub async fn perform(&self, request: Request) -> Result<Answer, Failure> {
         self.show_instead(&request)?;
+        let mut progress = Progress::new();
+        if request.is_patient() {
+            progress.say("the server is at it");
+        }
         let answer = self.send(&request).await?;
+        drop(progress);
         if answer.header("idempotency-replayed").is_some() {
             terminal::note("note: this was done before, under the same Idempotency-Key");
         }

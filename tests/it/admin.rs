@@ -10,7 +10,7 @@ mod access;
 mod account_edits;
 mod account_roles;
 mod accounts;
-mod actors;
+pub mod actors;
 mod api_edits;
 mod api_tokens;
 mod apis;

@@ -1,7 +1,7 @@
 //! Black-box tests: one binary, one harness.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod admin;
+pub mod admin;
 mod architecture;
 mod attacks;
 mod cli;

@@ -1,6 +1,7 @@
 //! `ostler audit export`.
 
 use std::io;
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,6 +10,7 @@ use super::Chain;
 use super::Filters;
 use crate::cli::failure::Failure;
 use crate::cli::files::NewFile;
+use crate::cli::progress::Progress;
 use crate::cli::shell::Shell;
 use crate::cli::terminal;
 
@@ -40,9 +42,42 @@ impl Export {
             return session.download(&path, &mut io::stdout()).await;
         };
         let mut file = NewFile::create(out)?;
-        session.download(&path, &mut file).await?;
+        let mut counted = Counted::new(&mut file);
+        session.download(&path, &mut counted).await?;
+        drop(counted);
         file.finish("")?;
         terminal::note(&format!("✓ the events are in {}", out.display()));
         Ok(())
+    }
+}
+
+/// A file that tells how many lines are in it by now.
+struct Counted<'f> {
+    file: &'f mut NewFile,
+    lines: usize,
+    progress: Progress,
+}
+
+impl<'f> Counted<'f> {
+    fn new(file: &'f mut NewFile) -> Self {
+        Self {
+            file,
+            lines: 0,
+            progress: Progress::new(),
+        }
+    }
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        let ends = bytes.iter().take(written).filter(|byte| **byte == b'\n');
+        self.lines += ends.count();
+        self.progress.say(&format!("{} events written", self.lines));
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }

@@ -6,7 +6,10 @@ use std::io::Read;
 use std::io::Write;
 
 use rustix::pty::OpenptFlags;
+use serde_json::json;
 
+use crate::admin::actors::Administrator;
+use crate::admin::actors::ROLES;
 use crate::harness::TestServer;
 
 use super::Person;
@@ -131,4 +134,40 @@ async fn a_person_is_asked_before_something_is_gone() {
     assert_eq!(screen, format!("{question}y\n✓ ci-deployer is deleted\n"));
     assert_eq!(code, Some(0));
     assert_eq!(admin.run("account get ci-deployer").await.code, Some(3));
+}
+
+// console.md section 4: a person who waits is told how far it has come, and sees only the end of it.
+#[tokio::test]
+async fn a_long_list_tells_how_far_it_has_come_and_leaves_no_trace() {
+    let server = TestServer::start().await;
+    let first = Administrator::first(&server).await;
+    for number in 0..201 {
+        let role = json!({"name": format!("role-{number}")});
+        assert_eq!(first.post(ROLES, role).await.status, 201);
+    }
+    let admin = Person::administrator(&server);
+    let (screen, code) = admin.on_terminal("role list -o id", &[]).await;
+    assert_eq!(code, Some(0), "{screen}");
+    let told = "\r\u{1b}[K200 read ...\r\u{1b}[Krole_ID\n";
+    assert!(screen.starts_with(told), "{screen:?}");
+    // The three that are built in, and those that were made.
+    assert_eq!(screen.matches("role_ID").count(), 204);
+    // On a pipe there is nobody to tell.
+    let piped = admin.run("role list -o id").await;
+    assert_eq!(
+        (piped.data().lines().count(), piped.stderr.as_str()),
+        (204, "")
+    );
+
+    let (screen, _) = admin.on_terminal("audit export --out e.ndjson", &[]).await;
+    let told = "\r\u{1b}[K✓ the events are in e.ndjson\n";
+    assert!(
+        screen.contains(" events written ...") && screen.ends_with(told),
+        "{screen:?}"
+    );
+    let (screen, _) = admin.on_terminal("audit verify", &[]).await;
+    assert!(
+        screen.starts_with("\r\u{1b}[Kthe server is at it ...\r\u{1b}[K"),
+        "{screen:?}"
+    );
 }
