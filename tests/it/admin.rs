@@ -16,7 +16,7 @@ mod api_tokens;
 mod apis;
 mod audit;
 mod audit_events;
-mod audit_verify;
+pub mod audit_verify;
 mod authority;
 mod bodies;
 mod bounds;

@@ -10,6 +10,7 @@ use crate::cli::failure::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::input;
 use crate::cli::output::Document;
+use crate::cli::output::Format;
 use crate::cli::output::View;
 use crate::cli::request::Request;
 use crate::cli::shell::Shell;
@@ -48,9 +49,13 @@ impl Verify {
         let path = self.chain.path(&session, &["verify"])?;
         let request = Request::post(path, body.value()).patient();
         let answer = Document::of(&session.ask(request).await?)?;
-        shell.show(&answer, &VIEW)?;
-        let checked = &answer.value["checked"];
-        if answer.value["ok"] == true {
+        let is_whole = answer.value["ok"] == true;
+        // A chain that is not whole has no head that could be kept.
+        if is_whole || shell.output.format != Some(Format::Id) {
+            shell.show(&answer, &VIEW)?;
+        }
+        if is_whole {
+            let checked = &answer.value["checked"];
             terminal::note(&format!("✓ the chain is whole: {checked} events"));
             return Ok(());
         }

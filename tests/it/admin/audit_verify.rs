@@ -42,7 +42,7 @@ async fn grow(admin: &Administrator, from: usize, count: usize) {
 
 /// Does to the trail of the first organization what nobody can do through the server: its triggers
 /// are out of the way, and `{chain}` is the name of the chain.
-async fn tamper(server: &TestServer, statements: &str) {
+pub async fn tamper(server: &TestServer, statements: &str) {
     let organization = server.id_of("/organizations/default").await;
     let statements = statements.replace("{chain}", &format!("chain = '{organization}'"));
     let (off, on) = if server.is_embedded() {

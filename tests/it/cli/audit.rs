@@ -3,7 +3,10 @@
 use std::fs;
 
 use insta::assert_snapshot;
+use serde_json::Value;
+use serde_json::json;
 
+use crate::admin::audit_verify::tamper;
 use crate::harness::TestServer;
 
 use super::Person;
@@ -53,4 +56,88 @@ async fn a_head_of_something_else_is_a_negative_answer_or_refused() {
     admin.write("head.jws", head.data(), 0o644);
     let other = admin.run("audit verify --head head.jws").await;
     assert_ne!(other.code, Some(0), "{other}");
+}
+
+/// A trail of five events, and somebody who reads it.
+async fn with_a_trail() -> (TestServer, Person) {
+    let server = TestServer::start().await;
+    for n in 0..5 {
+        let body = json!({"name": format!("account-{n}")});
+        let accounts = "/organizations/default/service-accounts";
+        server.create(accounts, body).await;
+    }
+    let admin = Person::administrator(&server);
+    (server, admin)
+}
+
+// Security case 166: what was done to the database behind the server's back, as a person is told it.
+#[tokio::test]
+async fn a_chain_that_was_forged_is_told_with_its_first_bad_event() {
+    for (what, statements, first_bad) in [
+        (
+            "an edit",
+            "UPDATE audit_event SET target_name = 'x' WHERE {chain} AND sequence = 3",
+            3,
+        ),
+        (
+            "a deletion",
+            "DELETE FROM audit_event WHERE {chain} AND sequence = 2",
+            2,
+        ),
+        (
+            "another order",
+            "UPDATE audit_event SET sequence = 100 WHERE {chain} AND sequence = 2;
+             UPDATE audit_event SET sequence = 2 WHERE {chain} AND sequence = 4;
+             UPDATE audit_event SET sequence = 4 WHERE {chain} AND sequence = 100",
+            2,
+        ),
+    ] {
+        let (server, admin) = with_a_trail().await;
+        assert_eq!(admin.run("audit verify").await.code, Some(0), "{what}");
+        tamper(&server, statements).await;
+        let told = admin.run("audit verify -o json").await;
+        let answer: Value = serde_json::from_str(&told.stdout).unwrap();
+        assert_eq!(answer["ok"], false, "{what}: {told}");
+        assert_eq!(answer["first_bad_sequence"], first_bad, "{what}: {told}");
+        assert_eq!(told.code, Some(6), "{what}: {told}");
+        // The head of such a chain is signed by nobody, so there is none to keep.
+        let head = admin.run("audit verify -o id").await;
+        assert_eq!(
+            (head.code, head.stdout.as_str()),
+            (Some(6), ""),
+            "{what}: {head}"
+        );
+    }
+}
+
+// Security case 166: a tail that is cut off together with its head is found by one that was kept.
+#[tokio::test]
+async fn a_chain_that_was_cut_is_told_against_a_head_that_was_kept() {
+    let (server, admin) = with_a_trail().await;
+    let head = admin.run("audit verify -o id").await;
+    admin.write("head.jws", head.data(), 0o644);
+    tamper(
+        &server,
+        "DELETE FROM audit_event WHERE {chain} AND sequence > 3;
+         UPDATE audit_head SET sequence = 3, hash =
+             (SELECT hash FROM audit_event WHERE {chain} AND sequence = 3) WHERE {chain}",
+    )
+    .await;
+    assert_eq!(admin.run("audit verify").await.code, Some(0));
+    assert_snapshot!(admin.run("audit verify --head head.jws").await.screen(), @"
+    ok	false
+    checked	3
+    first_bad_sequence	4
+    head	
+    ! ✗ the audit chain is not whole
+    !   the first event that is not right is 4
+    !   fix: keep the database as it is, and compare it with a backup and with exported events
+    exit 6
+    ");
+    // From standard input, as a job that keeps it elsewhere gives it.
+    let line = ["audit", "verify", "--head", "-"];
+    let told = admin.run_with_input(&line, head.data()).await;
+    assert_eq!(told.code, Some(6), "{told}");
+    // The chain of the instance is another one.
+    assert_eq!(admin.run("audit verify --instance").await.code, Some(0));
 }
