@@ -99,6 +99,9 @@ pub struct Apply {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
+    /// Say what would be done, and change nothing
+    #[arg(long)]
+    dry_run: bool,
     /// A directory for the secrets of new credentials: a new file (0600) for each
     #[arg(long, value_name = "DIR")]
     secret_out: Option<PathBuf>,
@@ -125,11 +128,16 @@ impl Apply {
                 terminal::note("✓ everything is as declared: nothing to do");
                 return self.source.show(&shell, &plan);
             }
+            let changes = counted(plan.steps.len(), "change");
+            if self.dry_run {
+                self.source.show(&shell, &plan)?;
+                terminal::note(&format!("{changes} would be made, and none was"));
+                return Ok(());
+            }
             if self.secret_out.is_none() && plan.secrets() > 0 {
                 return Err(nowhere(&plan));
             }
             self.source.show(&shell, &plan)?;
-            let changes = counted(plan.steps.len(), "change");
             let here = session.organization();
             let question = format!("Make {changes} in the organization {here}?");
             shell.confirm(&question).await?;
@@ -184,7 +192,7 @@ impl Source {
         let mistakes = Mistakes::default();
         let declared = Declared::read(&Field::root(&node, &mistakes));
         let world = World::look(session, &declared, self.prune).await?;
-        references::check(&declared, &world, &mistakes);
+        references::check(&declared, &world, self.prune, &mistakes);
         self.none(mistakes)?;
         Plan::new(session, &declared, &world, self.prune)
     }

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::declared::Settings;
 use super::present::World;
 use crate::cli::output::in_words;
+use crate::domain::role::OSTLER_NAME;
 
 /// Which members are to change, and that in words.
 #[derive(Debug, Default)]
@@ -101,13 +102,19 @@ fn canonical(grant: &Value, world: &World) -> String {
     let resources = grant["resources"].as_object().into_iter().flatten();
     // None of a type is what a type says that is not mentioned.
     let resources = resources.filter(|(_, keys)| **keys != json!([]));
+    let api = world.api_name(grant["api"].as_str().unwrap_or_default());
+    let by_id = |kind: &str, keys: &[Value]| {
+        let keys = keys.iter().filter_map(Value::as_str);
+        let keys: BTreeSet<&str> = keys.map(|key| world.own_id(kind, key)).collect();
+        json!(keys)
+    };
     let resources: BTreeMap<&String, Value> = resources
         .map(|(kind, keys)| match keys {
+            Value::Array(keys) if api == OSTLER_NAME => (kind, by_id(kind, keys)),
             Value::Array(_) => (kind, json!(of_list(keys))),
             all => (kind, all.clone()),
         })
         .collect();
-    let api = world.api_name(grant["api"].as_str().unwrap_or_default());
     json!([api, of_list(&grant["scopes"]), resources]).to_string()
 }
 
@@ -175,6 +182,20 @@ mod tests {
             access(&same, &json!([read, write]), &world),
             Vec::<String>::new()
         );
+        // Answers name organizations and APIs by their ids.
+        let organizations = BTreeMap::from([("acme".to_owned(), Some("org_1".to_owned()))]);
+        world.organizations = organizations;
+        let of_ostler = |organization: &str, api: &str| {
+            let resources = json!({"organization": [organization], "api": [api]});
+            json!([{"api": "ostler", "scopes": ["introspect"], "resources": resources}])
+        };
+        let (wanted, present) = (of_ostler("acme", "jira"), of_ostler("org_1", "api_1"));
+        assert!(access(&wanted, &present, &world).is_empty());
+        assert_eq!(
+            access(&of_ostler("other", "jira"), &present, &world).len(),
+            2
+        );
+
         assert_eq!(
             access(&json!([write]), &json!([read]), &world),
             [

@@ -160,4 +160,51 @@ mod tests {
             assert!(!unreadable.what.contains("hidden"), "{}", unreadable.what);
         }
     }
+
+    #[test]
+    fn a_name_is_the_text_that_stands_there() {
+        // Of YAML 1.1 some would be a boolean, a number in base 60, or a date.
+        for name in [
+            "NO",
+            "yes",
+            "on",
+            "12",
+            "1:30",
+            "007",
+            "1e3",
+            "2027-01-31",
+            "0x1f",
+        ] {
+            let Kind::Members(members) = Node::parse(&format!("{name}: a")).unwrap().kind else {
+                panic!("{name} is no member");
+            };
+            assert_eq!(members[0].0, name);
+        }
+    }
+
+    #[test]
+    fn what_means_something_else_to_somebody_else_is_refused() {
+        for text in [
+            "a: 1\na: 2\n",
+            "a: 1\n---\nb: 2\n",
+            "a: &x [1]\nb: *y\n",
+            "null: 1\n",
+        ] {
+            assert!(Node::parse(text).is_err(), "{text}");
+        }
+        // A file that says nothing declares nothing.
+        for text in ["", "# nothing\n", "---\n", "\u{feff}"] {
+            let node = Node::parse(text).unwrap();
+            assert!(matches!(node.kind, Kind::Scalar(Value::Null)), "{text:?}");
+        }
+        // Aliases stand for what they name, so often only as is harmless.
+        let node = Node::parse("a: &x [b]\nc: *x\n").unwrap();
+        assert!(matches!(node.kind, Kind::Members(members) if members.len() == 2));
+        let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for n in 1..9 {
+            let before = format!("*a{}, ", n - 1).repeat(9);
+            laughs.extend([format!("a{n}: &a{n} [{before}]\n")]);
+        }
+        assert!(Node::parse(&laughs).is_err());
+    }
 }

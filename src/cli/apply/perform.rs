@@ -22,6 +22,7 @@ pub async fn all(session: &Session, plan: Plan, secrets: Option<&Path>) -> Resul
     let secrets = secrets.filter(|_| plan.secrets() > 0);
     if let Some(directory) = secrets {
         make(directory)?;
+        check_free(directory, &plan)?;
     }
     let count = plan.steps.len();
     let mut seen = BTreeSet::new();
@@ -97,6 +98,30 @@ fn make(directory: &Path) -> Result<(), Failure> {
         .mode(0o700)
         .create(directory);
     made.map_err(|error| Failure::failed(format!("cannot make {}: {error}", directory.display())))
+}
+
+/// Each new secret has a file of its own: a step that finds none would stop half-way.
+fn check_free(directory: &Path, plan: &Plan) -> Result<(), Failure> {
+    let mut taken = BTreeSet::new();
+    for step in plan.steps.iter().filter(|step| step.makes_secret) {
+        let path = file(directory, &step.name);
+        let name = printable(&step.name);
+        if path.symlink_metadata().is_ok() {
+            return Err(Failure::failed(format!(
+                "{} exists already, and is not overwritten; nothing was changed",
+                path.display()
+            ))
+            .fix("name another directory, or remove that file"));
+        }
+        if !taken.insert(path.clone()) {
+            return Err(Failure::failed(format!(
+                "{} would be the file of two secrets, one of them that of {name}; nothing was changed",
+                path.display()
+            ))
+            .fix("give one of the two credentials another name"));
+        }
+    }
+    Ok(())
 }
 
 /// `ci-deployer.github.env`, whatever characters are in the names.

@@ -2,7 +2,8 @@
 //!
 //! Things are made before what refers to them, and what is not declared goes last, in the other
 //! direction: APIs, roles, accounts, groups, credentials; then credentials, members, groups,
-//! accounts, roles, resources, scopes, APIs.
+//! accounts, roles, resources, scopes, resource types, APIs. So nothing that goes is in use by then,
+//! but by what nobody declared.
 
 mod accounts;
 mod apis;
@@ -12,6 +13,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::compare::Difference;
+use super::declared::Access;
 use super::declared::Declared;
 use super::present::Present;
 use super::present::World;
@@ -138,6 +140,21 @@ impl Plan {
 }
 
 impl Planner<'_> {
+    /// Access as a request says it: every type that the API has by then is said, and of one that is to
+    /// go nothing is left.
+    fn value_of(&self, access: &Access) -> Value {
+        let mut value = access.value();
+        for grant in value.as_array_mut().into_iter().flatten() {
+            let api = self
+                .world
+                .api_name(grant["api"].as_str().unwrap_or_default());
+            for kind in self.world.types_to_go(self.declared, api) {
+                grant["resources"][kind] = json!([]);
+            }
+        }
+        value
+    }
+
     fn create(&mut self, kind: &'static str, name: &str, path: String, body: Value) -> &mut Step {
         let words = words_of(&body);
         self.push(Step {

@@ -6,15 +6,21 @@ use std::collections::BTreeSet;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
+use super::declared::Api;
 use super::declared::Declared;
 use super::declared::Grant;
 use super::declared::Identifiers;
 use crate::cli::client::Answer;
+use crate::cli::failure::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::list::PageArgs;
 use crate::cli::session::Session;
+use crate::cli::session::path;
 use crate::cli::token::decode;
+use crate::domain::id::looks_like_an_id;
+use crate::domain::role::API_TYPE;
 use crate::domain::role::BuiltInRole;
+use crate::domain::role::ORGANIZATION_TYPE;
 use crate::domain::role::OSTLER_NAME;
 
 /// A thing as it is now.
@@ -47,6 +53,9 @@ pub struct World {
     pub accounts: Things,
     /// The credentials of the accounts that are declared with some.
     pub credentials: BTreeMap<String, Things>,
+    /// The ids of the organizations that grants of `ostler` name; `None` where there is none of the
+    /// name.
+    pub organizations: BTreeMap<String, Option<String>>,
     /// The id of the account that is asking.
     pub own_account: String,
 }
@@ -71,6 +80,7 @@ impl World {
             world.groups = list(session, &session.here(&["groups"])?, "name").await?;
         }
         world.look_at_apis(session, declared).await?;
+        world.look_at_organizations(session, declared).await?;
         world.look_at_roles(session, declared).await?;
         world.look_at_accounts(session, declared, prune).await?;
         world.look_at_groups(session, declared).await?;
@@ -87,8 +97,10 @@ impl World {
             refresh(session, &mut self.apis, &api.name, &path).await?;
         }
         for name in apis_whose_resources_matter(declared) {
+            let name = self.api_name(name);
             if self.apis.contains_key(name) {
-                let path = session.here(&["apis", name, "resources"])?;
+                let name = name.to_owned();
+                let path = session.here(&["apis", &name, "resources"])?;
                 let resources = things_of(session, &path).await?.into_iter();
                 let keyed = resources.filter_map(|resource| {
                     let kind = resource["type"].as_str()?;
@@ -97,8 +109,30 @@ impl World {
                         of_list(resource),
                     ))
                 });
-                self.resources.insert(name.to_owned(), keyed.collect());
+                self.resources.insert(name, keyed.collect());
             }
+        }
+        Ok(())
+    }
+
+    /// Answers name the organizations of a grant by their ids. Whoever may not read them has to name
+    /// them so too.
+    async fn look_at_organizations(
+        &mut self,
+        session: &Session,
+        declared: &Declared,
+    ) -> Result<(), Failure> {
+        for name in named_organizations(declared) {
+            let found = match session.look_for(&path(&["organizations", name])?).await {
+                Ok(found) => found,
+                Err(failure) if failure.exit() == Exit::NotAllowed => continue,
+                Err(failure) => return Err(failure),
+            };
+            let id = match found {
+                Some(answer) => answer.json()?["id"].as_str().map(str::to_owned),
+                None => None,
+            };
+            self.organizations.insert(name.to_owned(), id);
         }
         Ok(())
     }
@@ -171,6 +205,43 @@ impl World {
         });
         meant.map_or(named, |(name, _)| name)
     }
+
+    /// Whether an account administers, or is the one that asks. Such a one never goes by not being
+    /// declared: nobody would be left to mend it.
+    pub fn administers(&self, account: &Present) -> bool {
+        let roles = account.value["roles"].as_array().into_iter().flatten();
+        let mut roles = roles.filter_map(Value::as_str);
+        let grants = account.value["access"].as_array().into_iter().flatten();
+        let mut apis = grants.map(|grant| &grant["api"]);
+        account.value["id"] == self.own_account.as_str()
+            || roles.any(|role| BuiltInRole::parse(role).is_some())
+            || apis.any(|api| api == OSTLER_NAME)
+    }
+
+    /// The identifier in a grant of `ostler` as answers have it: an id.
+    pub fn own_id<'n>(&'n self, kind: &str, named: &'n str) -> &'n str {
+        let id = match kind {
+            ORGANIZATION_TYPE => self.organizations.get(named).and_then(Option::as_deref),
+            API_TYPE => self
+                .apis
+                .get(named)
+                .and_then(|api| api.value["id"].as_str()),
+            _ => None,
+        };
+        id.unwrap_or(named)
+    }
+
+    /// The types that an API has now and is to lose.
+    pub fn types_to_go<'w>(&'w self, declared: &'w Declared, api: &str) -> Vec<&'w str> {
+        let stays = declared.api(api).and_then(Api::resource_types);
+        let Some(stays) = stays.map(BTreeSet::from_iter) else {
+            return Vec::new();
+        };
+        let present = self.apis.get(api).map(|api| &api.value["resource_types"]);
+        let present = present.and_then(Value::as_array).into_iter().flatten();
+        let present = present.filter_map(Value::as_str);
+        present.filter(|kind| !stays.contains(kind)).collect()
+    }
 }
 
 /// The names of accounts are compared without case.
@@ -199,6 +270,20 @@ fn apis_whose_resources_matter(declared: &Declared) -> BTreeSet<&str> {
         .map(|api| api.name.as_str())
         .chain(named)
         .collect()
+}
+
+/// The organizations that grants of `ostler` name, other than by an id.
+fn named_organizations(declared: &Declared) -> BTreeSet<&str> {
+    let grants = declared.accesses().flat_map(|access| &access.grants);
+    let grants = grants.filter(|grant| grant.api.0 == OSTLER_NAME);
+    let identifiers = grants.flat_map(|grant| &grant.resources);
+    let identifiers = identifiers.filter(|(kind, ..)| kind == ORGANIZATION_TYPE);
+    let keys = identifiers.filter_map(|(_, _, identifiers)| match identifiers {
+        Identifiers::Keys(keys) => Some(keys),
+        Identifiers::All => None,
+    });
+    let names = keys.flatten().map(|(name, _)| name.as_str());
+    names.filter(|name| !looks_like_an_id(name)).collect()
 }
 
 /// The thing with its entity tag, in place of what a list told of it.

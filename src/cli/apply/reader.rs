@@ -155,6 +155,16 @@ impl<'d> Field<'d> {
         }
     }
 
+    /// One of these words.
+    pub fn one_of(&self, words: &[&str]) -> Option<String> {
+        let text = self.text()?;
+        if words.contains(&text.as_str()) {
+            return Some(text);
+        }
+        let words = words.join("`, `");
+        self.note(format!("this has to be one of `{words}`"))
+    }
+
     /// A whole number of at least 0.
     pub fn number(&self) -> Option<u64> {
         match &self.node.kind {

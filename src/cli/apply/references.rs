@@ -6,19 +6,24 @@ use super::declared::Access;
 use super::declared::Declared;
 use super::declared::Grant;
 use super::declared::Identifiers;
+use super::present::Things;
 use super::present::World;
 use super::present::folded;
 use super::reader::Mistakes;
 use super::reader::Place;
+use crate::domain::role::API_TYPE;
 use crate::domain::role::AdminScope;
 use crate::domain::role::BuiltInRole;
+use crate::domain::role::ORGANIZATION_TYPE;
 use crate::domain::role::OSTLER_NAME;
 
-/// Notes every name of nothing.
-pub fn check(declared: &Declared, world: &World, mistakes: &Mistakes) {
+/// Notes every name of nothing. With `prune` what is not declared is nothing, in the sections that are
+/// there.
+pub fn check(declared: &Declared, world: &World, prune: bool, mistakes: &Mistakes) {
     let references = References {
         declared,
         world,
+        prune,
         mistakes,
     };
     references.check_apis();
@@ -32,6 +37,7 @@ pub fn check(declared: &Declared, world: &World, mistakes: &Mistakes) {
 struct References<'c> {
     declared: &'c Declared,
     world: &'c World,
+    prune: bool,
     mistakes: &'c Mistakes,
 }
 
@@ -42,6 +48,16 @@ struct Api {
 }
 
 impl References<'_> {
+    /// What there is of a section when everything is done, beside what is declared in it.
+    fn staying<'t, T>(
+        &self,
+        section: Option<&T>,
+        present: Option<&'t Things>,
+    ) -> Option<&'t Things> {
+        let goes = self.prune && section.is_some();
+        present.filter(|_| !goes)
+    }
+
     /// An audience is needed to make an API, and never changes.
     fn check_apis(&self) {
         for api in self.declared.apis.iter().flatten() {
@@ -83,7 +99,9 @@ impl References<'_> {
             }
             let declared = self.declared.apis.iter().flatten();
             let declared = declared.map(|api| api.name.as_str());
-            let known = declared.chain(self.world.apis.keys().map(String::as_str));
+            let present = self.staying(self.declared.apis.as_ref(), Some(&self.world.apis));
+            let present = present.into_iter().flatten().map(|(name, _)| name.as_str());
+            let known = declared.chain(present);
             let what = format!("there is no API `{named}`");
             self.mistakes.unknown(place, what, named, known);
         }
@@ -102,11 +120,13 @@ impl References<'_> {
                 let what = format!("API `{name}` has no resource type `{kind}`");
                 let known = api.types.iter().map(String::as_str);
                 self.mistakes.unknown(place, what, kind, known);
-            } else if let Identifiers::Keys(keys) = identifiers
-                && name != OSTLER_NAME
-            {
+            } else if let Identifiers::Keys(keys) = identifiers {
                 for (key, place) in keys {
-                    self.check_key(name, kind, key, place);
+                    if name == OSTLER_NAME {
+                        self.check_own_key(kind, key, place);
+                    } else {
+                        self.check_key(name, kind, key, place);
+                    }
                 }
             }
         }
@@ -119,11 +139,20 @@ impl References<'_> {
         }
     }
 
+    /// An organization. The APIs that are meant may be those of another one, which the server knows.
+    fn check_own_key(&self, kind: &str, name: &str, place: &Place) {
+        let looked_for = self.world.organizations.get(name);
+        if kind == ORGANIZATION_TYPE && looked_for.is_some_and(Option::is_none) {
+            let what = format!("there is no organization `{name}`");
+            self.mistakes.note(place, what);
+        }
+    }
+
     fn check_key(&self, api: &str, kind: &str, key: &str, place: &Place) {
         let named = format!("{kind}:{key}");
-        let present = self.world.resources.get(api);
         let declared = self.declared.api(api);
         let declared = declared.and_then(|api| api.resources.as_ref());
+        let present = self.staying(declared, self.world.resources.get(api));
         let declared = || declared.into_iter().flatten();
         let is_declared = declared().any(|(said, resource)| said == kind && resource.name == key);
         if is_declared || present.is_some_and(|things| things.contains_key(&named)) {
@@ -145,21 +174,23 @@ impl References<'_> {
                 .map(|scope| scope.as_str().to_owned());
             return Some(Api {
                 scopes: scopes.collect(),
-                types: vec!["organization".to_owned(), "api".to_owned()],
+                types: vec![ORGANIZATION_TYPE.to_owned(), API_TYPE.to_owned()],
             });
         }
         let present = self.world.apis.get(name);
         let declared = self.declared.api(name);
-        if present.is_none() && declared.is_none() {
+        let goes = self.prune && self.declared.apis.is_some();
+        if declared.is_none() && (present.is_none() || goes) {
             return None;
         }
         let of_present = |member: &str| present.map(|api| api.value[member].clone());
-        let scopes = of_present("scopes").unwrap_or_default();
+        let more = declared.and_then(|api| api.scopes.as_ref());
+        let scopes = of_present("scopes").filter(|_| !(self.prune && more.is_some()));
+        let scopes = scopes.unwrap_or_default();
         let scopes = scopes.as_array().into_iter().flatten();
         let mut scopes: Vec<String> = scopes
             .filter_map(|scope| scope["name"].as_str().map(str::to_owned))
             .collect();
-        let more = declared.and_then(|api| api.scopes.as_ref());
         scopes.extend(more.into_iter().flatten().map(|scope| scope.name.clone()));
         let types = match declared.and_then(super::declared::Api::resource_types) {
             Some(types) => types.map(str::to_owned).collect(),
@@ -174,7 +205,8 @@ impl References<'_> {
             let built_in = BuiltInRole::ALL.iter().map(|role| role.as_str());
             let declared = self.declared.roles.iter().flatten();
             let declared = declared.map(|role| role.name.as_str());
-            let present = self.world.roles.keys().map(String::as_str);
+            let present = self.staying(self.declared.roles.as_ref(), Some(&self.world.roles));
+            let present = present.into_iter().flatten().map(|(name, _)| name.as_str());
             built_in.chain(declared).chain(present)
         };
         for (role, place) in self.declared.named_roles() {
@@ -186,10 +218,14 @@ impl References<'_> {
     }
 
     fn check_members(&self) {
+        let goes = self.prune && self.declared.accounts.is_some();
         let known = || {
             let declared = self.declared.accounts.iter().flatten();
             let declared = declared.map(|account| folded(&account.name));
-            declared.chain(self.world.accounts.keys().cloned())
+            let present = self.world.accounts.iter();
+            // Who administers stays, declared or not.
+            let present = present.filter(|(_, account)| !goes || self.world.administers(account));
+            declared.chain(present.map(|(name, _)| name.clone()))
         };
         let groups = self.declared.groups.iter().flatten();
         for (member, place) in groups.flat_map(|group| group.members.iter().flatten()) {

@@ -1,5 +1,7 @@
 //! A service account in a declaration, with its credentials.
 
+use std::collections::BTreeSet;
+
 use ipnet::IpNet;
 use jiff::Timestamp;
 
@@ -43,9 +45,17 @@ pub struct Credential {
     pub access: Option<Nullable<Access>>,
 }
 
-/// Reads the accounts.
+/// Reads the accounts, whose names are compared without case.
 pub fn read_all(section: &Field<'_>) -> Option<Vec<Account>> {
-    all(section, AccountName::parse, read)
+    let accounts = all(section, AccountName::parse, read)?;
+    let mut known = BTreeSet::new();
+    for account in &accounts {
+        if !known.insert(account.name.to_ascii_lowercase()) {
+            let what = format!("`{}` is there twice, in another spelling", account.name);
+            let _: Option<()> = section.note(what);
+        }
+    }
+    Some(accounts)
 }
 
 fn read(name: String, field: &Field<'_>) -> Option<Account> {

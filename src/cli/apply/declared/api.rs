@@ -8,6 +8,8 @@ use crate::domain::api::Audience;
 use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
 use crate::domain::scope::Scope;
+use crate::domain::signing_key::Algorithm;
+use crate::domain::token::TokenTyp;
 
 /// An API.
 #[derive(Debug)]
@@ -78,9 +80,16 @@ fn token(field: &Field<'_>) -> Option<Settings> {
         let mut token = Settings::new();
         let lifetime = members.take("lifetime_seconds", |field| field.nullable(Field::number));
         say(&mut token, "lifetime_seconds", lifetime);
-        for name in ["signing_alg", "typ"] {
-            say(&mut token, name, members.take(name, |field| field.text()));
-        }
+        let algorithm = members.take("signing_alg", |field| {
+            let names = Algorithm::ALL.map(Algorithm::as_str);
+            field.one_of(&names)
+        });
+        say(&mut token, "signing_alg", algorithm);
+        let typ = members.take("typ", |field| {
+            let names = [TokenTyp::AtJwt, TokenTyp::Jwt].map(TokenTyp::as_str);
+            field.one_of(&names)
+        });
+        say(&mut token, "typ", typ);
         token
     })
 }

@@ -4,7 +4,6 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::super::compare;
-use super::super::declared::Access;
 use super::super::declared::Account;
 use super::super::declared::Credential;
 use super::super::present::Present;
@@ -13,8 +12,6 @@ use super::super::reader::Nullable;
 use super::Planner;
 use crate::cli::failure::Failure;
 use crate::cli::request::Request;
-use crate::domain::role::BuiltInRole;
-use crate::domain::role::OSTLER_NAME;
 
 impl Planner<'_> {
     pub(super) fn plan_accounts(&mut self) -> Result<(), Failure> {
@@ -23,7 +20,7 @@ impl Planner<'_> {
         };
         for (name, account) in &self.world.accounts {
             let is_declared = declared.iter().any(|known| folded(&known.name) == *name);
-            if self.prune && !is_declared && !self.administers(account) {
+            if self.prune && !is_declared && !self.world.administers(account) {
                 let path = self.session.here(&["service-accounts", name])?;
                 self.remove("account", name, path, account);
             }
@@ -35,18 +32,6 @@ impl Planner<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Whether an account administers, or is the one that asks. Such a one never goes by not being
-    /// declared: nobody would be left to mend it.
-    fn administers(&self, account: &Present) -> bool {
-        let roles = account.value["roles"].as_array().into_iter().flatten();
-        let mut roles = roles.filter_map(Value::as_str);
-        let grants = account.value["access"].as_array().into_iter().flatten();
-        let mut apis = grants.map(|grant| &grant["api"]);
-        account.value["id"] == self.world.own_account.as_str()
-            || roles.any(|role| BuiltInRole::parse(role).is_some())
-            || apis.any(|api| api == OSTLER_NAME)
     }
 
     fn make_account(&mut self, account: &Account) -> Result<(), Failure> {
@@ -61,7 +46,7 @@ impl Planner<'_> {
             body["roles"] = roles.iter().map(|(role, _)| json!(role)).collect();
         }
         if let Some(access) = &account.access {
-            body["access"] = access.value();
+            body["access"] = self.value_of(access);
         }
         let path = self.session.here(&["service-accounts"])?;
         self.create("account", &account.name, path, body);
@@ -98,7 +83,8 @@ impl Planner<'_> {
                 );
             }
         }
-        if let Some(wanted) = account.access.as_ref().map(Access::value) {
+        let wanted = account.access.as_ref();
+        if let Some(wanted) = wanted.map(|access| self.value_of(access)) {
             let words = compare::access(&wanted, &present.value["access"], self.world);
             if !words.is_empty() {
                 let path = format!("{path}/access");
@@ -173,7 +159,7 @@ impl Planner<'_> {
                 }
                 // Nothing at all is something else than no narrowing.
                 Some(Some(access)) if narrowing.is_null() => {
-                    difference.add("access", narrowing, access.value());
+                    difference.add("access", narrowing, self.value_of(access));
                 }
                 Some(access) => self.compare_access(access, present, &mut difference),
                 None => {}
@@ -190,7 +176,8 @@ impl Planner<'_> {
             body["expires_in_seconds"] = json!(lifetime);
         }
         if let Some(access) = &credential.access {
-            body["access"] = json!(access.value().map(Access::value));
+            let access = access.value().map(|access| self.value_of(access));
+            body["access"] = json!(access);
         }
         let path = ["service-accounts", &account.name, "credentials"];
         let path = self.session.here(&path)?;

@@ -8,8 +8,11 @@ use super::super::declared::Api;
 use super::super::declared::Described;
 use super::super::declared::Settings;
 use super::super::present::Present;
+use super::Action;
 use super::Planner;
+use super::Step;
 use crate::cli::failure::Failure;
+use crate::cli::request::Request;
 
 impl Planner<'_> {
     pub(super) fn plan_apis(&mut self) -> Result<(), Failure> {
@@ -49,7 +52,16 @@ impl Planner<'_> {
 
     fn plan_present_api(&mut self, api: &Api, present: &Present) -> Result<(), Failure> {
         let path = self.session.here(&["apis", &api.name])?;
-        let difference = compare::settings(&api.settings, &present.value);
+        let mut settings = api.settings.clone();
+        let to_go = self.world.types_to_go(self.declared, &api.name);
+        if let Some(Value::Array(types)) = settings.get_mut("resource_types")
+            && !to_go.is_empty()
+        {
+            self.remove_types(api, &path, types);
+            // Until then there are both.
+            types.extend(to_go.iter().map(|kind| json!(kind)));
+        }
+        let difference = compare::settings(&settings, &present.value);
         self.edit("api", &api.name, &path, present, difference);
 
         let Some(declared) = &api.scopes else {
@@ -77,6 +89,20 @@ impl Planner<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Takes the other types away, once nothing is of them any more.
+    fn remove_types(&mut self, api: &Api, path: &str, stay: &[Value]) {
+        let types = Value::from(stay.to_vec());
+        self.removals.push(Step {
+            action: Action::Edit,
+            kind: "api",
+            name: api.name.clone(),
+            words: vec![format!("resource_types: {types}")],
+            request: Request::patch(path, json!({"resource_types": types})),
+            thing: Some((path.to_owned(), None)),
+            makes_secret: false,
+        });
     }
 
     fn plan_resources(&mut self, api: &Api) -> Result<(), Failure> {

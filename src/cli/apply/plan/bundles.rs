@@ -34,7 +34,7 @@ impl Planner<'_> {
                 for (member, value) in &role.settings {
                     body[member] = value.clone();
                 }
-                let access = role.access.as_ref().map(Access::value);
+                let access = role.access.as_ref().map(|access| self.value_of(access));
                 body["access"] = access.unwrap_or_else(|| json!([]));
                 let path = self.session.here(&["roles"])?;
                 self.create("role", &role.name, path, body);
@@ -55,7 +55,7 @@ impl Planner<'_> {
         present: &Present,
         difference: &mut Difference,
     ) {
-        let Some(wanted) = declared.map(Access::value) else {
+        let Some(wanted) = declared.map(|access| self.value_of(access)) else {
             return;
         };
         let words = compare::access(&wanted, &present.value["access"], self.world);
