@@ -26,6 +26,7 @@ mod config;
 mod connection;
 mod credential;
 mod dev;
+mod doctor;
 mod environment;
 mod exposed;
 mod failure;
@@ -94,9 +95,11 @@ enum Command {
     Init(init::Init),
     /// Run the server
     Serve(serve::Serve),
-    /// Check the configuration
+    /// Check the configuration, and say what is in force
     #[command(subcommand, after_help = topics::CONFIG)]
     Config(config::Verb),
+    /// Say what is wrong with this server, on its own machine
+    Doctor(doctor::Doctor),
     /// Service accounts: the identities of machines
     Account(Noun<account::Verb>),
     /// Credentials: the ways in which an account proves itself
@@ -174,6 +177,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Init(init) => init.run(&environment),
         Command::Serve(serve) => serve.run(&environment),
         Command::Config(verb) => config::run(&environment, &verb),
+        Command::Doctor(doctor) => doctor.run(&environment),
         Command::Account(noun) => remote(environment, noun, account::run),
         Command::Credential(noun) => remote(environment, noun, credential::run),
         Command::ApiToken(noun) => remote(environment, noun, api_token::run),

@@ -14,6 +14,7 @@ mod assemble;
 mod bounded;
 mod environment;
 mod file;
+mod in_force;
 mod keys;
 mod problem;
 mod reader;
@@ -25,6 +26,7 @@ mod suggest;
 mod urls;
 mod value;
 
+pub use in_force::InForce;
 pub use keys::KEYS;
 pub use keys::Key;
 pub use keys::Kind;
@@ -59,6 +61,30 @@ use reader::Reader;
 ///
 /// All mistakes at once, each with its key, its origin and what to do. No secret is shown.
 pub fn check(sources: &Sources) -> Result<(Config, Vec<Warning>), Problems> {
+    let mut reader = reader(sources);
+    let config = assemble::config(&mut reader);
+    if !reader.is_partial() {
+        rules::check(&mut reader);
+    }
+    match (config, reader.finish()) {
+        (Ok(config), (problems, warnings)) if problems.is_empty() => Ok((config, warnings)),
+        (_, (problems, _)) => Err(Problems(problems)),
+    }
+}
+
+/// What a configuration that is right puts in force, key by key, and where each value came from; what
+/// `ostler config show` prints.
+///
+/// # Errors
+///
+/// Those of [`check`].
+pub fn in_force(sources: &Sources) -> Result<Vec<InForce>, Problems> {
+    check(sources)?;
+    Ok(in_force::of(&reader(sources)))
+}
+
+/// What the sources say, with the defaults that follow from it.
+fn reader(sources: &Sources) -> Reader {
     let mut reader = Reader::new(sources.collect());
     if reader.is_set("server.tls.cert_file") {
         // Plain http cannot be right for a listener that speaks TLS.
@@ -68,14 +94,7 @@ pub fn check(sources: &Sources) -> Result<(Config, Vec<Warning>), Problems> {
         // Who lowers only the maximum means all tokens.
         reader.default_to("tokens.lifetime_seconds", &maximum.to_string());
     }
-    let config = assemble::config(&mut reader);
-    if !reader.is_partial() {
-        rules::check(&mut reader);
-    }
-    match (config, reader.finish()) {
-        (Ok(config), (problems, warnings)) if problems.is_empty() => Ok((config, warnings)),
-        (_, (problems, _)) => Err(Problems(problems)),
-    }
+    reader
 }
 
 #[cfg(test)]

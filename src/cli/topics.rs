@@ -11,7 +11,7 @@ How a command ended, for the script that ran it:
     4  not authenticated, or not allowed
     5  a conflict: the name is taken, or somebody changed it meanwhile
     6  a check was made, and its answer is no: token verify, token preview, audit verify, diff,
-     config check
+     config check, doctor
   130  interrupted
 
 Data goes to standard output, everything else to standard error.";
@@ -87,4 +87,5 @@ TOML file (-c or OSTLER_CONFIG); what nothing says has a safe default. An unknow
 A variable is OSTLER_ and the key, with __ for each dot: OSTLER_SERVER__LISTEN. A secret is also read
 from a file that a variable names: OSTLER_DATABASE__URL_FILE.
 
-Which server this shell talks to, and as whom, is another matter: ostler help environment.";
+Each key with what it does is in the file that `ostler config reference` prints. Which server this shell
+talks to, and as whom, is another matter: ostler help environment.";

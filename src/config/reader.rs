@@ -127,7 +127,7 @@ impl Reader {
     }
 
     /// What a source set, else the default.
-    fn setting(&self, key: &'static Key) -> Option<Setting> {
+    pub(super) fn setting(&self, key: &'static Key) -> Option<Setting> {
         let set = self.said.setting(key.path).cloned();
         set.or_else(|| self.follow(key, self.said.default_of(key)?))
     }

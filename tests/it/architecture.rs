@@ -72,6 +72,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "domain",
             "http",
             "jwt",
+            "keys",
             "oauth",
             "random",
             "run",

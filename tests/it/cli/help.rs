@@ -44,6 +44,7 @@ async fn every_noun_tells_its_verbs() {
         ("audit", "list export verify"),
         ("token", "get decode verify inspect revoke preview"),
         ("report", "findings unused expiring leaks dismiss usage"),
+        ("config", "check show reference"),
     ] {
         let told = person.run(&format!("{noun} --help")).await;
         let is_told = |verb: &str| {

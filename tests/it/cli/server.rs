@@ -3,6 +3,9 @@
 use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Child;
+use std::process::ChildStderr;
 
 use insta::assert_snapshot;
 use rustix::process::Pid;
@@ -137,4 +140,131 @@ async fn a_whole_line_of_json_is_handed_over_or_nothing_is_finished() {
     // Nobody has seen that secret, so it can be run again.
     let first: Value = operator.run("init -o json").await.json();
     assert!(first["client_secret"].is_string());
+}
+
+/// A server that is served, and ends with this value.
+struct Serving {
+    child: Child,
+    /// A log that nobody can read any more would be another thing to go wrong.
+    log: BufReader<ChildStderr>,
+}
+
+impl Serving {
+    fn start(operator: &Person) -> Self {
+        let mut child = operator.start(&["serve"]);
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let mut serving = Self { child, log };
+        let mut said = String::new();
+        while !said.contains("\"message\":\"serving\"") {
+            let read = serving.log.read_line(&mut said).unwrap();
+            assert!(read > 0, "it ended: {said}");
+        }
+        serving
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // One that has ended is no error here.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+// Security case 152: what is in force is shown, and no password of it.
+#[tokio::test]
+async fn the_configuration_in_force_is_shown_with_where_it_came_from() {
+    let (operator, _) = Person::operator();
+    let operator = operator
+        .with(
+            "OSTLER_DATABASE__URL",
+            "postgres://ostler:hunter2@db/ostler",
+        )
+        .with("OSTLER_REDIS__URL_FILE", "redis.url");
+    operator.write("redis.url", "redis://:hunter3@cache/1\n", 0o600);
+    operator.write("ostler.toml", "[tokens]\nlifetime_seconds = 600\n", 0o644);
+    let shown = operator.run("config show -c ostler.toml --data here").await;
+    for line in [
+        "tokens.lifetime_seconds\t600\tfile ostler.toml:2",
+        "data.dir\there\tflag --data",
+        "secrets.pepper_file\tkeys/pepper\tdefault",
+        "admin.listen\t\tdefault",
+        "database.url\tpostgres://ostler:...@db/ostler\tvariable OSTLER_DATABASE__URL",
+        "redis.url\tredis://:...@cache/1\tvariable OSTLER_REDIS__URL_FILE",
+    ] {
+        assert!(
+            shown.data().lines().any(|own| own == line),
+            "{line}\n{shown}"
+        );
+    }
+    assert!(!shown.data().contains("hunter"), "{shown}");
+    let as_json = operator.run("config show -o json").await.json();
+    assert_eq!(as_json["items"][0]["key"], "server.listen");
+
+    let wrong = operator.run("config show --issuer x").await;
+    assert_eq!(wrong.code, Some(6), "{wrong}");
+    let reference = operator.run("config reference").await;
+    assert!(reference.data().contains("\n[tokens]\n# "), "{reference}");
+}
+
+// Security case 152: neither its arguments nor its environment tell a secret that came from a file.
+#[tokio::test]
+async fn a_running_server_is_known_by_no_secret() {
+    let (operator, _) = Person::operator();
+    operator.run("init --secret-out a.env").await.data();
+    operator.write("database.url", "sqlite://data/ostler.db\n", 0o600);
+    let operator = operator.with("OSTLER_DATABASE__URL_FILE", "database.url");
+    let serving = Serving::start(&operator);
+    let process = format!("/proc/{}", serving.child.id());
+    for file in ["cmdline", "environ"] {
+        let told = fs::read(format!("{process}/{file}")).unwrap();
+        let told = String::from_utf8_lossy(&told).into_owned();
+        assert!(
+            !told.contains("ostler.db") && !told.contains("ostler_cs_"),
+            "{told}"
+        );
+    }
+    drop(serving);
+}
+
+#[tokio::test]
+async fn the_doctor_says_what_is_wrong_and_what_to_do() {
+    let (operator, _) = Person::operator();
+    assert_snapshot!(operator.run("doctor").await.screen(), @"
+    ! ✓ the configuration is good
+    ! ✗ there are no keys in keys
+    !   fix: make them: ostler init
+    ! ✗ cannot reach http://127.0.0.1:PORT: Connection refused (os error 111)
+    !   fix: start the server (`ostler serve`, `ostler dev`), or mend the URL
+    ! ✗ cannot reach http://127.0.0.1:PORT: Connection refused (os error 111)
+    !   fix: start the server (`ostler serve`, `ostler dev`), or mend the URL
+    ! ✗ 3 things are wrong
+    exit 6
+    ");
+
+    operator.run("init --secret-out a.env").await.data();
+    let serving = Serving::start(&operator);
+    assert_snapshot!(operator.run("doctor").await.screen(), @"
+    ! ✓ the configuration is good
+    ! ✓ 6 files in keys are nobody else's to read
+    ! ✓ database: ok
+    ! ✓ migrations: ok
+    ! ✓ signing_key: ok
+    ! ✓ clock: ok
+    ! ✓ http://127.0.0.1:PORT answers, and says that it is that
+    exit 0
+    ");
+    let key = fs::read_dir(operator.home().join("keys")).unwrap().last();
+    let key = key.unwrap().unwrap().path();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
+    let told = operator.run("doctor --issuer http://localhost:1").await;
+    assert_eq!(told.code, Some(6), "{told}");
+    for line in [
+        "is open to others",
+        "http://localhost:1",
+        "2 things are wrong",
+    ] {
+        assert!(told.stderr.contains(line), "{line}: {told}");
+    }
+    drop(serving);
 }
