@@ -1,5 +1,6 @@
-//! `ostler report`: what an administrator should look at.
+//! `ostler report`: what an administrator should look at; and what anybody may report to one.
 
+mod leak;
 mod leaks;
 
 use clap::Args;
@@ -45,6 +46,11 @@ const EXPIRING: View = View {
     id: "id",
 };
 
+const SYSTEM: View = View {
+    columns: &[],
+    id: "version",
+};
+
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
     /// What needs attention: expiring, unused, unowned, too wide, out of habit; with the evidence
@@ -57,6 +63,10 @@ pub enum Verb {
     Leaks(leaks::Leaks),
     /// Dismiss such a report: the secret goes on working
     Dismiss(leaks::Dismiss),
+    /// Report a secret that was found where it should not be; it takes no identity
+    Leak(leak::Leak),
+    /// The server: its version, what it runs on, its limits and how it is
+    System,
     /// How much the accounts of the organization were used, and from where
     Usage {
         #[command(flatten)]
@@ -103,6 +113,11 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::Leaks(leaks) => leaks.run(shell).await,
         Verb::Dismiss(dismiss) => dismiss.run(shell).await,
+        Verb::Leak(leak) => leak.run(shell).await,
+        Verb::System => {
+            let info = session.read(&session::path(&["system", "info"])?).await?;
+            shell.show(&Document::of(&info)?, &SYSTEM)
+        }
         Verb::Findings(findings) => {
             let here = (!findings.instance).then(|| session.organization().to_owned());
             let query = Query::new()

@@ -26,6 +26,7 @@ pub struct Request {
     secret: Option<SecretMember>,
     changes_nothing: bool,
     takes_long: bool,
+    is_open: bool,
 }
 
 /// A secret in a body, and the variable that stands for it when the request is shown.
@@ -45,6 +46,7 @@ impl Request {
             headers: Vec::new(),
             secret: None,
             takes_long: false,
+            is_open: false,
         }
     }
 
@@ -117,6 +119,13 @@ impl Request {
         self
     }
 
+    /// The same, which anybody may make.
+    #[must_use]
+    pub fn open(mut self) -> Self {
+        self.is_open = true;
+        self
+    }
+
     /// Whether its answer may take the server a while.
     pub fn is_patient(&self) -> bool {
         self.takes_long
@@ -134,7 +143,9 @@ impl Request {
             words.push(format!("-X {}", self.method));
         }
         words.push(quoted(&format!("{base}{}", self.path)));
-        words.push(format!("-H \"Authorization: Bearer ${TOKEN}\""));
+        if !self.is_open {
+            words.push(format!("-H \"Authorization: Bearer ${TOKEN}\""));
+        }
         for (name, value) in &self.headers {
             words.push(format!("-H {}", quoted(&format!("{name}: {value}"))));
         }
