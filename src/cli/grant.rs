@@ -15,8 +15,10 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::connection::ConnectionArgs;
+use super::failure::Exit;
 use super::failure::Failure;
 use super::input;
+use super::list::PageArgs;
 use super::manner::Manner;
 use super::output::OutputArgs;
 use super::session::Session;
@@ -139,9 +141,31 @@ fn add(resources: &mut Map<String, Value>, text: &str) -> Result<(), Failure> {
 }
 
 async fn resource_types(session: &Session, api: &str) -> Result<Vec<String>, Failure> {
-    let api = session.look(&session.here(&["apis", api])?).await?.json()?;
+    let found = session.look_for(&session.here(&["apis", api])?).await?;
+    let Some(found) = found else {
+        return Err(unknown(session, api).await);
+    };
+    let api = found.json()?;
     let types = api["resource_types"].as_array().into_iter().flatten();
     Ok(types.filter_map(Value::as_str).map(str::to_owned).collect())
+}
+
+/// There is no such API. Which one was meant is a courtesy, and a refusal without it is right too.
+async fn unknown(session: &Session, api: &str) -> Failure {
+    let known = api_names(session).await.unwrap_or_default();
+    let failure = Failure::new(Exit::NotFound, format!("there is no API `{api}`"));
+    match nearest(api, known.iter().map(String::as_str)) {
+        Some(meant) => failure.fix(format!("did you mean {meant}?")),
+        None => failure.fix("see which there are: ostler api list"),
+    }
+}
+
+async fn api_names(session: &Session) -> Result<Vec<String>, Failure> {
+    let path = session.here(&["apis"])?;
+    let list = session.list(&path, &PageArgs::default()).await?;
+    let apis = list.value["items"].as_array().into_iter().flatten();
+    let names = apis.filter_map(|api| api["name"].as_str());
+    Ok(names.map(str::to_owned).collect())
 }
 
 /// The long flags of a command over HTTP, for typos.

@@ -62,7 +62,8 @@ fn failure(answer: &Answer) -> Failure {
         .iter()
         .filter_map(|mistake| mistake.line(&sentence));
     failure = lines.fold(failure, Failure::detail);
-    if let Some(fix) = fix(answer, code) {
+    let unsaid = refusal.errors.iter().find_map(Mistake::unsaid_type);
+    if let Some(fix) = fix(answer, code).or_else(|| unsaid.map(say_which)) {
         failure = failure.fix(fix);
     }
     let header = answer.header("x-request-id");
@@ -95,7 +96,21 @@ impl Refusal {
     }
 }
 
+/// A grant says of each type of resources which are meant.
+fn say_which(kind: &str) -> String {
+    format!("say which with --{kind} KEY,KEY or, for all of them, --{kind} '*'")
+}
+
 impl Mistake {
+    /// The type of which a grant does not say anything.
+    fn unsaid_type(&self) -> Option<&str> {
+        self.pointer
+            .as_ref()
+            .filter(|at| at.ends_with("/resources"))?;
+        let detail = self.detail.as_ref()?.strip_prefix("say which `")?;
+        detail.split_once('`').map(|(kind, _)| kind)
+    }
+
     /// Where, what, and what was meant; without what `told` says already.
     fn line(&self, told: &str) -> Option<String> {
         let detail = self.detail.as_deref().unwrap_or("is wrong");
@@ -191,6 +206,18 @@ mod tests {
 
     fn refused(status: u16, body: &str) -> Failure {
         Answer::for_test(status, body).success().unwrap_err()
+    }
+
+    #[test]
+    fn a_type_that_a_grant_does_not_speak_of_is_told_with_its_flag() {
+        let failure = refused(
+            400,
+            r#"{"status":400,"code":"validation_failed","detail":"say which `project` is meant: x",
+                "errors":[{"pointer":"/access/0/resources","code":"required",
+                           "detail":"say which `project` is meant: x"}]}"#,
+        );
+        let fix = "fix: say which with --project KEY,KEY or, for all of them, --project '*'";
+        assert!(failure.to_string().contains(fix), "{failure}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::cli::shell::Shell;
 /// The inventory names the account of each.
 pub const INVENTORY: View = View {
     columns: &[
-        ("ACCOUNT", "account"),
+        ("ACCOUNT", "account.name"),
         ("NAME", "name"),
         ("STATUS", "status"),
         ("CLIENT ID", "client_id"),

@@ -473,3 +473,29 @@ async fn a_key_is_retired_and_revoked() {
     let revoked = admin.run(&format!("key revoke -o json -- {kid}")).await;
     assert_eq!(revoked.json()["state"], "revoked");
 }
+
+#[tokio::test]
+async fn a_grant_that_cannot_be_meant_is_told_with_what_to_write() {
+    let server = TestServer::start().await;
+    server.ensure_deploy_api().await;
+    let admin = Person::administrator(&server);
+    let line = "account create ci-deployer --scope deploy:read --project APOLLO --api";
+    let mistyped = admin.run(&format!("{line} deplay")).await;
+    assert_snapshot!(mistyped.screen(), @"
+    ! error: there is no API `deplay`
+    !   fix: did you mean deploy?
+    exit 3
+    ");
+    let other = admin.run(&format!("{line} jira")).await;
+    assert!(
+        other
+            .stderr
+            .contains("fix: see which there are: ostler api list"),
+        "{other}"
+    );
+    let unsaid = admin
+        .run("account create ci-deployer --scope deploy:read --api deploy")
+        .await;
+    let fix = "fix: say which with --project KEY,KEY or, for all of them, --project '*'";
+    assert!(unsaid.stderr.contains(fix), "{unsaid}");
+}
