@@ -1,10 +1,11 @@
 //! The admin API, as administrators see it: one file per resource, and what holds for all of them.
 //!
 //! Contract, section 3. The caller's authority is in `authority`, each route by who calls it in
-//! `matrix`, ids of two organizations in one call in `crossing`, what a body may be in `bodies`, paging
-//! in `lists`, changes of one version in `versions` and every route by its version in `if_match`, calls
-//! that are made again in `retries` and every route under a key in `keyed`, what is written down in
-//! `audit`, and what the API says of itself in `openapi`.
+//! `matrix`, what is of another organization in a path in `crossing` and elsewhere in `foreign_names`,
+//! what is told to whoever reads in `readers`, what a body may be in `bodies` and, in an edit, in
+//! `same_rules`, paging in `lists`, changes of one version in `versions` and every route by its version
+//! in `if_match`, calls that are made again in `retries` and every route under a key in `keyed`, what is
+//! written down in `audit` and `changes`, and what the API says of itself in `openapi`.
 
 mod access;
 mod account_edits;
@@ -20,6 +21,7 @@ pub mod audit_verify;
 mod authority;
 mod bodies;
 mod bounds;
+mod changes;
 mod clean_up;
 mod credential_edits;
 mod credentials;
@@ -28,6 +30,7 @@ mod edges;
 mod effective_access;
 mod filters;
 mod findings;
+mod foreign_names;
 mod groups;
 mod hand_on;
 mod if_match;
@@ -42,6 +45,7 @@ mod matrix;
 mod openapi;
 mod organization_life;
 mod organizations;
+mod readers;
 mod reductions;
 mod refused_calls;
 mod resources;
@@ -49,6 +53,7 @@ mod retirement;
 mod retries;
 mod roles;
 mod rotation;
+mod same_rules;
 mod schemathesis;
 mod scopes;
 mod token_tools;

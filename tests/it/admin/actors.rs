@@ -58,6 +58,7 @@ impl Administrator {
     }
 
     /// The same, with this token.
+    #[must_use]
     pub fn with_token(&self, token: &str) -> Self {
         Self {
             token: token.to_owned(),

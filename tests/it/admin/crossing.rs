@@ -129,11 +129,23 @@ fn parameter(part: &str) -> Option<&str> {
     part.strip_prefix('{')?.strip_suffix('}')
 }
 
-/// The same kind of id, of nothing.
-fn unknown(id: &str) -> String {
+/// The last id that there can be: what is built in has the first ones.
+const LAST: &str = "7zzzzzzzzzzzzzzzzzzzzzzzzz";
+
+/// The same kind of id, or of name, of nothing.
+pub fn unknown(id: &str) -> String {
     match id.rsplit_once('_') {
-        Some((prefix, ulid)) if ulid.len() == 26 => format!("{prefix}_00000000000000000000000000"),
+        Some((prefix, ulid)) if ulid.len() == 26 => format!("{prefix}_{LAST}"),
         _ => "unknown".to_owned(),
+    }
+}
+
+/// The name of the thing of this kind that an organization has, beside its id.
+fn name_of(kind: &str, org: &str) -> String {
+    match kind {
+        "org" => org.to_owned(),
+        "resource" => format!("project:KEY-{org}"),
+        _ => format!("{kind}-of-{org}"),
     }
 }
 
@@ -149,7 +161,7 @@ async fn changes(server: &TestServer) -> usize {
 }
 
 /// An owner of an organization.
-async fn owner(server: &TestServer, admin: &Administrator, org: &str) -> Administrator {
+pub async fn owner(server: &TestServer, admin: &Administrator, org: &str) -> Administrator {
     let accounts = format!("/organizations/{org}/service-accounts");
     let body = json!({
         "name": format!("owner-of-{org}"),
@@ -161,7 +173,8 @@ async fn owner(server: &TestServer, admin: &Administrator, org: &str) -> Adminis
     Administrator::of(&server.client_of(&made.json())).await
 }
 
-// Security cases 84 and 85: own parents with a foreign child, foreign parents with an own child.
+// Security cases 84 and 85: own parents with a foreign child, foreign parents with an own child, each
+// by its id and by its name; and what they belong to goes on as before.
 #[tokio::test]
 async fn an_id_of_another_organization_is_answered_like_one_of_nothing() {
     let server = TestServer::start().await;
@@ -171,6 +184,7 @@ async fn an_id_of_another_organization_is_answered_like_one_of_nothing() {
         assert_eq!(made.status, 201, "{}", made.wire());
     }
     let (ours, theirs) = (things(&admin, "ours").await, things(&admin, "theirs").await);
+    let of_theirs = owner(&server, &admin, "theirs").await;
     let owner = owner(&server, &admin, "ours").await;
     let before = changes(&server).await;
     for (method, route, _) in ROUTES {
@@ -182,16 +196,18 @@ async fn an_id_of_another_organization_is_answered_like_one_of_nothing() {
                 mixed.insert(crossed.to_owned(), id.to_owned());
                 filled(route, &mixed)
             };
-            let foreign = &theirs[crossed];
-            // What they read and write is wrong as well, and that is not told.
-            for body in ["{}", "{"] {
-                let unknown = owner.send(method, &with(&unknown(foreign)), body).await;
-                let reply = owner.send(method, &with(foreign), body).await;
-                let at = format!("{method} {route}, {{{crossed}}}");
-                assert_eq!(unknown.status, 404, "{at}: {}", unknown.wire());
-                assert_eq!(steady(&reply), steady(&unknown), "{at}");
+            for foreign in [theirs[crossed].clone(), name_of(crossed, "theirs")] {
+                // What they read and write is wrong as well, and that is not told.
+                for body in ["{}", "{"] {
+                    let unknown = owner.send(method, &with(&unknown(&foreign)), body).await;
+                    let reply = owner.send(method, &with(&foreign), body).await;
+                    let at = format!("{method} {route}, {foreign}");
+                    assert_eq!(unknown.status, 404, "{at}: {}", unknown.wire());
+                    assert_eq!(steady(&reply), steady(&unknown), "{at}");
+                }
             }
         }
     }
     assert_eq!(changes(&server).await, before);
+    assert!(server.admin.sees_active(of_theirs.token()).await);
 }

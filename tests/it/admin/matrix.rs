@@ -34,7 +34,7 @@ fn challenge(reply: &Reply) -> &str {
 }
 
 /// Administrators of everything whose tokens are no good any more, each by what became of them.
-async fn former_administrators(server: &TestServer) -> Vec<(&'static str, String)> {
+pub async fn former_administrators(server: &TestServer) -> Vec<(&'static str, String)> {
     let everything = json!([ostler(&SCOPES, &json!("*"))]);
     let make = async |name: &str| {
         let client = server.client_with(name, everything.clone()).await;
@@ -78,6 +78,8 @@ async fn a_token_that_is_no_good_opens_nothing() {
     let other = if first == "A" { "B" } else { "A" };
     bearers.push(("tampered with", format!("{signed}.{other}{rest}")));
     bearers.push(("a secret", server.admin.secret.clone()));
+    bearers.push(("nonsense", "nonsense".to_owned()));
+    bearers.push(("of three parts", "a.b.c".to_owned()));
     let before = changes(&server).await;
     for (method, route, _) in ROUTES {
         let target = format!("/admin/v1{}", path(route, "default"));

@@ -43,7 +43,10 @@ async fn every_noun_tells_its_verbs() {
         ("key", "list create activate retire revoke rotate"),
         ("audit", "list export verify"),
         ("token", "get decode verify inspect revoke preview"),
-        ("report", "findings unused expiring leaks dismiss leak system usage"),
+        (
+            "report",
+            "findings unused expiring leaks dismiss leak system usage",
+        ),
         ("config", "check show reference"),
     ] {
         let told = person.run(&format!("{noun} --help")).await;
