@@ -1,14 +1,16 @@
 //! Operations at random, against a model of what must be so.
 //!
 //! Accounts, credentials, roles and groups are made, edited, disabled, enabled, deleted, rotated and
-//! narrowed, accounts come into groups and leave them, tokens are issued and revoked, time passes, the server restarts, keys change, Redis forgets or goes away, and
-//! the store fails in the middle of a change. After every step each token is asked about, and the
+//! narrowed, accounts come into groups and leave them, tokens are issued and revoked, time passes, the
+//! server restarts, keys change, Redis forgets or goes away, and the store fails in the middle of a
+//! change. After every step each token is asked about, and the
 //! answers must hold the properties of the promise:
 //!
 //! - P1: once inactive, never active again;
 //! - P2: after the acknowledgement of what ends a token, it is inactive, and nothing else ends one;
 //! - P3: the key of a token that is active is published;
 //! - P4: a token says nothing beyond its credential, nor beyond what its account may do *now*;
+//! - P6: a secret stands in the one answer that made it, and in nothing that is read or kept;
 //! - P7: each change has one audit event, and each event of success is of one change.
 //!
 //! A sequence that fails is shortened and printed with its seed. `OSTLER_TEST_SEED=<seed>` runs the
@@ -19,6 +21,7 @@ mod decide;
 mod model;
 mod operation;
 mod perform;
+mod secrecy;
 mod sequence;
 mod stage;
 

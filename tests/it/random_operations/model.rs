@@ -62,11 +62,19 @@ struct Group {
     members: BTreeSet<usize>,
 }
 
+/// Whether a credential may be used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Standing {
+    Active,
+    Stopped,
+    Revoked,
+}
+
 #[derive(Clone, Debug, Eq, PartialEq)]
 struct Credential {
     account: usize,
     deleted: bool,
-    revoked: bool,
+    standing: Standing,
     /// It is an API token: its one secret is the token.
     is_api_token: bool,
     generation: u32,
@@ -198,6 +206,9 @@ impl Model {
                 })
             }
             Act::Rotate(credential, how) => self.rotate(*credential, *how, now),
+            Act::Narrow(credential, to) => self.narrow(*credential, to.as_ref()),
+            Act::StopCredential(credential) => self.set_stopped(*credential, true),
+            Act::StartCredential(credential) => self.set_stopped(*credential, false),
             Act::RevokeCredential(credential) => self.end_credential(*credential, false),
             Act::DeleteCredential(credential) => self.end_credential(*credential, true),
         }
@@ -234,10 +245,9 @@ impl Model {
         self.tokens[token].api
     }
 
-    /// All that the account of a token may do now.
+    /// All that the credential of a token leaves of what its account may do now.
     pub fn access_behind(&self, token: usize) -> BTreeSet<Atom> {
-        let credential = &self.credentials[self.tokens[token].credential];
-        self.access_of(credential.account)
+        self.held_by(self.tokens[token].credential)
     }
 
     /// All that an account may do: by itself, by its roles, and by its groups' roles.
@@ -316,7 +326,7 @@ impl Model {
         self.credentials.push(Credential {
             account,
             deleted: false,
-            revoked: false,
+            standing: Standing::Active,
             is_api_token: false,
             generation: 0,
             narrowing,
@@ -349,7 +359,7 @@ impl Model {
         if self.accounts[credential.account].deleted {
             return not_found();
         }
-        if std::mem::replace(&mut credential.revoked, true) {
+        if credential.revoke() {
             return Answer::Done;
         }
         self.done()
@@ -415,12 +425,11 @@ impl Model {
     }
 
     fn rotate(&mut self, credential: usize, how: Rotation, now: Timestamp) -> Answer {
-        let account = self.credentials[credential].account;
-        let credential = &mut self.credentials[credential];
-        if self.accounts[account].deleted || credential.deleted || credential.is_api_token {
+        if !self.has_credential(credential) {
             return not_found();
         }
-        if credential.revoked {
+        let credential = &mut self.credentials[credential];
+        if credential.standing == Standing::Revoked {
             return refused(409, "wrong_state");
         }
         let live = |secret: &&mut Secret| now < secret.ends_at;
@@ -442,15 +451,52 @@ impl Model {
         self.done()
     }
 
-    fn end_credential(&mut self, credential: usize, delete: bool) -> Answer {
-        let account = self.credentials[credential].account;
-        let credential = &mut self.credentials[credential];
-        if self.accounts[account].deleted || credential.deleted || credential.is_api_token {
+    /// Whether there is such a credential; API tokens are none.
+    fn has_credential(&self, credential: usize) -> bool {
+        let credential = &self.credentials[credential];
+        let account = &self.accounts[credential.account];
+        !account.deleted && !credential.deleted && !credential.is_api_token
+    }
+
+    /// Whoever loses something by it loses the tokens of this credential.
+    fn narrow(&mut self, credential: usize, to: Option<&Access>) -> Answer {
+        if !self.has_credential(credential) {
             return not_found();
         }
+        let had = self.held_by(credential);
+        let before = self.credentials[credential].narrowing.clone();
+        self.credentials[credential].narrowing = to.cloned();
+        let reduced = !had.is_subset(&self.held_by(credential));
+        self.credentials[credential].generation += u32::from(reduced);
+        self.changes += usize::from(before.as_ref() != to);
+        Answer::Done
+    }
+
+    fn set_stopped(&mut self, credential: usize, stopped: bool) -> Answer {
+        if !self.has_credential(credential) {
+            return not_found();
+        }
+        let credential = &mut self.credentials[credential];
+        let after = match (credential.standing, stopped) {
+            (Standing::Revoked, _) => return refused(409, "wrong_state"),
+            (_, true) => Standing::Stopped,
+            (_, false) => Standing::Active,
+        };
+        if std::mem::replace(&mut credential.standing, after) == after {
+            return Answer::Done;
+        }
+        credential.generation += u32::from(stopped);
+        self.done()
+    }
+
+    fn end_credential(&mut self, credential: usize, delete: bool) -> Answer {
+        if !self.has_credential(credential) {
+            return not_found();
+        }
+        let credential = &mut self.credentials[credential];
         if delete {
             credential.deleted = true;
-        } else if std::mem::replace(&mut credential.revoked, true) {
+        } else if credential.revoke() {
             return Answer::Done;
         }
         self.done()
@@ -556,7 +602,12 @@ impl Account {
 
 impl Credential {
     fn is_alive(&self) -> bool {
-        !self.deleted && !self.revoked
+        !self.deleted && self.standing == Standing::Active
+    }
+
+    /// Takes it back for good; whether it was that already.
+    fn revoke(&mut self) -> bool {
+        std::mem::replace(&mut self.standing, Standing::Revoked) == Standing::Revoked
     }
 }
 

@@ -94,6 +94,10 @@ pub enum Act {
     /// An account leaves a group.
     RemoveMember(Pick, Pick),
     Rotate(Pick, Rotation),
+    /// `None` takes a narrowing away.
+    Narrow(Pick, Option<Access>),
+    StopCredential(Pick),
+    StartCredential(Pick),
     RevokeCredential(Pick),
     DeleteCredential(Pick),
 }
@@ -177,6 +181,9 @@ impl Act {
                 (token, known.tokens)
             }
             Self::Rotate(credential, _)
+            | Self::Narrow(credential, _)
+            | Self::StopCredential(credential)
+            | Self::StartCredential(credential)
             | Self::RevokeCredential(credential)
             | Self::DeleteCredential(credential) => (credential, known.credentials),
         };
@@ -233,6 +240,9 @@ fn change() -> impl Strategy<Value = Act> {
         5 => (few(), pick()).prop_map(|(group, account)| Act::AddMember(group, account)),
         4 => (few(), pick()).prop_map(|(group, account)| Act::RemoveMember(group, account)),
         8 => (pick(), rotation).prop_map(|(credential, how)| Act::Rotate(credential, how)),
+        7 => (pick(), option::weighted(0.7, access())).prop_map(|(credential, to)| Act::Narrow(credential, to)),
+        2 => pick().prop_map(Act::StopCredential),
+        4 => pick().prop_map(Act::StartCredential),
         2 => pick().prop_map(Act::RevokeApiToken),
         1 => pick().prop_map(Act::RevokeCredential),
         1 => pick().prop_map(Act::DeleteCredential),

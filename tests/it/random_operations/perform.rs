@@ -148,6 +148,12 @@ impl Sequence<'_> {
                 });
                 ("POST", credential(number) + "/rotate", body)
             }
+            Act::Narrow(number, narrowing) => {
+                let body = json!({"access": narrowing.as_ref().map(|access| to_json(access))});
+                ("PATCH", credential(number), body)
+            }
+            Act::StopCredential(number) => ("POST", credential(number) + "/disable", nothing),
+            Act::StartCredential(number) => ("POST", credential(number) + "/enable", nothing),
             Act::RevokeApiToken(number) => {
                 let client = &self.credentials[self.api_tokens[*number]].0;
                 let id = client.credential.replace("cred_", "tok_");

@@ -51,6 +51,8 @@ pub struct Sequence<'s> {
     pub(super) groups: Vec<String>,
     /// P1: which of the tokens were seen inactive.
     ended: BTreeSet<usize>,
+    /// P6: the secrets that were told.
+    pub(super) told: BTreeSet<String>,
     log: Vec<String>,
 }
 
@@ -67,6 +69,7 @@ impl<'s> Sequence<'s> {
             roles: Vec::new(),
             groups: Vec::new(),
             ended: BTreeSet::new(),
+            told: BTreeSet::new(),
             log: Vec::new(),
         };
         let outcome = sequence.carry_out_all(operations).await;
@@ -86,6 +89,7 @@ impl<'s> Sequence<'s> {
             }
         }
         self.observe_all().await?;
+        self.check_nothing_is_kept().await?;
         // P7: each change has one event, and each event is of a change.
         let events = self.stage.events().await - events;
         self.keep(
@@ -151,6 +155,7 @@ impl<'s> Sequence<'s> {
         let bearer = self.stage.bearer().await;
         let answer = self.perform(&act, &bearer).await;
         self.log.push(format!("{act:?}\n    -> {answer:?}"));
+        self.check_told_once()?;
         let mut right = Vec::new();
         self.worlds.retain_mut(|world| {
             right.push(world.apply(&act, now));
@@ -172,6 +177,7 @@ impl<'s> Sequence<'s> {
         self.stage.mend_store().await;
         self.log
             .push(format!("the store fails: {act:?}\n    -> {answer:?}"));
+        self.check_told_once()?;
 
         let mut right = Vec::new();
         for before in std::mem::take(&mut self.worlds) {
@@ -227,7 +233,7 @@ impl<'s> Sequence<'s> {
         for number in 0..self.api_tokens.len() {
             self.observe_api_token(number).await?;
         }
-        Ok(())
+        self.check_reads_tell_none().await
     }
 
     /// P2 and P4 of an API token: it is active while it opens something, and opens what its account may
@@ -306,7 +312,7 @@ impl<'s> Sequence<'s> {
         )
     }
 
-    /// P4: an active token says nothing that its account may not do now.
+    /// P4: an active token says nothing beyond what its credential leaves of its account's access now.
     fn check_within(&mut self, number: usize, answer: &Value) -> Result<(), Wrong> {
         let said = atoms_said(self.worlds[0].api_of(number), answer);
         let within = |world: &Model| said.is_subset(&world.access_behind(number));

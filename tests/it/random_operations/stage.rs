@@ -1,5 +1,7 @@
 //! A server with two APIs, and ways to trouble what is behind it.
 
+use std::cell::Cell;
+use std::cell::RefCell;
 use std::time::Duration;
 
 use redis::AsyncTypedCommands;
@@ -28,17 +30,21 @@ const APIS: &str = "/organizations/default/apis";
 /// A server. Many sequences may run on it, one after the other, each with accounts of its own.
 pub struct Stage {
     server: Option<TestServer>,
-    backends: Option<Backends>,
+    pub(super) backends: Option<Backends>,
     /// Into the database, beside the server.
-    aside: AnyConnection,
+    pub(super) aside: AnyConnection,
+    /// What was answered to administrators since somebody looked at it.
+    pub(super) answers: RefCell<Vec<String>>,
     named: usize,
+    /// How many calls were made under a key.
+    keyed: Cell<usize>,
 }
 
 /// PostgreSQL and Redis, each behind a proxy.
-struct Backends {
+pub(super) struct Backends {
     to_database: FaultProxy,
     to_redis: FaultProxy,
-    redis: RedisServer,
+    pub(super) redis: RedisServer,
     _database: PostgresDatabase,
 }
 
@@ -64,6 +70,8 @@ impl Stage {
             aside: server.database().await,
             server: Some(server),
             backends,
+            answers: RefCell::default(),
+            keyed: Cell::default(),
             named: 0,
         };
         stage.make_apis().await;
@@ -114,16 +122,25 @@ impl Stage {
         reply.access_token()
     }
 
-    /// A call of the admin API.
+    /// A call of the admin API; what is posted is done under a key, so that its answer is kept.
     pub async fn admin(&self, bearer: &str, method: &str, path: &str, body: &Value) -> Reply {
         let path = format!("/admin/v1{path}");
-        let request = self.server().request(method, &path);
-        request.bearer(bearer).json(body).send().await
+        let mut request = self.server().request(method, &path);
+        if method == "POST" {
+            self.keyed.set(self.keyed.get() + 1);
+            let key = format!("key-{}", self.keyed.get());
+            request = request.header("Idempotency-Key", &key);
+        }
+        let reply = request.bearer(bearer).json(body).send().await;
+        self.answers.borrow_mut().push(reply.text().to_owned());
+        reply
     }
 
-    /// How many successful changes were audited.
+    /// How many successful changes were audited, but for what the server does by itself when time has
+    /// passed.
     pub async fn events(&mut self) -> usize {
-        let query = "SELECT COUNT(*) FROM audit_event WHERE result = 'success'";
+        let query = "SELECT COUNT(*) FROM audit_event
+                     WHERE result = 'success' AND actor_type <> 'system'";
         let count = sqlx::query_scalar::<_, i64>(query);
         let count = count.fetch_one(&mut self.aside).await.expect("a count");
         usize::try_from(count).expect("a count")
