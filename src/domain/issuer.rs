@@ -190,7 +190,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_an_issuer_is_refused_with_its_reason() {
-        // RFC 8414 §2: https, no query, no fragment; nothing that could split a header.
+        // RFC 8414 §2: https, no query, no fragment; nothing that could split a header (security
+        // case 95).
         use InvalidIssuer::*;
         let long = format!("https://a.example/{}", "a".repeat(MAX_BYTES));
         for (text, reason) in [

@@ -3,6 +3,21 @@
 //! `ostler_cs_` + 43 characters of base 62 + 6 characters of checksum. Because nobody chooses a
 //! secret, a keyed hash is enough to store it: HMAC-SHA-256 under the server's pepper. A slow hash
 //! protects guessable passwords, and would cost thousands of times as much at every request.
+//!
+//! Neither a secret nor its hash can be compared with `==`, which would tell by its timing how much of
+//! a guess is right (security case 150):
+//!
+//! ```compile_fail,E0369
+//! fn is_same(a: &ostler::domain::secret::Secret, b: &ostler::domain::secret::Secret) -> bool {
+//!     a == b
+//! }
+//! ```
+//!
+//! ```compile_fail,E0369
+//! fn is_same(a: ostler::domain::secret::SecretHash, b: ostler::domain::secret::SecretHash) -> bool {
+//!     a == b
+//! }
+//! ```
 
 use std::fmt;
 

@@ -340,6 +340,7 @@ mod tests {
         }
     }
 
+    // Security case 155.
     #[test]
     fn a_file_that_others_can_open_stops_the_start_with_the_remedy() {
         let (_root, dir, record) = with_key(Algorithm::EdDsa, KeyState::Active);
@@ -362,6 +363,7 @@ mod tests {
         }
     }
 
+    // Security case 155.
     #[test]
     fn a_link_is_refused_even_to_a_good_key() {
         let (_root, dir, record) = with_key(Algorithm::EdDsa, KeyState::Active);
@@ -402,6 +404,7 @@ mod tests {
         assert!(sentence.contains("not the one in its name"), "{sentence}");
     }
 
+    // Security case 162.
     #[test]
     fn what_is_no_key_or_a_weak_one_is_refused() {
         let weak = include_bytes!("../../tests/it/fixtures/keys/rs256-weak.pem");

@@ -269,6 +269,7 @@ fn sync_directory(path: &Path) -> Result<(), KeyFileError> {
 mod tests {
     use super::*;
 
+    // Security case 155.
     #[test]
     fn what_belongs_to_somebody_else_is_refused() {
         let us = rustix::process::geteuid().as_raw();
@@ -281,6 +282,7 @@ mod tests {
         );
     }
 
+    // Security case 155.
     #[test]
     fn files_of_a_secret_store_raise_concerns() {
         let path = Path::new("no link");

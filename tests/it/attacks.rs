@@ -15,6 +15,7 @@ mod forger;
 mod headers;
 mod issuance;
 mod killed;
+mod memory;
 mod no_texts;
 mod parameters;
 mod process;

@@ -58,6 +58,7 @@ async fn every_accept_gets_the_same_answer() {
     }
 }
 
+// Security case 162: public members only.
 // RFC 7518 §3.3, §6.2.1, §6.3.1; RFC 8037 §2; RFC 7517 §4.5; RFC 7638: protocol 114 to 117.
 #[tokio::test]
 async fn every_key_is_well_formed_and_named_by_its_thumbprint() {

@@ -3,6 +3,7 @@
 use std::io::BufRead;
 use std::io::BufReader;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Child;
 use std::process::ExitStatus;
 use std::thread;
@@ -47,6 +48,16 @@ impl Process {
     /// A request to its main listener.
     pub fn request(&self, method: &str, target: &str) -> Request {
         Request::new(self.address, method, target)
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where it runs; its keys and data are below.
+    pub fn home(&self) -> &Path {
+        self.operator.home()
     }
 
     /// `SIGTERM`

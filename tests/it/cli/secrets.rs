@@ -10,6 +10,7 @@ use crate::harness::TestServer;
 
 use super::Person;
 
+// Security case 149.
 #[tokio::test]
 async fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
     let person = Person::new();
@@ -34,6 +35,7 @@ async fn a_secret_on_the_command_line_is_refused_and_not_repeated() {
     ");
 }
 
+// Security case 149.
 #[tokio::test]
 async fn a_new_secret_goes_to_a_pipe_only_when_that_was_said() {
     let server = TestServer::start().await;
@@ -63,6 +65,7 @@ async fn a_new_secret_goes_to_a_pipe_only_when_that_was_said() {
     assert!(made["client_secret"].is_string());
 }
 
+// Security case 149.
 #[tokio::test]
 async fn a_file_takes_the_new_secret_and_nothing_else_shows_it() {
     let server = TestServer::start().await;
