@@ -256,6 +256,13 @@ pub struct ApiHolder {
     pub access: Access,
 }
 
+impl ApiHolder {
+    /// Whether the account itself is active at `now`, whatever its organization is.
+    pub fn is_active_at(&self, now: Timestamp) -> bool {
+        self.status == Status::Active && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
 /// The durable store.
 #[async_trait]
 pub trait Store:

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::access::Access;
+use crate::domain::account::ServiceAccount;
 use crate::domain::credential::Credential;
 use crate::domain::credential::CredentialStatus;
 use crate::domain::id::AccountId;
@@ -25,24 +26,40 @@ pub(super) async fn keep_one(
     before: &Access,
     after: &Access,
 ) -> Result<(), Problem> {
-    let now = change.now;
-    keep_one_after(change, now, account, before, after).await
-}
-
-/// The same for a change that takes it away at `end`: who is left has to be left after it.
-pub(super) async fn keep_one_after(
-    change: &mut AuditedChange,
-    end: Timestamp,
-    account: AccountId,
-    before: &Access,
-    after: &Access,
-) -> Result<(), Problem> {
     if !administers_all(before) || administers_all(after) {
         return Ok(());
     }
+    keep_another(change, account, |_| true).await
+}
+
+/// The same for an account that gets an end, or an earlier one: who is left has to be there for as
+/// long as it would have been. Else the ends of several could be set one after the other until nobody
+/// is left after the last. `held` is all that the account may do.
+pub(super) async fn keep_one_as_long(
+    change: &mut AuditedChange,
+    account: &ServiceAccount,
+    held: &Access,
+) -> Result<(), Problem> {
+    if !administers_all(held) {
+        return Ok(());
+    }
+    let is_there_as_long = |holder: &ApiHolder| {
+        let ends_later = |end| account.expires_at.is_some_and(|before| before <= end);
+        holder.expires_at.is_none_or(ends_later)
+    };
+    keep_another(change, account.id, is_there_as_long).await
+}
+
+/// Refuses a change that leaves nobody but the account to administer, among those who count.
+async fn keep_another(
+    change: &mut AuditedChange,
+    account: AccountId,
+    counts: impl Fn(&ApiHolder) -> bool,
+) -> Result<(), Problem> {
+    let now = change.now;
     let holders = holders(change).await?;
     let mut others = holders.iter().filter(|holder| holder.account != account);
-    if others.any(|holder| administers_at(holder, end)) {
+    if others.any(|holder| administers_at(holder, now) && counts(holder)) {
         return Ok(());
     }
     Err(nobody_left())
@@ -75,9 +92,12 @@ pub(super) async fn keep_one_elsewhere(
     Err(nobody_left())
 }
 
-/// The same for a credential that is to be stopped, or narrowed to `after`: an account that is left
-/// without one that may do everything does not administer any more. `held` is all that the account
-/// may do.
+/// The same for a credential that is to be stopped, taken back or left without a secret, or narrowed
+/// to `after`: an account that is left without one that may do everything does not administer any
+/// more. `held` is all that the account may do.
+///
+/// Only a report of a leak ends the last one all the same: then a new one is made at the server's own
+/// machine.
 pub(super) async fn keep_one_credential(
     change: &mut AuditedChange,
     credential: &Credential,
@@ -115,9 +135,8 @@ async fn holders(change: &mut AuditedChange) -> Result<Vec<ApiHolder>, StoreErro
 }
 
 fn administers_at(holder: &ApiHolder, at: Timestamp) -> bool {
-    holder.status == Status::Active
+    holder.is_active_at(at)
         && holder.organization.1 == Status::Active
-        && holder.expires_at.is_none_or(|end| at < end)
         && administers_all(&holder.access)
 }
 

@@ -41,6 +41,7 @@ use crate::domain::credential::Credential;
 use crate::domain::credential::CredentialKind;
 
 use super::accounts;
+use super::administrators;
 use super::audited::AuditedChange;
 use super::authority::InOrganization;
 use super::page::Listing;
@@ -89,6 +90,7 @@ pub async fn delete(
         let credential = found.await?;
         nothing?;
         change.check_version(&credential)?;
+        keep_an_administrator(&mut change, &account, &credential).await?;
         change.kill_tokens_got_by(&credential).await?;
         change
             .rows()
@@ -114,6 +116,16 @@ pub(super) async fn effective_access(
 ) -> Result<Access, Problem> {
     let access = accounts::effective_access(change, account).await?;
     Ok(narrowed(&access, narrowing))
+}
+
+/// Refuses to take away the credential without which nobody administers the instance any more.
+async fn keep_an_administrator(
+    change: &mut AuditedChange,
+    account: &ServiceAccount,
+    credential: &Credential,
+) -> Result<(), Problem> {
+    let held = accounts::effective_access(change, account).await?;
+    administrators::keep_one_credential(change, credential, &held, &Access::NOTHING).await
 }
 
 /// What a narrowing leaves of an account's access.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::domain::access::Access;
 use crate::domain::account::MAX_LABELS;
 use crate::domain::account::ServiceAccount;
 use crate::domain::audit::Changes;
@@ -167,9 +166,9 @@ async fn write(
     changes: Changes,
 ) -> Result<(), Problem> {
     let ends_earlier = ends_earlier(before, &after);
-    if let Some(end) = after.expires_at.filter(|_| ends_earlier) {
-        let own = effective_access(&mut change, before).await?;
-        administrators::keep_one_after(&mut change, end, before.id, &own, &Access::NOTHING).await?;
+    if ends_earlier {
+        let held = effective_access(&mut change, before).await?;
+        administrators::keep_one_as_long(&mut change, before, &held).await?;
     }
     let after = ServiceAccount {
         updated_at: change.now,

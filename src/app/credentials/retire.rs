@@ -15,6 +15,7 @@ use super::super::problem::Problem;
 use super::super::problem::Submitted;
 use super::super::to_completion;
 use super::described::read_usage;
+use super::keep_an_administrator;
 
 /// Takes one secret of a credential back; `force` does it whatever the evidence says. The tokens that
 /// were got with it live on: retiring a secret and killing tokens are two things.
@@ -50,6 +51,9 @@ pub async fn retire(
         let may_be_in_use = credential.status != Status::Revoked && evidence.shows_use();
         if may_be_in_use && !force {
             return Err(Problem::SecretInUse(evidence));
+        }
+        if credential.live_secrets(now).count() == 1 {
+            keep_an_administrator(&mut change, &account, &credential).await?;
         }
         change
             .rows()

@@ -1,11 +1,9 @@
 //! A credential stopped, started again, and taken back for good.
 
-use crate::domain::access::Access;
 use crate::domain::credential::Credential;
 use crate::domain::organization::Status;
 
 use super::super::accounts;
-use super::super::administrators;
 use super::super::authority::InOrganization;
 use super::super::directory::Touched;
 use super::super::problem::Conflict;
@@ -14,6 +12,7 @@ use super::super::problem::Submitted;
 use super::super::to_completion;
 use super::DescribedCredential;
 use super::changing::ChangingCredential;
+use super::keep_an_administrator;
 use super::narrowed;
 
 /// Stops a credential: it gets no token any more, and its tokens are dead for good. One that is
@@ -38,8 +37,7 @@ pub async fn disable(
         if credential.status != Status::Active {
             return changing.described().await;
         }
-        let held = accounts::effective_access(change, account).await?;
-        administrators::keep_one_credential(change, credential, &held, &Access::NOTHING).await?;
+        keep_an_administrator(change, account, credential).await?;
         change.kill_tokens_got_by(credential).await?;
         changing
             .set_status(Status::Disabled, "credential.disable")
@@ -93,12 +91,16 @@ pub async fn revoke(
         let mut changing = ChangingCredential::begin(within, &account, &credential).await?;
         nothing?;
         let ChangingCredential {
-            change, credential, ..
+            change,
+            account,
+            credential,
+            ..
         } = &mut changing;
         change.check_version(credential)?;
         if credential.status == Status::Revoked {
             return changing.described().await;
         }
+        keep_an_administrator(change, account, credential).await?;
         change.kill_tokens_got_by(credential).await?;
         changing
             .set_status(Status::Revoked, "credential.revoke")

@@ -94,7 +94,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 AdminScope::CredentialsWrite,
                 "Delete a credential and its tokens",
             )
-            .removes(),
+            .removes()
+            .conflicts(&[Conflict::LastAdministrator]),
         );
     let routes = actions(routes, &credential);
     secrets::routes(inventory::routes(routes), &credential)
@@ -128,7 +129,8 @@ fn actions(routes: Routes, credential: &str) -> Routes {
                 AdminScope::CredentialsWrite,
                 "Take a credential back for good",
             )
-            .answers::<CredentialBody>(),
+            .answers::<CredentialBody>()
+            .conflicts(&[Conflict::LastAdministrator]),
         )
         .post(
             &credential("/disable"),

@@ -288,6 +288,58 @@ async fn the_last_administrator_gets_no_end() {
 }
 
 #[tokio::test]
+async fn the_ends_of_administrators_one_after_the_other_leave_one_without() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let first = format!("{ACCOUNTS}/administrator");
+    let everything = admin.get(&format!("{first}/access")).await.json()["access"].clone();
+    for name in ["second-admin", "third-admin"] {
+        Administrator::with(&server, name, everything.clone()).await;
+    }
+    let refused = (409, "last_administrator".to_owned());
+    let end = async |name: &str, end: Value| {
+        let path = format!("{ACCOUNTS}/{name}");
+        admin.patch(&path, json!({"expires_at": end})).await
+    };
+    assert_eq!(
+        end("second-admin", json!("2030-01-01T00:00:00Z"))
+            .await
+            .status,
+        200
+    );
+    assert_eq!(
+        end("third-admin", json!("2030-06-01T00:00:00Z"))
+            .await
+            .status,
+        200
+    );
+    // The others are there after it, but not for as long as this one would have been.
+    let reply = end("administrator", json!("2029-01-01T00:00:00Z")).await;
+    assert_eq!(refusal(&reply), refused);
+    let reply = end("administrator", json!("2031-01-01T00:00:00Z")).await;
+    assert_eq!(refusal(&reply), refused);
+    // An end comes earlier where another one is at least as late.
+    assert_eq!(
+        end("third-admin", json!("2030-03-01T00:00:00Z"))
+            .await
+            .status,
+        200
+    );
+    assert_eq!(end("second-admin", Value::Null).await.status, 200);
+    assert_eq!(
+        end("administrator", json!("2029-01-01T00:00:00Z"))
+            .await
+            .status,
+        200
+    );
+    // That has ended the token of who set it.
+    let admin = admin.renewed().await;
+    let last = json!({"expires_at": "2040-01-01T00:00:00Z"});
+    let reply = admin.patch(&format!("{ACCOUNTS}/second-admin"), last).await;
+    assert_eq!(refusal(&reply), refused);
+}
+
+#[tokio::test]
 async fn all_tokens_of_an_account_are_revoked_at_once() {
     let server = TestServer::start().await;
     let client = server.client("nightly", "deploy:read").await;

@@ -265,6 +265,61 @@ async fn the_last_administrator_keeps_a_credential_that_may_do_all() {
     assert_eq!(admin.act(&format!("{first}/disable")).await.status, 200);
 }
 
+// Taken back, deleted or left without a secret, it is gone as well as when it is stopped.
+#[tokio::test]
+async fn the_last_administrator_keeps_its_last_credential() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let path = format!("{ACCOUNTS}/administrator/credentials");
+    let shown = admin.get(&path).await.json()["items"][0].clone();
+    let first = format!("{path}/{}", shown["id"].as_str().unwrap());
+    let secret = shown["secrets"][0]["id"].as_str().unwrap();
+    let secret = format!("{first}/secrets/{secret}?force=true");
+    let ways = [
+        ("POST", format!("{first}/revoke"), 200),
+        ("DELETE", first.clone(), 204),
+        ("DELETE", secret.clone(), 204),
+    ];
+    for (method, path, _) in &ways {
+        let refused = admin.call(method, path, None).await;
+        assert_eq!(
+            refusal(&refused),
+            (409, "last_administrator".into()),
+            "{method} {path}"
+        );
+    }
+    assert_eq!(admin.get(&first).await.json()["status"], "active");
+    assert!(server.admin.sees_active(admin.token()).await);
+
+    // One of two secrets may go, one of two credentials too, and that of one of two administrators.
+    admin.post(&format!("{first}/rotate"), json!({})).await;
+    assert_eq!(admin.delete(&secret).await.status, 204);
+    for (number, (method, _, status)) in ways.iter().enumerate() {
+        let made = admin
+            .post(&path, json!({"name": format!("spare-{number}")}))
+            .await
+            .json();
+        let spare = format!("{path}/spare-{number}");
+        let secret = made["secrets"][0]["id"].as_str().unwrap();
+        let target = match number {
+            0 => format!("{spare}/revoke"),
+            1 => spare,
+            _ => format!("{spare}/secrets/{secret}?force=true"),
+        };
+        let done = admin.call(method, &target, None).await;
+        assert_eq!(done.status, *status, "{}", done.wire());
+    }
+    let everything = admin
+        .get(&format!("{ACCOUNTS}/administrator/access"))
+        .await
+        .json()["access"]
+        .clone();
+    let second = json!({"name": "second-admin", "access": everything});
+    assert_eq!(admin.post(ACCOUNTS, second).await.status, 201);
+    let revoked = admin.act(&format!("{first}/revoke")).await;
+    assert_eq!(revoked.json()["status"], "revoked");
+}
+
 #[tokio::test]
 async fn the_inventory_shows_every_credential_with_whose_it_is() {
     let server = TestServer::start().await;

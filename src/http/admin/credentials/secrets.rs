@@ -25,7 +25,7 @@ pub(super) fn routes(routes: Routes, credential: &str) -> Routes {
             )
             .removes()
             .flag("force", "Whatever the evidence of its use says")
-            .conflicts(&[Conflict::SecretInUse])
+            .conflicts(&[Conflict::SecretInUse, Conflict::LastAdministrator])
             .described(
                 "A secret is in use when it was used after the other one first was, when no other \
                  one was used, or when not all usage can be read. The problem says what is known, in \
