@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::domain::holdings::Holdings;
 use crate::domain::id::AccountId;
@@ -85,6 +86,13 @@ pub trait RoleChanges: Send {
         role: RoleId,
         limit: u32,
     ) -> Result<Vec<AccountId>, StoreError>;
+
+    /// The roles that an account which is active at `now` has, itself or by a group, each once.
+    async fn list_roles_in_force(
+        &mut self,
+        organization: OrganizationId,
+        now: Timestamp,
+    ) -> Result<Vec<RoleId>, StoreError>;
 
     /// The accounts and the groups that were given the role: the first `limit`.
     async fn list_holders_of_role(

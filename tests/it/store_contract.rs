@@ -108,6 +108,7 @@ on_both! {
     role::a_removed_role_is_taken_from_everybody,
     role::roles_are_replaced,
     role::the_accounts_with_a_role_are_found_once_each,
+    role::the_roles_in_force_are_those_of_active_accounts,
     role::holdings_say_where_each_part_is_from,
     role::generations_of_several_accounts_are_raised_at_once,
     group::a_group_keeps_its_roles_and_its_members,

@@ -3,6 +3,8 @@
 use crate::domain::audit::Changes;
 use crate::domain::organization::Organization;
 use crate::domain::organization::Status;
+use crate::domain::role::BuiltInRole;
+use crate::domain::role::OSTLER_API;
 
 use super::super::administrators;
 use super::super::audited::AuditedChange;
@@ -44,7 +46,8 @@ pub async fn disable(
     .await
 }
 
-/// Lets the accounts of an organization get tokens again; the tokens from before stay dead.
+/// Lets the accounts of an organization get tokens again; the tokens from before stay dead. Whatever
+/// of `ostler` they hold comes back with it, so the caller has to hold all of that.
 pub async fn enable(
     within: InOrganization,
     nothing: Submitted<()>,
@@ -52,6 +55,9 @@ pub async fn enable(
     to_completion(async move {
         let mut change = within.begin().await?;
         let before = current(&within, &mut change).await?;
+        if before.status != Status::Active {
+            may_bring_back(&within, &mut change).await?;
+        }
         nothing?;
         change.check_version(&before)?;
         if before.status == Status::Active {
@@ -67,6 +73,26 @@ pub async fn enable(
         .await
     })
     .await
+}
+
+/// Refuses to bring back more of `ostler` than the caller's token holds. Accounts that are stopped
+/// themselves do not come back: who starts them again is asked then.
+async fn may_bring_back(
+    within: &InOrganization,
+    change: &mut AuditedChange,
+) -> Result<(), Problem> {
+    let (organization, now) = (within.id(), change.now);
+    let rows = change.rows();
+    for holder in rows.list_holders(OSTLER_API).await? {
+        if holder.organization.0 == organization && holder.is_active_at(now) {
+            within.caller.may_hand_on(&holder.access)?;
+        }
+    }
+    let roles = rows.list_roles_in_force(organization, now).await?;
+    for role in roles.into_iter().filter_map(BuiltInRole::of_id) {
+        within.caller.may_hand_on(&role.of(organization).access)?;
+    }
+    Ok(())
 }
 
 async fn set_status(

@@ -149,7 +149,11 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 AdminScope::OrganizationsWrite,
                 "Let an organization work again",
             )
-            .answers::<OrganizationBody>(),
+            .answers::<OrganizationBody>()
+            .described(
+                "Whatever of `ostler` its active accounts hold comes back with it, so the presented \
+                 token has to hold all of that.",
+            ),
         )
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use crate::domain::access::Access;
 use crate::domain::holdings::Holdings;
@@ -42,6 +43,7 @@ use super::query::all;
 use super::query::assembled;
 use super::query::execute;
 use super::query::execute_one;
+use super::query::millis;
 use super::query::paged;
 use super::query::placeholders;
 
@@ -213,6 +215,27 @@ async fn list_accounts_with(
         .iter()
         .map(|row| row.parse("id"))
         .collect()
+}
+
+async fn list_in_force(
+    db: &mut Db,
+    organization: OrganizationId,
+    now: Timestamp,
+) -> Answer<Vec<RoleId>> {
+    let query = sqlx::query(
+        "WITH holder AS (
+             SELECT id FROM service_account
+             WHERE organization_id = $1 AND deleted_at IS NULL AND status = 'active'
+               AND (expires_at IS NULL OR expires_at > $2)
+         )
+         SELECT role_id FROM account_role JOIN holder ON holder.id = account_id
+         UNION
+         SELECT role_id FROM group_member JOIN holder ON holder.id = account_id
+         JOIN group_role ON group_role.group_id = group_member.group_id",
+    );
+    let query = query.bind(organization.to_string()).bind(millis(now));
+    let rows = all(db, query).await?;
+    rows.iter().map(|row| row.parse("role_id")).collect()
 }
 
 async fn list_holders(
@@ -420,6 +443,14 @@ impl RoleChanges for SqlChange {
         self.0
             .run(|db| list_accounts_with(db, organization, role, limit))
             .await
+    }
+
+    async fn list_roles_in_force(
+        &mut self,
+        organization: OrganizationId,
+        now: Timestamp,
+    ) -> Result<Vec<RoleId>, StoreError> {
+        self.0.run(|db| list_in_force(db, organization, now)).await
     }
 
     async fn list_holders_of_role(

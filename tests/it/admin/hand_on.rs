@@ -485,3 +485,53 @@ async fn a_disabled_administrator_does_nothing_any_more() {
         .await;
     assert_eq!(refusal(&reply), (401, "unauthorized".into()));
 }
+
+// Whatever its accounts hold comes back with an organization that is started again.
+#[tokio::test]
+async fn an_organization_is_enabled_by_whoever_holds_what_its_accounts_do() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let access = format!("{ACCOUNTS}/administrator/access");
+    let everything = admin.get(&access).await.json()["access"].clone();
+    admin.post("/organizations", json!({"name": "bravo"})).await;
+    let accounts = "/organizations/bravo/service-accounts";
+    let grant = ostler(&["organizations:write"], &json!(["bravo"]));
+    let delegate = Administrator::with(&server, "the-delegate", json!([grant])).await;
+    let enable = "/organizations/bravo/enable";
+    let disable = async || {
+        let reply = admin.act("/organizations/bravo/disable").await;
+        assert_eq!(reply.json()["status"], "disabled");
+    };
+
+    let group = json!({"name": "readers", "roles": ["auditor"]});
+    admin.post("/organizations/bravo/groups", group).await;
+    for (number, (with, by_group)) in [
+        (json!({"access": everything}), false),
+        (json!({"roles": ["owner"]}), false),
+        (json!({}), true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("holder-{number}");
+        let mut body = with.clone();
+        body["name"] = json!(name);
+        assert_eq!(admin.post(accounts, body).await.status, 201, "{with}");
+        if by_group {
+            let member = format!("/organizations/bravo/groups/readers/members/{name}");
+            assert_eq!(admin.put(&member, json!({})).await.status, 200);
+        }
+        disable().await;
+        is_forbidden(&delegate.act(enable).await, &name);
+        let shown = admin.get("/organizations/bravo").await.json();
+        assert_eq!(shown["status"], "disabled");
+        assert_eq!(admin.act(enable).await.json()["status"], "active");
+
+        // Starting again what works already brings nothing back, nor do accounts that are stopped.
+        assert_eq!(delegate.act(enable).await.status, 200);
+        let stop = format!("{accounts}/{name}/disable");
+        assert_eq!(admin.act(&stop).await.status, 200);
+        disable().await;
+        assert_eq!(delegate.act(enable).await.json()["status"], "active");
+    }
+}

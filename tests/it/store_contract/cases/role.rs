@@ -7,6 +7,7 @@ use ostler::domain::id::AccountId;
 use ostler::domain::id::OrganizationId;
 use ostler::domain::id::RoleId;
 use ostler::domain::organization::Generation;
+use ostler::domain::organization::Status;
 use ostler::domain::resource::Identifiers;
 use ostler::domain::role::BuiltInRole;
 use ostler::domain::role::Role;
@@ -19,6 +20,7 @@ use ostler::store::WriteError;
 
 use crate::store_contract::bench::Bench;
 use crate::store_contract::things::access;
+use crate::store_contract::things::at;
 use crate::store_contract::things::event_of;
 use crate::store_contract::things::first_page;
 use crate::store_contract::things::grant;
@@ -225,6 +227,46 @@ pub async fn the_accounts_with_a_role_are_found_once_each(bench: &mut Bench) {
         }
     );
     empty!(change.list_accounts_with_role(alpha, BuiltInRole::Owner.id(), 10));
+}
+
+pub async fn the_roles_in_force_are_those_of_active_accounts(bench: &mut Bench) {
+    let (alpha, beta) = (
+        bench.organization("alpha").await.id,
+        bench.organization("beta").await.id,
+    );
+    let [owner, operator, auditor] = BuiltInRole::ALL.map(BuiltInRole::id);
+    let own = role(alpha, "own", Access::NOTHING);
+    let mut crew = group(alpha, "crew");
+    crew.roles = named([&own, &BuiltInRole::Auditor.of(alpha)]);
+    let active = bench.account(alpha, "active-bot").await.id;
+    let mut ending = bench.account(alpha, "ending-bot").await;
+    ending.expires_at = Some(at(20));
+    let elsewhere = bench.account(beta, "other-bot").await.id;
+    let mut change = bench.change(alpha).await;
+    ok!(change.add_role(&own));
+    ok!(change.add_group(&crew));
+    ok!(change.update_account(&ending));
+    ok!(change.replace_roles(alpha, ending.id, &[operator, auditor]));
+    ok!(change.add_member(alpha, crew.id, active));
+    ok!(change.commit(&event_of(alpha)));
+    let mut change = bench.change(beta).await;
+    ok!(change.replace_roles(beta, elsewhere, &[owner]));
+    ok!(change.commit(&event_of(beta)));
+
+    bench.reopen().await;
+    let in_force = async |bench: &Bench, now| {
+        let mut change = bench.change(alpha).await;
+        let mut found = ok!(change.list_roles_in_force(alpha, now));
+        found.sort();
+        found
+    };
+    assert_eq!(in_force(bench, at(19)).await, [operator, auditor, own.id]);
+    assert_eq!(in_force(bench, at(20)).await, [auditor, own.id]);
+    let mut change = bench.change(alpha).await;
+    ok!(change.set_account_status(alpha, active, Status::Disabled, at(10)));
+    ok!(change.commit(&event_of(alpha)));
+    assert_eq!(in_force(bench, at(19)).await, [operator, auditor]);
+    empty!(bench.change(alpha).await.list_roles_in_force(alpha, at(20)));
 }
 
 pub async fn holdings_say_where_each_part_is_from(bench: &mut Bench) {
