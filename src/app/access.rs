@@ -96,7 +96,6 @@ pub async fn replace(
         let account = within.account_in(change.rows(), &account).await?;
         within.caller.may_edit_access_of(account.id)?;
         let (presented, dry_run) = submitted?;
-        change.check_version(&account)?;
 
         let held = accounts::holdings(&mut change, &account).await?;
         let before = held.own.clone();
@@ -116,6 +115,7 @@ pub async fn replace(
         if !after.lies_within(&before) {
             within.caller.may_hand_on(&all_after)?;
         }
+        change.check_version(&account)?;
         administrators::keep_one(&mut change, account.id, &all_before, &all_after).await?;
 
         let tokens_revoked = all_before.is_reduced_to(&all_after);

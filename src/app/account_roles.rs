@@ -66,7 +66,6 @@ pub async fn replace(
             return Err(reading.refuse().await);
         }
 
-        change.check_version(&account)?;
         let held = accounts::holdings(&mut change, &account).await?;
         let (before, had) = (held.access(), held.roles.clone());
         let after = Holdings {
@@ -77,6 +76,7 @@ pub async fn replace(
         if !after.lies_within(&before) {
             within.caller.may_hand_on(&after)?;
         }
+        change.check_version(&account)?;
         administrators::keep_one(&mut change, account.id, &before, &after).await?;
         let mut replaced = ReplacedRoles {
             tokens_revoked: before.is_reduced_to(&after),

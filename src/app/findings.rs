@@ -33,10 +33,8 @@ use super::problem::Problem;
 use super::problem::Submitted;
 
 /// Which findings are wanted: those that meet all that is said.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct FindingQuery {
-    /// Of this organization, by its name or id; not said = of all that the token reaches.
-    pub organization: Option<String>,
     /// Of this kind.
     pub kind: Option<FindingKind>,
     /// As pressing as this.
@@ -103,17 +101,17 @@ impl Found {
     }
 }
 
-/// What was found, the most pressing kinds first.
+/// What was found, the most pressing kinds first: in the organization of this name or id, or in all
+/// that the token reaches.
 pub async fn list(
     app: &App,
     caller: &Caller,
+    organization: Option<String>,
     request: Submitted<(PageRequest, FindingQuery)>,
 ) -> Result<Listing<Finding>, Problem> {
-    let named = request.as_ref().ok();
-    let named = named.and_then(|(_, query)| query.organization.clone());
     let scope = AdminScope::AccountsRead;
-    let among = if let Some(named) = named {
-        let within = caller.clone().in_organization(app, &named, scope).await?;
+    let among = if let Some(named) = &organization {
+        let within = caller.clone().in_organization(app, named, scope).await?;
         Some(vec![within.id()])
     } else {
         caller.require(scope)?;
@@ -122,7 +120,7 @@ pub async fn list(
     let (request, query) = request?;
     let list = List {
         key: &app.server_key,
-        path: vec!["findings".to_owned(), format!("{query:?}")],
+        path: vec!["findings".to_owned(), format!("{organization:?} {query:?}")],
     };
     let page = list.page::<Position>(&request)?;
     let now = app.clock.now();

@@ -68,9 +68,11 @@ pub async fn rotate(
         let resulting = effective_access(change, account, narrowing).await?;
         within.caller.may_hand_on(&resulting)?;
         let request = submitted?;
+        let plan = credential.plan_rotation(&request.rotation, change.now);
+        check_end(change, credential, &request.rotation, &plan).await?;
         change.check_version(credential)?;
+        let plan = plan.map_err(refusal)?;
 
-        let plan = plan(change, credential, &request.rotation).await?;
         let kind = SecretKind::ClientSecret;
         let (stored, secret) = mint(&within.app, change, kind, plan.expires_at);
         carry_out(change, credential, &plan).await?;
@@ -91,20 +93,22 @@ pub async fn rotate(
     .await
 }
 
-async fn plan(
+/// Refuses a new secret without an end where the organization does not allow that, also when it is
+/// only as long as the one before it.
+async fn check_end(
     change: &mut AuditedChange,
     credential: &Credential,
     rotation: &Rotation,
-) -> Result<RotationPlan, Problem> {
-    let plan = credential.plan_rotation(rotation, change.now);
-    let plan = plan.map_err(refusal)?;
-    if plan.expires_at.is_none() {
-        let organization = credential.organization;
-        let mut mistakes = Mistakes::default();
-        super::check_expiry(change, organization, "", Lifetime::Never, &mut mistakes).await?;
-        mistakes.check()?;
-    }
-    Ok(plan)
+    plan: &Result<RotationPlan, RotationRefusal>,
+) -> Result<(), Problem> {
+    let lifetime = match plan {
+        Ok(plan) if plan.expires_at.is_none() => Lifetime::Never,
+        _ => rotation.lifetime,
+    };
+    let mut mistakes = Mistakes::default();
+    let organization = credential.organization;
+    super::check_expiry(change, organization, "", lifetime, &mut mistakes).await?;
+    mistakes.check()
 }
 
 fn refusal(refusal: RotationRefusal) -> Problem {

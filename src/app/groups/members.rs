@@ -117,7 +117,6 @@ pub async fn remove(
         let group = within.group_in(change.rows(), &group).await?;
         let account = within.account_in(change.rows(), &account).await?;
         within.caller.may_edit_access_of(account.id)?;
-        nothing?;
         let concerned = Concerned::Accounts(vec![account.id]);
         let held = Before::read(&mut change, within.id(), concerned, true).await?;
         let removed = change
@@ -127,6 +126,7 @@ pub async fn remove(
         if !removed {
             return Err(Problem::NotFound("member"));
         }
+        nothing?;
         change.check_version(&group)?;
         let reduced = held.settle(&mut change).await?;
         let changes = Changes::default()

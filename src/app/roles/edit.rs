@@ -53,7 +53,6 @@ pub async fn update(
         let role = within.role_in(change.rows(), &role).await?;
         may_edit(&within, &mut change, &role).await?;
         let edit = submitted?;
-        refuse_built_in(&role)?;
 
         let mut reading = Reading::new(&within, &role.access);
         let access = match &edit.access {
@@ -69,6 +68,7 @@ pub async fn update(
         if !access.lies_within(&role.access) {
             within.caller.may_hand_on(&access)?;
         }
+        refuse_built_in(&role)?;
         change.check_version(&role)?;
         let after = Role {
             description: edit.description.of(role.description.clone()),

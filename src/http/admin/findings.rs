@@ -118,13 +118,16 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// `GET /findings[?organization=]`
 pub(super) async fn list(State(app): State<App>, call: Call) -> Result<impl IntoResponse, Problem> {
-    let found = findings::list(&app, &call.caller, call.page_of(read_query)).await?;
+    // Which organization is said in the query; one that is not visible is answered first all the same.
+    let organization = call.query().prose("organization");
+    let wanted = call.page_of(read_query);
+    let found = findings::list(&app, &call.caller, organization, wanted).await?;
     Ok(listed::<_, FindingBody>(found))
 }
 
 fn read_query(query: &mut Query) -> FindingQuery {
+    query.prose("organization");
     FindingQuery {
-        organization: query.prose("organization"),
         kind: query.one_of("kind", &FindingKind::ALL.map(|kind| (kind.as_str(), kind))),
         severity: query.one_of(
             "severity",
