@@ -20,6 +20,7 @@ pub mod finding;
 pub mod group;
 pub mod holdings;
 pub mod id;
+pub mod instant;
 pub mod issuer;
 pub mod json;
 pub mod key_schedule;

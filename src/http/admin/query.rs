@@ -17,6 +17,7 @@ use crate::app::problem::Mistakes;
 use crate::app::problem::Submitted;
 use crate::app::problem::nearest;
 use crate::app::problem::quoted;
+use crate::domain::instant;
 
 /// The longest text, in characters.
 const MAX_TEXT: usize = 200;
@@ -154,10 +155,7 @@ impl Query {
 
     /// A parameter that is an instant of RFC 3339.
     pub(super) fn instant(&mut self, name: &'static str) -> Option<Timestamp> {
-        self.read(name, |text| {
-            let rule = "an instant as RFC 3339 writes it, such as `2030-01-31T12:00:00Z`";
-            text.parse::<Timestamp>().map_err(|_| rule)
-        })
+        self.read(name, instant::parse)
     }
 
     /// `sort`: one of these keys, with `-` before it for the greatest first.
@@ -196,7 +194,7 @@ impl Query {
         let limit = match self.take("limit") {
             None => DEFAULT_LIMIT,
             Some(text) => {
-                let limit = text.parse().ok().filter(|n| (1..=MAX_LIMIT).contains(n));
+                let limit = read_number(&text).filter(|n| (1..=MAX_LIMIT).contains(n));
                 if limit.is_none() {
                     let detail = format!("`limit` is a whole number from 1 to {MAX_LIMIT}");
                     self.note("invalid", detail, None);
@@ -222,6 +220,12 @@ impl Query {
         }
         self.mistakes.check()
     }
+}
+
+/// A whole number in the one way to write it: no sign, and no zeros before it.
+fn read_number(text: &str) -> Option<u16> {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    text.parse().ok().filter(|_| is_plain)
 }
 
 /// A whole number of seconds, minutes, hours, days or weeks; at least one second, at most ten years.
@@ -339,7 +343,20 @@ mod tests {
 
     #[test]
     fn what_is_malformed_unknown_or_there_twice_is_refused_all_at_once() {
-        for limit in ["0", "201", "-1", "x", "", "1e2", "99999999999"] {
+        for limit in [
+            "0",
+            "201",
+            "-1",
+            "x",
+            "",
+            "1e2",
+            "99999999999",
+            "%2B5",
+            "+5",
+            "05",
+            "5.0",
+            "%205",
+        ] {
             let found = details(page(&format!("limit={limit}")));
             assert_eq!(
                 found,

@@ -263,11 +263,11 @@ async fn a_parameter_that_is_wrong_is_refused_by_name() {
         ),
         (
             "from=yesterday",
-            "`from` is an instant (RFC 3339), such as `2026-03-01T12:00:00Z`",
+            "`from` is an instant as RFC 3339 writes it, such as `2030-01-31T12:00:00Z`",
         ),
         (
             "to=2026-03-01",
-            "`to` is an instant (RFC 3339), such as `2026-03-01T12:00:00Z`",
+            "`to` is an instant as RFC 3339 writes it, such as `2030-01-31T12:00:00Z`",
         ),
         ("format=csv", "`format` is `json` or `ndjson`"),
         ("limit=0", "`limit` is a whole number from 1 to 200"),

@@ -11,6 +11,8 @@ use crate::app::accounts::AccountQuery;
 use crate::app::accounts::NewAccount;
 use crate::domain::account::AccountStatus;
 use crate::domain::account::MAX_LABELS;
+use crate::domain::instant;
+use crate::domain::instant::InvalidInstant;
 use crate::domain::name::AccountName;
 
 use super::super::access::read_access;
@@ -127,8 +129,7 @@ fn read_entries<'m, T>(
 /// An instant of RFC 3339, kept to the second.
 fn read_instant(place: Place<'_>) -> Option<Timestamp> {
     place.like(shape::instant).parsed(|text| {
-        let rule = "an instant as RFC 3339 writes it, such as `2030-01-31T12:00:00Z`";
-        let instant: Timestamp = text.parse().map_err(|_| rule)?;
-        Timestamp::from_second(instant.as_second()).map_err(|_| rule)
+        let second = instant::parse(text)?.as_second();
+        Timestamp::from_second(second).map_err(|_| InvalidInstant)
     })
 }

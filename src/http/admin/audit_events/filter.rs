@@ -1,6 +1,5 @@
 //! Which events are wanted, as a query says it.
 
-use jiff::Timestamp;
 use serde_json::json;
 
 use crate::app::audit::EventFilter;
@@ -37,8 +36,6 @@ pub(super) fn wanted(mut query: Query) -> Submitted<Wanted> {
 }
 
 fn read_filter(query: &mut Query) -> EventFilter {
-    const INSTANT: &str = "an instant (RFC 3339), such as `2026-03-01T12:00:00Z`";
-    let instant = |text: &str| text.parse::<Timestamp>().ok();
     let name = "an id, or a name of at most 255 bytes";
     EventFilter {
         action: query.parsed(
@@ -52,8 +49,8 @@ fn read_filter(query: &mut Query) -> EventFilter {
         request_id: query.parsed("request_id", "the id of a request, `req_...`", |text| {
             text.parse().ok()
         }),
-        from: query.parsed("from", INSTANT, instant),
-        to: query.parsed("to", INSTANT, instant),
+        from: query.instant("from"),
+        to: query.instant("to"),
     }
 }
 
