@@ -141,11 +141,12 @@ fn check(
         let detail = "the end of the account has to be in the future: to stop it now, disable it";
         mistakes.add("/expires_at", "invalid", detail);
     }
-    let limit = within.app.config.tokens.max_lifetime;
-    if after
+    // One from before the server's own limit was lowered may stay: the lower one counts anyhow.
+    let new_lifetime = after
         .max_token_lifetime
-        .is_some_and(|lifetime| lifetime > limit)
-    {
+        .filter(|_| after.max_token_lifetime != before.max_token_lifetime);
+    let limit = within.app.config.tokens.max_lifetime;
+    if new_lifetime.is_some_and(|lifetime| lifetime > limit) {
         let detail = format!("tokens live for at most {} seconds here", limit.as_secs());
         mistakes.add("/max_token_lifetime_seconds", "invalid", detail);
     }

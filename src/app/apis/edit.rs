@@ -77,7 +77,10 @@ pub async fn update(
         let edit = submitted?;
         let before = &record.api;
         let after = edited(before, edit);
-        check_lifetime(&within.app, after.token.lifetime)?;
+        // A lifetime from before the server's own limit was lowered may stay: the lower one counts.
+        if after.token.lifetime != before.token.lifetime {
+            check_lifetime(&within.app, after.token.lifetime)?;
+        }
         for kind in &before.resource_types {
             if !after.resource_types.contains(kind) {
                 refuse_if_used(&mut change, before, kind).await?;

@@ -381,3 +381,71 @@ async fn what_is_edited_is_found_in_the_trail_before_and_after() {
         .await;
     assert_snapshot!(changes[0], @r#"{"labels":{"after":{"env":"prod"},"before":{}},"owner":{"after":"ops","before":null}}"#);
 }
+
+// RFC 3339 §5.6; what only ISO 8601 allows is refused.
+#[tokio::test]
+async fn an_end_is_written_as_rfc_3339_writes_it() {
+    let server = TestServer::start().await;
+    server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let edited = admin
+        .patch(
+            NIGHTLY,
+            json!({"expires_at": "2030-01-01t02:00:00.9+02:00"}),
+        )
+        .await;
+    assert_eq!(edited.json()["expires_at"], "2030-01-01T00:00:00Z");
+    for odd in [
+        "2030-01-01 00:00Z",
+        "20300101T000000Z",
+        "2030-01-01T00Z",
+        "2030-01-01T00:00:00+00:00[UTC]",
+        "2030-01-01T00:00:00-25:00",
+        "+002030-01-01T00:00:00Z",
+    ] {
+        let refused = admin.patch(NIGHTLY, json!({"expires_at": odd})).await;
+        assert_eq!(mistakes(&refused), [at("/expires_at", "invalid")], "{odd}");
+    }
+    let audit = "/organizations/default/audit-events?from=20300101T000000Z";
+    assert_eq!(admin.get(audit).await.status, 400);
+}
+
+// What was allowed when it was set is no mistake of an edit that says nothing of it.
+#[tokio::test]
+async fn a_lifetime_from_before_the_limit_was_lowered_stands_in_the_way_of_no_edit() {
+    let server = TestServer::start().await;
+    let client = server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let default = "/organizations/default";
+    let api = "/organizations/default/apis/deploy";
+    let lifetimes = |seconds: u32| {
+        let lifetime = json!({"max_token_lifetime_seconds": seconds});
+        [
+            (NIGHTLY, lifetime.clone()),
+            (default, json!({"policy": lifetime})),
+            (api, json!({"token": {"lifetime_seconds": seconds}})),
+        ]
+    };
+    for (path, edit) in lifetimes(3_600) {
+        assert_eq!(admin.patch(path, edit).await.status, 200, "{path}");
+    }
+
+    let stopped = server.stop().await;
+    let stopped = stopped.set("tokens.max_lifetime_seconds", "1800");
+    let server = stopped.start().await;
+    let admin = Administrator::first(&server).await;
+    let others = [
+        (NIGHTLY, json!({"description": "another"})),
+        (default, json!({"policy": {"leak_report": "finding"}})),
+        (api, json!({"resource_types": ["project", "space"]})),
+    ];
+    for (path, edit) in others.into_iter().chain(lifetimes(3_600)) {
+        let edited = admin.patch(path, edit).await;
+        assert_eq!(edited.status, 200, "{}", edited.wire());
+    }
+    // It counts for nothing, and no new one may be above the limit.
+    assert_eq!(client.ask("").await.json()["expires_in"], 1_800);
+    for (path, edit) in lifetimes(3_599) {
+        assert_eq!(admin.patch(path, edit).await.status, 400, "{path}");
+    }
+}
