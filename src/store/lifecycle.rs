@@ -16,7 +16,7 @@ use super::WriteError;
 /// What lists of other things need to know of accounts.
 #[async_trait]
 pub trait AccountNames {
-    /// The names of these accounts of the organization, in no order.
+    /// The names of these accounts of the organization, in no order; also of those that were deleted.
     async fn list_account_names(
         &self,
         organization: OrganizationId,

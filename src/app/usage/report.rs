@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 use crate::domain::finding::NETWORK_KNOWN_FOR;
+use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
 use crate::domain::role::OSTLER_API;
 use crate::domain::role::OSTLER_NAME;
@@ -75,14 +76,27 @@ pub struct TopAddress {
     pub last_seen_at: Timestamp,
 }
 
-/// The usage of an account.
+/// The usage of an account. One that was deleted is found by its id still: its counts outlive it.
 pub async fn of_account(
     within: &InOrganization,
     account: &str,
     query: Submitted<UsageQuery>,
 ) -> Result<UsageReport, Problem> {
-    let account = within.account(account).await?;
-    report(within, SeriesOf::Account(account.id), query?).await
+    let account = find_account(within, account).await?;
+    report(within, SeriesOf::Account(account), query?).await
+}
+
+async fn find_account(within: &InOrganization, account: &str) -> Result<AccountId, Problem> {
+    let Ok(id) = account.parse() else {
+        return Ok(within.account(account).await?.id);
+    };
+    // Its tombstone is enough.
+    let store = &within.app.store;
+    let names = store.list_account_names(within.id(), &[id]).await?;
+    if names.is_empty() {
+        return Err(Problem::NotFound("service account"));
+    }
+    Ok(id)
 }
 
 /// The usage of all accounts of the organization.

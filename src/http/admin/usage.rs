@@ -107,7 +107,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             of_account,
             told(
                 "service_account.read_usage",
-                "Read how often a service account was used",
+                "Read how often a service account was used, also one that was deleted, by its id",
             ),
         )
         .get(

@@ -425,3 +425,28 @@ async fn what_is_wrong_with_a_span_is_said() {
         .await;
     assert_eq!(refusal(&unknown), (404, "not_found".into()));
 }
+
+// What remains of a deleted account is a tombstone, which its counts can still name.
+#[tokio::test]
+async fn the_usage_of_a_deleted_account_is_read_by_its_id() {
+    let server = TestServer::start().await;
+    let bot = server.client("ci-deployer", "deploy:read").await;
+    bot.token("").await;
+    let path = format!("{}/usage", bot.account_path());
+    let before = usage(&server, &path).await;
+    server.delete(&bot.account_path()).await;
+    server.advance(Duration::from_mins(1));
+    assert_eq!(usage(&server, &path).await, before);
+    assert_eq!(buckets(&before).len(), 1);
+
+    let admin = Administrator::first(&server).await;
+    admin.post("/organizations", json!({"name": "acme"})).await;
+    for unknown in [
+        path.replace("default", "acme"),
+        format!("{ACCOUNTS}/ci-deployer/usage"),
+        format!("{ACCOUNTS}/sa_00000000000000000000000000/usage"),
+    ] {
+        let refused = admin.get(&unknown).await;
+        assert_eq!(refusal(&refused), (404, "not_found".into()), "{unknown}");
+    }
+}
