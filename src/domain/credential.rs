@@ -175,9 +175,13 @@ impl Credential {
             .filter(move |secret| secret.is_live(now))
     }
 
-    /// The end of its newest secret; `None` = never.
+    /// The end of its newest secret that was not taken back; `None` = never. Where all were, it is the
+    /// newest of those.
     pub fn expires_at(&self) -> Option<Timestamp> {
-        self.secrets.last().and_then(|newest| newest.ends_at)
+        let mut newest_first = self.secrets.iter().rev();
+        let good = newest_first.find(|secret| secret.revoked_at.is_none());
+        let newest = good.or(self.secrets.last());
+        newest.and_then(|newest| newest.ends_at)
     }
 }
 

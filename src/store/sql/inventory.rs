@@ -49,7 +49,8 @@ use super::statement::containing;
 /// What never ends, in the order of ends: the index says the same number.
 const NEVER: &str = "9223372036854775807";
 
-/// The end of a credential: that of its newest secret.
+/// The end of a credential: that of its newest secret, and of its newest one that is not taken back,
+/// if there is one.
 const CREDENTIAL_END: &str = "(SELECT ends_at FROM secret WHERE credential_id = credential.id
       ORDER BY position DESC LIMIT 1)";
 

@@ -193,6 +193,39 @@ async fn accounts_are_found_by_when_they_end() {
 }
 
 #[tokio::test]
+async fn credentials_are_found_by_when_the_secret_ends_that_still_works() {
+    let server = TestServer::start().await;
+    let path = format!("{ACCOUNTS}/copy-bot/credentials");
+    account(&server, json!({"name": "copy-bot"})).await;
+    let days = |days: u64| days * DAY.as_secs();
+    for (name, lifetime) in [("ending", 10), ("taken-back", 10), ("later-on", 20)] {
+        let body = json!({"name": name, "expires_in_seconds": days(lifetime)});
+        server.create(&path, body).await;
+    }
+    server
+        .act(&format!("{path}/taken-back/revoke"), json!({}))
+        .await;
+    let within = "/organizations/default/credentials?sort=expires_at&expires_within=14d";
+    assert_eq!(names_in(&server, within).await, ["ending"]);
+
+    // With a secret that takes its place it lives on, and without that one it ends again.
+    let rotation = json!({"overlap_seconds": days(9), "expires_in_seconds": days(100)});
+    let rotated = server.act(&format!("{path}/ending/rotate"), rotation).await;
+    assert_eq!(rotated["expires_at"], "2026-06-09T12:00:00Z");
+    assert!(names_in(&server, within).await.is_empty());
+    let newest = rotated["secrets"][1]["id"].as_str().unwrap();
+    server
+        .delete(&format!("{path}/ending/secrets/{newest}?force=true"))
+        .await;
+    assert_eq!(names_in(&server, within).await, ["ending"]);
+    let shown = server
+        .admin("GET", &format!("{path}/ending"), None)
+        .await
+        .json();
+    assert_eq!(shown["expires_at"], "2026-03-10T12:00:00Z");
+}
+
+#[tokio::test]
 async fn accounts_are_found_by_how_long_nothing_used_them() {
     let server = TestServer::start().await;
     let body = json!({

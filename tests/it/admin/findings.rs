@@ -116,6 +116,37 @@ async fn what_ends_within_fourteen_days_is_found() {
 }
 
 #[tokio::test]
+async fn a_credential_that_is_left_with_its_old_secret_is_found() {
+    let server = TestServer::start().await;
+    let bot = client(&server, "ci-deployer", &json!(10 * DAY.as_secs())).await;
+    let rotate = format!("{}/rotate", bot.credential_path());
+    let rotation = |days: u64, lifetime: Duration| {
+        let (overlap, lifetime) = (days * DAY.as_secs(), lifetime.as_secs());
+        json!({"overlap_seconds": overlap, "expires_in_seconds": lifetime, "end_overlap": true})
+    };
+    let rotated = server.act(&rotate, rotation(9, 100 * DAY)).await;
+    none(&server, "expiring_soon", &bot.account).await;
+    let [old, new] = [0, 1].map(|at| rotated["secrets"][at]["id"].as_str().unwrap());
+    server
+        .delete(&format!(
+            "{}/secrets/{new}?force=true",
+            bot.credential_path()
+        ))
+        .await;
+    let finding = the(&server, "expiring_soon", &bot.account).await;
+    assert_eq!(finding["subject"]["id"], old);
+    assert_eq!(finding["evidence"]["ends_at"], "2026-03-10T12:00:00Z");
+
+    // Also when the new one has ended by itself.
+    server.act(&rotate, rotation(8, SECOND)).await;
+    the(&server, "expiring_soon", &bot.account).await;
+    server.advance(SECOND);
+    let finding = the(&server, "expiring_soon", &bot.account).await;
+    assert_eq!(finding["subject"]["id"], old);
+    assert_eq!(finding["evidence"]["ends_at"], "2026-03-09T12:00:00Z");
+}
+
+#[tokio::test]
 async fn an_old_secret_that_is_used_in_the_last_half_of_its_overlap_is_found() {
     let server = TestServer::start().await;
     let bot = server.client("ci-deployer", "deploy:read").await;
@@ -135,6 +166,28 @@ async fn an_old_secret_that_is_used_in_the_last_half_of_its_overlap_is_found() {
     assert_eq!(finding["action"]["method"], "DELETE");
     server.advance(50 * SECOND);
     none(&server, "overlap_still_used", &bot.account).await;
+}
+
+#[tokio::test]
+async fn a_secret_that_nothing_is_to_take_the_place_of_is_in_no_overlap() {
+    let server = TestServer::start().await;
+    let bot = server.client("ci-deployer", "deploy:read").await;
+    let path = format!("{}/rotate", bot.credential_path());
+    let overlap = json!({"overlap_seconds": 100});
+    let rotated = server.act(&path, overlap.clone()).await;
+    server.advance(60 * SECOND);
+    bot.token("").await;
+    the(&server, "overlap_still_used", &bot.account).await;
+    let new = rotated["secrets"][1]["id"].as_str().unwrap();
+    let secret = format!("{}/secrets/{new}?force=true", bot.credential_path());
+    server.delete(&secret).await;
+    none(&server, "overlap_still_used", &bot.account).await;
+    // With another one there is an overlap again.
+    server.act(&path, overlap).await;
+    none(&server, "overlap_still_used", &bot.account).await;
+    server.advance(39 * SECOND);
+    bot.token("").await;
+    the(&server, "overlap_still_used", &bot.account).await;
 }
 
 #[tokio::test]

@@ -54,15 +54,25 @@ fn of_accounts(at: &'static str, from: &str, now: i64, more: Vec<String>) -> Fou
     }
 }
 
-/// The newest secret of each credential that may be used.
+/// Whether a secret may still authenticate, as far as it depends on the secret itself.
+fn works(secret: &str, now: i64) -> String {
+    format!(
+        "{secret}.revoked_at IS NULL AND ({secret}.ends_at IS NULL OR {secret}.ends_at > {now})"
+    )
+}
+
+/// The newest secret of each credential that may be used, among those that work: where the one that
+/// was to take its place was taken back or has ended, the one before it counts.
 fn of_newest_secrets(columns: Columns, now: i64, more: Vec<String>) -> Found {
     let own = vec![
         "credential.status = 'active'".to_owned(),
         "secret.revoked_at IS NULL".to_owned(),
-        "NOT EXISTS (SELECT 1 FROM secret AS newer
+        format!(
+            "NOT EXISTS (SELECT 1 FROM secret AS newer
              WHERE newer.credential_id = secret.credential_id
-               AND newer.position > secret.position)"
-            .to_owned(),
+               AND newer.position > secret.position AND {})",
+            works("newer", now)
+        ),
     ];
     Found {
         columns: Columns {
@@ -157,7 +167,8 @@ const LAST_USE_OF_SECRET: &str = "(SELECT max(usage_stamp.last_at) FROM usage_st
     WHERE usage_stamp.credential_id = secret.credential_id
       AND usage_stamp.secret_id = secret.id)";
 
-/// The old secret of an overlap that is not over, used in its last half.
+/// The old secret of an overlap that is not over, used in its last half. A newer one that was taken
+/// back, or has ended, is to take nothing's place.
 fn overlap_still_used(now: i64) -> Found {
     Found {
         columns: Columns {
@@ -167,12 +178,14 @@ fn overlap_still_used(now: i64) -> Found {
             has_credential: true,
             ..Columns::of_account(LAST_USE_OF_SECRET)
         },
-        from: "secret
+        from: format!(
+            "secret
                JOIN secret AS newer ON newer.credential_id = secret.credential_id
-                   AND newer.position = secret.position + 1
+                   AND newer.position > secret.position AND {works}
                JOIN credential ON credential.id = secret.credential_id
-               JOIN service_account AS account ON account.id = credential.account_id"
-            .to_owned(),
+               JOIN service_account AS account ON account.id = credential.account_id",
+            works = works("newer", now)
+        ),
         conditions: [
             vec![
                 "credential.status = 'active'".to_owned(),

@@ -50,6 +50,11 @@ pub(super) fn restrict(
         add_unused(conditions, "credential", since);
     }
     if let Some(ending) = filter.ending {
+        // What was taken back has ended already.
+        conditions.add(format!(
+            "credential.status <> '{}'",
+            Status::Revoked.as_str()
+        ));
         add_ending(conditions, CREDENTIAL_END, ending);
     }
 }
