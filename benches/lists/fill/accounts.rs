@@ -52,13 +52,16 @@ pub(super) fn statements(ground: &Ground) -> Vec<String> {
 fn accounts(ground: &Ground) -> String {
     format!(
         "INSERT INTO service_account (id, organization_id, name, folded_name, email, description,
-             owner, labels, status, generation, expires_at, created_at, updated_at)
+             owner, labels, status, generation, expires_at, created_at, updated_at, search_text)
          SELECT {id}, '{organization}', {name}, {name}, {name} || '@default.example',
                 'Deploys part ' || CAST(n % 5000 AS TEXT) || ' of the shop, every night',
                 CASE WHEN n % 3 = 0 THEN NULL ELSE 'team-' || CAST(n % 500 AS TEXT) END,
                 '{{}}', CASE WHEN n % 100 = 5 THEN 'disabled' ELSE 'active' END, 1,
                 CASE WHEN n % 10 = 1 THEN {now} + (n % 365) * {DAY_MILLIS} ELSE NULL END,
-                {made}, {made}
+                {made}, {made},
+                {name} || ' ' || {name} || '@default.example '
+                || CASE WHEN n % 3 = 0 THEN '' ELSE 'team-' || CAST(n % 500 AS TEXT) END
+                || ' deploys part ' || CAST(n % 5000 AS TEXT) || ' of the shop, every night'
          FROM {numbers}",
         id = id("sa", "n"),
         organization = ground.organization,
@@ -109,9 +112,10 @@ fn id_by(prefix: &str, kind: &Kind) -> String {
 fn credentials(ground: &Ground, kind: &Kind) -> String {
     format!(
         "INSERT INTO credential (id, organization_id, account_id, client_id, kind, name, status,
-             generation, allowed_networks, is_narrowed, created_at, updated_at)
+             generation, allowed_networks, is_narrowed, created_at, updated_at, folded_name)
          SELECT {id}, '{organization}', {account}, {client_id}, '{word}', {name},
-                CASE WHEN n % 100 = 7 THEN 'disabled' ELSE 'active' END, 1, '[]', 0, {made}, {made}
+                CASE WHEN n % 100 = 7 THEN 'disabled' ELSE 'active' END, 1, '[]', 0, {made}, {made},
+                {name}
          FROM {owners}",
         id = id_by("cred", kind),
         organization = ground.organization,

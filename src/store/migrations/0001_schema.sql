@@ -52,11 +52,8 @@ CREATE TABLE service_account (
     updated_at BIGINT NOT NULL,
     deleted_at BIGINT,
     row_version BIGINT NOT NULL DEFAULT 1,
-    -- What people wrote and look for.
-    search_text TEXT NOT NULL GENERATED ALWAYS AS (
-        folded_name || ' ' || lower(email) || ' ' || lower(coalesce(owner, '')) || ' '
-        || lower(coalesce(description, ''))
-    ) STORED,
+    -- What people wrote and look for, folded by the code: databases fold little beyond ASCII.
+    search_text TEXT NOT NULL,
     UNIQUE (organization_id, id)
 );
 CREATE UNIQUE INDEX service_account_name ON service_account (organization_id, folded_name)
@@ -129,6 +126,7 @@ CREATE TABLE credential (
     client_id TEXT NOT NULL UNIQUE,
     kind TEXT NOT NULL CHECK (kind IN ('client_secret', 'api_token')),
     name TEXT NOT NULL,
+    folded_name TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('active', 'disabled', 'revoked')),
     generation BIGINT NOT NULL CHECK (generation >= 1),
     allowed_networks TEXT NOT NULL,

@@ -25,6 +25,7 @@ use super::query::one;
 use super::query::paged;
 use super::query::placeholders;
 use super::query::seconds;
+use super::statement::folded;
 
 /// What is missing when a change touches nothing.
 const WHAT: &str = "service account";
@@ -129,8 +130,9 @@ pub(super) async fn add(db: &mut Db, account: &ServiceAccount) -> Answer<()> {
     let query = sqlx::query(
         "INSERT INTO service_account
              (id, organization_id, name, folded_name, email, description, owner, labels, status,
-              generation, expires_at, max_token_lifetime_seconds, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+              generation, expires_at, max_token_lifetime_seconds, created_at, updated_at,
+              search_text)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     );
     let query = query
         .bind(account.id.to_string())
@@ -146,7 +148,8 @@ pub(super) async fn add(db: &mut Db, account: &ServiceAccount) -> Answer<()> {
         .bind(account.expires_at.map(millis))
         .bind(account.max_token_lifetime.map(seconds))
         .bind(millis(account.created_at))
-        .bind(millis(account.updated_at));
+        .bind(millis(account.updated_at))
+        .bind(search_text(account));
     execute(db, query).await?;
     let subject = last_use::Subject::Account(account.id.to_string());
     last_use::add(db, account.organization, subject, account.created_at).await
@@ -157,7 +160,7 @@ pub(super) async fn update(db: &mut Db, account: &ServiceAccount) -> Answer<()> 
         "UPDATE service_account
          SET name = $3, folded_name = $4, description = $5, owner = $6, labels = $7,
              expires_at = $8, max_token_lifetime_seconds = $9, updated_at = $10,
-             row_version = row_version + 1
+             search_text = $11, row_version = row_version + 1
          WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL",
     );
     let query = query
@@ -170,8 +173,20 @@ pub(super) async fn update(db: &mut Db, account: &ServiceAccount) -> Answer<()> 
         .bind(labels(account)?)
         .bind(account.expires_at.map(millis))
         .bind(account.max_token_lifetime.map(seconds))
-        .bind(millis(account.updated_at));
+        .bind(millis(account.updated_at))
+        .bind(search_text(account));
     execute_one(db, query, WHAT).await
+}
+
+/// What people wrote of the account, for those who look for a part of it.
+fn search_text(account: &ServiceAccount) -> String {
+    let written = [
+        account.name.as_str(),
+        account.email.as_str(),
+        account.owner.as_deref().unwrap_or_default(),
+        account.description.as_deref().unwrap_or_default(),
+    ];
+    folded(&written.join(" "))
 }
 
 fn labels(account: &ServiceAccount) -> Answer<String> {

@@ -31,6 +31,7 @@ use super::query::one;
 use super::query::paged;
 use super::query::placeholders;
 use super::secret;
+use super::statement::folded;
 
 /// What is missing when a change touches nothing.
 const WHAT: &str = "credential";
@@ -162,8 +163,8 @@ pub(super) async fn add(db: &mut Db, credential: &Credential) -> Answer<()> {
     let query = sqlx::query(
         "INSERT INTO credential
              (id, organization_id, account_id, client_id, kind, name, status, generation,
-              allowed_networks, is_narrowed, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)",
+              allowed_networks, is_narrowed, created_at, updated_at, folded_name)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12)",
     );
     let query = query
         .bind(credential.id.to_string())
@@ -176,7 +177,8 @@ pub(super) async fn add(db: &mut Db, credential: &Credential) -> Answer<()> {
         .bind(credential.generation.0)
         .bind(networks(credential)?)
         .bind(flag(credential.narrowing.is_some()))
-        .bind(millis(credential.created_at));
+        .bind(millis(credential.created_at))
+        .bind(folded(credential.name.as_str()));
     execute(db, query).await?;
     let subject = last_use::Subject::Credential(credential.id.to_string());
     last_use::add(db, credential.organization, subject, credential.created_at).await?;
@@ -192,7 +194,8 @@ pub(super) async fn add(db: &mut Db, credential: &Credential) -> Answer<()> {
 pub(super) async fn update(db: &mut Db, credential: &Credential, at: Timestamp) -> Answer<()> {
     let query = sqlx::query(
         "UPDATE credential
-         SET name = $3, allowed_networks = $4, updated_at = $5, row_version = row_version + 1
+         SET name = $3, folded_name = $6, allowed_networks = $4, updated_at = $5,
+             row_version = row_version + 1
          WHERE organization_id = $1 AND id = $2",
     );
     let query = query
@@ -200,7 +203,8 @@ pub(super) async fn update(db: &mut Db, credential: &Credential, at: Timestamp) 
         .bind(credential.id.to_string())
         .bind(credential.name.as_str())
         .bind(networks(credential)?)
-        .bind(millis(at));
+        .bind(millis(at))
+        .bind(folded(credential.name.as_str()));
     execute_one(db, query, WHAT).await
 }
 

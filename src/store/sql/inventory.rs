@@ -45,6 +45,7 @@ use super::query::millis;
 use super::query::placeholders;
 use super::statement::Conditions;
 use super::statement::containing;
+use super::statement::folded;
 
 /// What never ends, in the order of ends: the index says the same number.
 const NEVER: &str = "9223372036854775807";
@@ -52,7 +53,7 @@ const NEVER: &str = "9223372036854775807";
 /// The end of a credential: that of its newest secret, and of its newest one that is not taken back,
 /// if there is one.
 const CREDENTIAL_END: &str = "(SELECT ends_at FROM secret WHERE credential_id = credential.id
-      ORDER BY position DESC LIMIT 1)";
+      ORDER BY CASE WHEN revoked_at IS NULL THEN 0 ELSE 1 END, position DESC LIMIT 1)";
 
 /// A list as it is asked for: which table, and how it is ordered.
 struct Listed {
@@ -240,7 +241,7 @@ pub(super) async fn find_credentials(
 
 /// `text` in one of the columns, which are folded, or as the id.
 fn add_search(conditions: &mut Conditions, text: &str, columns: &[&str], id: &str) {
-    let text = text.to_lowercase();
+    let text = folded(text);
     let pattern = conditions.text(containing(&text));
     let mut found: Vec<_> = columns
         .iter()

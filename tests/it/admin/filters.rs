@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use serde_json::json;
+use url::form_urlencoded;
 
 use crate::harness::TestServer;
 
@@ -29,6 +30,12 @@ async fn names_in(server: &TestServer, path: &str) -> Vec<String> {
     items
         .map(|item| item["name"].as_str().unwrap().to_owned())
         .collect()
+}
+
+/// A text as it stands in a query or a path.
+fn encoded(text: &str) -> String {
+    let parts = form_urlencoded::byte_serialize(text.as_bytes());
+    parts.collect::<String>().replace('+', "%20")
 }
 
 async fn account(server: &TestServer, body: Value) {
@@ -92,6 +99,49 @@ async fn accounts_are_found_by_a_part_of_what_people_wrote_and_by_their_owner() 
     }
     let id = server.id_of(&format!("{ACCOUNTS}/other-bot")).await;
     assert_eq!(names(&server, &format!("q={id}")).await, ["other-bot"]);
+}
+
+// Databases fold little beyond ASCII.
+#[tokio::test]
+async fn what_people_wrote_has_no_case_in_any_script() {
+    let server = TestServer::start().await;
+    let description = "École de Zürich ÜBER";
+    let body = json!({
+        "name": "copy-bot",
+        "description": description,
+        "credential": {"name": "Schlüssel ΟΔΟΣ"},
+    });
+    account(&server, body).await;
+    let credentials = "/organizations/default/credentials?";
+    for wanted in ["École", "école", "ÉCOLE", "ÜBER", "über", "ZÜRICH über"] {
+        let found = names(&server, &format!("q={}", encoded(wanted))).await;
+        assert_eq!(found, ["copy-bot"], "{wanted}");
+    }
+    assert!(names(&server, "q=ecole").await.is_empty());
+    for wanted in ["SCHLÜSSEL", "schlüssel", "οδος", "οδοσ"] {
+        let path = format!("{credentials}q={}", encoded(wanted));
+        assert_eq!(
+            names_in(&server, &path).await,
+            ["Schlüssel ΟΔΟΣ"],
+            "{wanted}"
+        );
+    }
+
+    // What is edited is found as it is now.
+    let account = format!("{ACCOUNTS}/copy-bot");
+    let credential = format!("{account}/credentials/{}", encoded("Schlüssel ΟΔΟΣ"));
+    for (path, edit) in [
+        (account, json!({"description": null, "owner": "Ærø"})),
+        (credential, json!({"name": "ÅSE"})),
+    ] {
+        let edited = server.admin("PATCH", &path, Some(&edit)).await;
+        assert_eq!(edited.status, 200, "{}", edited.wire());
+    }
+    let [school, island, name] = ["école", "ÆRØ", "åse"].map(encoded);
+    assert!(names(&server, &format!("q={school}")).await.is_empty());
+    assert_eq!(names(&server, &format!("q={island}")).await, ["copy-bot"]);
+    let found = names_in(&server, &format!("{credentials}q={name}")).await;
+    assert_eq!(found, ["ÅSE"]);
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ pub(super) fn restrict(
         conditions.add(condition);
     }
     if let Some(text) = &filter.text {
-        let columns = ["lower(credential.name)", "credential.client_id"];
+        let columns = ["credential.folded_name", "credential.client_id"];
         add_search(conditions, text, &columns, "credential.id");
     }
     if let Some(owner) = &filter.owner {
