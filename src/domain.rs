@@ -28,6 +28,7 @@ pub mod leak;
 pub mod liveness;
 pub mod located;
 pub mod name;
+pub mod network;
 pub mod organization;
 pub mod region;
 pub mod resource;

@@ -16,6 +16,7 @@ use super::keys::Kind;
 use super::problem::Complaint;
 use crate::domain::issuer::InvalidIssuer;
 use crate::domain::issuer::Issuer;
+use crate::domain::network::meant_as_ipv4;
 
 /// The longest value, in bytes.
 const MAX_BYTES: usize = 4096;
@@ -213,7 +214,7 @@ pub(super) fn networks(raw: &Raw, _: &Key) -> Result<Vec<IpNet>, Complaint> {
 
 fn network(entry: &str) -> Result<IpNet, Complaint> {
     if let Ok(address) = entry.parse::<IpAddr>() {
-        return Ok(IpNet::from(address));
+        return Ok(IpNet::from(address.to_canonical()));
     }
     let network: IpNet = entry.parse().map_err(|_| {
         let what = format!("{} is not a network", quote(entry));
@@ -222,12 +223,15 @@ fn network(entry: &str) -> Result<IpNet, Complaint> {
             "write an address and a prefix length, like 10.0.0.0/8",
         )
     })?;
-    if network.trunc() == network {
-        Ok(network)
-    } else {
+    if network.trunc() != network {
         let what = format!("{entry} has bits set beyond its prefix");
-        Err(Complaint::new(what, format!("write {}", network.trunc())))
+        return Err(Complaint::new(what, format!("write {}", network.trunc())));
     }
+    if let Some(meant) = meant_as_ipv4(&network) {
+        let what = format!("{entry} is of IPv4 addresses in IPv6 notation");
+        return Err(Complaint::new(what, format!("write {meant}")));
+    }
+    Ok(network)
 }
 
 /// A text that may stand in a header or a log line: bounded, on one line.
@@ -390,6 +394,10 @@ mod tests {
                 "2001:db8::1/32",
                 "2001:db8::1/32 has bits set beyond its prefix",
             ),
+            (
+                "::ffff:10.0.0.0/104",
+                "::ffff:10.0.0.0/104 is of IPv4 addresses in IPv6 notation",
+            ),
         ] {
             assert_eq!(refused(networks, path, &word(text)), what);
         }
@@ -401,7 +409,7 @@ mod tests {
             "is text, which is the wrong type"
         );
 
-        let given = word("10.0.0.0/8, 192.0.2.7,::1");
+        let given = word("10.0.0.0/8, ::ffff:192.0.2.7,::1");
         let shown: Vec<String> = networks(&given, key(path))
             .expect("networks")
             .iter()

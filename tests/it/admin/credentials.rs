@@ -229,7 +229,7 @@ async fn a_credential_that_cannot_be_made_is_refused_with_its_mistakes() {
             json!({
                 "name": "cred_1",
                 "expires_in_seconds": 0,
-                "allowed_networks": ["10.0.0.0", "300.0.0.0/8", 7],
+                "allowed_networks": ["10.0.0.0", "300.0.0.0/8", 7, "::ffff:10.0.0.0/104"],
                 "status": "active",
                 "generation": 9,
             }),
@@ -243,6 +243,7 @@ async fn a_credential_that_cannot_be_made_is_refused_with_its_mistakes() {
             at("/allowed_networks/0", "invalid"),
             at("/allowed_networks/1", "invalid"),
             at("/allowed_networks/2", "wrong_type"),
+            at("/allowed_networks/3", "invalid"),
             at("/status", "read_only"),
             at("/generation", "unknown_field"),
         ]

@@ -7,6 +7,7 @@ use crate::app::credentials::NewCredential;
 use crate::app::credentials::RotationRequest;
 use crate::domain::credential::MAX_OVERLAP;
 use crate::domain::name::Label;
+use crate::domain::network::meant_as_ipv4;
 use crate::domain::rotation::Lifetime;
 use crate::domain::rotation::Rotation;
 
@@ -84,13 +85,17 @@ fn read_network(place: Place<'_>) -> Option<IpNet> {
         let network: IpNet = text
             .parse()
             .map_err(|_| "a network in CIDR notation, such as `10.0.0.0/8`".to_owned())?;
-        if network == network.trunc() {
-            Ok(network)
-        } else {
+        if network != network.trunc() {
             let meant = network.trunc();
-            Err(format!(
+            return Err(format!(
                 "the address has bits beyond the prefix; `{meant}` is meant"
-            ))
+            ));
         }
+        if let Some(meant) = meant_as_ipv4(&network) {
+            return Err(format!(
+                "these are IPv4 addresses in IPv6 notation; `{meant}` is meant"
+            ));
+        }
+        Ok(network)
     })
 }
