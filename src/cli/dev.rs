@@ -98,6 +98,7 @@ fn announce(demo: &Demo) -> io::Result<()> {
     let path = demo.data_dir.join(PROFILE);
     let profile = Profile {
         url: Some(demo.issuer.clone()),
+        admin_url: demo.admin_url.clone(),
         client_id: Some(demo.administrator.client_id.clone()),
         client_secret: Some(demo.administrator.secret.clone()),
         ..Profile::default()

@@ -82,7 +82,7 @@ const ROUTES: [fn(Routes) -> Routes; 20] = [
 
 /// The routes under `/admin/v1`.
 pub fn router(app: &App) -> Router {
-    let document = Document::new(&app.config.server.issuer);
+    let document = Document::new(&app.config);
     let all = ROUTES
         .iter()
         .fold(Routes::new(app), |routes, add| add(routes));

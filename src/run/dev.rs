@@ -29,6 +29,8 @@ pub use secrets_file::HeldCredential;
 pub struct Demo {
     /// The server's name, where clients find it.
     pub issuer: String,
+    /// Where its admin API is, if that is not below the issuer.
+    pub admin_url: Option<String>,
     /// The token endpoint.
     pub token_endpoint: String,
     /// The introspection endpoint.
@@ -82,6 +84,10 @@ fn describe(app: &App, administrator: HeldCredential, bot: HeldCredential) -> De
     let issuer = &app.config.server.issuer;
     Demo {
         issuer: issuer.to_string(),
+        admin_url: app.config.admin.listen.map(|address| {
+            let scheme = app.config.server.tls.as_ref().map_or("http", |_| "https");
+            format!("{scheme}://{address}{}", issuer.path())
+        }),
         token_endpoint: issuer.endpoint(paths::TOKEN),
         introspection_endpoint: issuer.endpoint(paths::INTROSPECT),
         audience: demo::AUDIENCE,

@@ -19,6 +19,7 @@ use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
+use crate::config::Config;
 use crate::domain::issuer::Issuer;
 use crate::domain::role::AdminScope;
 use crate::oauth::metadata::paths;
@@ -43,15 +44,19 @@ pub(super) struct Document(Arc<Inner>);
 
 struct Inner {
     issuer: Issuer,
+    /// Where the routes are.
+    server: String,
     routes: OnceLock<Vec<Route>>,
     written: OnceLock<Bytes>,
 }
 
 impl Document {
     /// The document of this server; its routes are not known yet.
-    pub(super) fn new(issuer: &Issuer) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
+        let issuer = &config.server.issuer;
         Self(Arc::new(Inner {
             issuer: issuer.clone(),
+            server: server(issuer, config.admin.listen.is_some()),
             routes: OnceLock::new(),
             written: OnceLock::new(),
         }))
@@ -76,7 +81,7 @@ impl Document {
     /// The whole of it.
     pub(super) fn to_json(&self) -> Value {
         let routes = self.0.routes.get().map_or(&[][..], Vec::as_slice);
-        document(&self.0.issuer, routes)
+        document(&self.0.issuer, &self.0.server, routes)
     }
 
     fn get(&self) -> Response {
@@ -89,8 +94,18 @@ impl Document {
     }
 }
 
+/// Where the routes are: at the issuer, or, on a listener of their own, where the document itself is
+/// read. What address leads there, only the one who reads it knows.
+fn server(issuer: &Issuer, has_own_listener: bool) -> String {
+    match (has_own_listener, issuer.path()) {
+        (false, _) => issuer.endpoint(""),
+        (true, "") => "/".to_owned(),
+        (true, path) => path.to_owned(),
+    }
+}
+
 /// The whole document.
-fn document(issuer: &Issuer, routes: &[Route]) -> Value {
+fn document(issuer: &Issuer, server: &str, routes: &[Route]) -> Value {
     let mut generator = SchemaSettings::draft2020_12()
         .for_serialize()
         .with(|settings| {
@@ -116,7 +131,7 @@ fn document(issuer: &Issuer, routes: &[Route]) -> Value {
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             "description": DESCRIPTION,
         },
-        "servers": [{"url": issuer.endpoint("")}],
+        "servers": [{"url": server}],
         "tags": tags(routes),
         "paths": by_path,
         "components": {

@@ -68,6 +68,10 @@ async fn idle_connections_of_many_addresses_leave_the_other_listeners_alone() {
     }
     let list = Request::new(admin, "GET", "/admin/v1/organizations");
     assert_eq!(list.send().await.status, 401);
+    // Its document leads there, and not to the issuer, where there is no such route.
+    let document = Request::new(admin, "GET", "/admin/v1/openapi.json");
+    let document = document.send().await.json();
+    assert_eq!(document["servers"], serde_json::json!([{"url": "/"}]));
     let alive = Request::new(management, "GET", "/livez").send().await;
     assert_eq!((alive.status, alive.text()), (200, "alive\n"));
 

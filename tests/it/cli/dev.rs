@@ -12,6 +12,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use super::Person;
+use crate::services::free_port;
 
 /// A demo that runs, and what it printed.
 pub struct RunningDemo {
@@ -89,6 +90,22 @@ async fn the_printed_lines_work_and_work_again_after_a_second_start() {
     assert_eq!(kept("dev-secrets.env"), secrets);
     // Everything is in one directory.
     assert_eq!(fs::read_dir(operator.home()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn the_profile_leads_to_an_admin_api_on_a_listener_of_its_own() {
+    let (operator, _) = Person::operator();
+    let admin = format!("127.0.0.1:{}", free_port());
+    let operator = operator.with("OSTLER_ADMIN__LISTEN", &admin);
+    let demo = RunningDemo::start(&operator);
+    let profile = operator.home().join(".ostler-dev/profile.toml");
+    let person = Person::new().with("OSTLER_PROFILE", profile.to_str().unwrap());
+    let accounts = person.run("account list -o csv").await;
+    assert!(
+        accounts.data().contains("\r\ndemo-bot,active,"),
+        "{accounts}"
+    );
+    demo.stop();
 }
 
 #[tokio::test]
