@@ -125,8 +125,8 @@ async fn check_reserved(
     if new.name.as_str() == OSTLER_NAME {
         return taken("the name `ostler` belongs to this server's own API");
     }
-    let slashless = |text: &str| text.strip_suffix('/').unwrap_or(text).to_owned();
-    if slashless(new.audience.as_str()) == slashless(within.app.config.server.issuer.as_str()) {
+    let issuer = &within.app.config.server.issuer;
+    if issuer.is_meant_by(new.audience.as_str()) {
         return taken("the issuer is the audience of this server's own API");
     }
     let name = Lookup::Name(new.name.to_string());

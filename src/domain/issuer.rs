@@ -113,6 +113,17 @@ impl Issuer {
         &self.host
     }
 
+    /// Whether an audience is this very server's, in whichever spelling: with slashes at its end or
+    /// not, or not in normal form.
+    pub fn is_meant_by(&self, audience: &str) -> bool {
+        let normal = |text: &str| {
+            let url = Url::parse(text).map_or_else(|_| text.to_owned(), String::from);
+            let url = url.strip_suffix('?').unwrap_or(&url);
+            url.trim_end_matches('/').to_owned()
+        };
+        normal(audience) == normal(&self.text)
+    }
+
     /// Whether clients come by TLS.
     pub fn is_https(&self) -> bool {
         self.text.starts_with("https:")
@@ -170,6 +181,26 @@ fn is_normal(text: &str, url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_issuer_is_known_in_any_spelling() {
+        for (issuer, audience, is_meant) in [
+            ("https://a.example", "https://a.example", true),
+            ("https://a.example", "https://a.example//", true),
+            ("https://a.example/", "https://a.example", true),
+            ("https://a.example", "HTTPS://A.Example:443/?", true),
+            ("https://a.example/x", "https://a.example/y/../x/", true),
+            ("http://127.0.0.1:8080", "HTTP://0x7f.1:8080", true),
+            ("https://a.example", "https://a.example/x", false),
+            ("https://a.example", "https://a.example:8443", false),
+            ("https://a.example", "http://a.example", false),
+            ("https://a.example", "https://a.example/?x", false),
+            ("https://a.example", "urn:a.example", false),
+        ] {
+            let issuer = Issuer::parse(issuer).expect(issuer);
+            assert_eq!(issuer.is_meant_by(audience), is_meant, "{audience}");
+        }
+    }
 
     #[test]
     fn an_issuer_is_kept_byte_for_byte() {

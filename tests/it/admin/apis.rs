@@ -115,6 +115,8 @@ async fn a_name_or_an_audience_that_is_taken_is_refused() {
 
     let audience = "https://free.example.com";
     let slashed = format!("{ISSUER}/");
+    let twice = format!("{ISSUER}//");
+    let upper = ISSUER.to_ascii_uppercase();
     for (apis, name, audience) in [
         (APIS, "jira", audience),
         (APIS, "other", "https://jira.example.com"),
@@ -126,6 +128,8 @@ async fn a_name_or_an_audience_that_is_taken_is_refused() {
         (APIS, "ostler", audience),
         (APIS, "self", ISSUER),
         (APIS, "self", &slashed),
+        (APIS, "self", &twice),
+        (APIS, "self", &upper),
     ] {
         let reply = admin
             .post(apis, json!({"name": name, "audience": audience}))
