@@ -86,12 +86,15 @@ impl fmt::Display for AccountName {
 pub struct Label(Box<str>);
 
 impl Label {
+    /// The longest, in characters.
+    pub const MAX_CHARS: usize = 100;
+
     /// The rule as a regular expression, but for the length, characters beyond ASCII, and ids.
     pub const PATTERN: &'static str = r"^[^\u0000-\u0020\u007F-\u00A0]([^\u0000-\u001F\u007F-\u009F]*[^\u0000-\u0020\u007F-\u00A0])?$";
 
     /// Checks the rule.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
-        let readable = (1..=100).contains(&text.chars().count())
+        let readable = (1..=Self::MAX_CHARS).contains(&text.chars().count())
             && !text.chars().any(char::is_control)
             && text.trim() == text;
         if !readable {

@@ -9,6 +9,7 @@ use crate::domain::credential::CredentialRef;
 use crate::domain::credential::DEFAULT_SECRET_LIFETIME;
 use crate::domain::finding::FindingKind;
 use crate::domain::id::ApiTokenId;
+use crate::domain::name::Label;
 use crate::domain::resource::Identifiers;
 use crate::domain::signing_key::SigningKeyRecord;
 use crate::store::FindingRow;
@@ -87,7 +88,11 @@ fn of_api_token(kind: FindingKind, tokens: &str, token: ApiTokenId, name: &str) 
             body: Value::Null,
         };
     }
-    post(tokens.to_owned(), json!({"name": format!("after {name}")}))
+    let successor: String = format!("after {name}")
+        .chars()
+        .take(Label::MAX_CHARS)
+        .collect();
+    post(tokens.to_owned(), json!({"name": successor.trim_end()}))
 }
 
 /// What mends the finding of a signing key.

@@ -23,7 +23,7 @@ pub(super) fn account_name() -> Value {
 
 /// The name of a credential or a resource.
 pub(super) fn label() -> Value {
-    json!({"pattern": Label::PATTERN, "maxLength": 100})
+    json!({"pattern": Label::PATTERN, "maxLength": Label::MAX_CHARS})
 }
 
 /// A scope.

@@ -712,6 +712,15 @@ async fn an_api_token_that_ends_soon_and_one_that_was_reported_are_found() {
     let path = path.strip_prefix("/admin/v1").unwrap();
     server.create(path, ending["action"]["body"].clone()).await;
 
+    // A name as long as a name may be leaves no room for one that says more.
+    let longest = "é".repeat(100);
+    let body = json!({"name": longest, "expires_in_seconds": DAY.as_secs(), "access": []});
+    server.create(&tokens, body).await;
+    let all = found(&server, "expiring_soon", account).await;
+    let mut named = all.iter().filter(|one| one["subject"]["name"] == longest);
+    let body = named.next().unwrap()["action"]["body"].clone();
+    server.create(path, body).await;
+
     none(&server, "leak_reported", account).await;
     let report = json!({"secret": token["token"]});
     let reply = server.admin("POST", "/leaks", Some(&report)).await;
