@@ -69,8 +69,8 @@ struct ApiTokensBody {
     items: Vec<ApiTokenBody>,
     /// Where the list goes on; `null` at its end.
     next_cursor: Option<String>,
-    /// How many of the account, or of the organization, are active: on all pages, whatever is asked
-    /// for.
+    /// How many of the account, or of the organization, have the status `active`: on all pages,
+    /// whatever is asked for, and each by itself, whatever its account is.
     active_count: u32,
 }
 

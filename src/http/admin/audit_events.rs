@@ -169,7 +169,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         let operation = action(name, AdminScope::AuditRead, summary).lists::<EventBody>();
         let operation = operation.or_serves(NDJSON).described(
             "The newest come first. `format=ndjson` exports all of them at once, one per line, and \
-             is an event itself.",
+             is an event itself; `limit` and `cursor` are of pages, and no parameters then.",
         );
         filter::told(operation)
     };
