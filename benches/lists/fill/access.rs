@@ -28,8 +28,8 @@ fn api(ground: &Ground) -> Vec<String> {
                      {now})"
         ),
         format!(
-            "INSERT INTO api_scope (api_id, scope)
-             VALUES ('{API}', 'shop:read'), ('{API}', 'shop:write'), ('{API}', 'shop:rare')"
+            "INSERT INTO api_scope (api_id, scope, row_version)
+             VALUES ('{API}', 'shop:read', 1), ('{API}', 'shop:write', 1), ('{API}', 'shop:rare', 1)"
         ),
         format!("INSERT INTO api_resource_type (api_id, resource_type) VALUES ('{API}', 'tenant')"),
         format!(
