@@ -67,8 +67,8 @@ pub async fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
             name: "ostler",
             address: place.address,
             server,
-            // Usage is written every three seconds.
-            begins_within: Duration::from_millis(3_500),
+            // Usage is written every four seconds.
+            begins_within: Duration::from_millis(4_500),
             loads: loads_of(&contents),
         },
     ];

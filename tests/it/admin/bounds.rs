@@ -39,10 +39,11 @@ async fn multiply(server: &TestServer, kind: &str) {
     );
     let credentials = format!(
         "{numbers}
-         INSERT INTO credential (id, organization_id, account_id, client_id, kind, name, status,
-             generation, allowed_networks, is_narrowed, created_at, updated_at)
+         INSERT INTO credential (id, organization_id, account_id, client_id, kind, name,
+             folded_name, status, generation, allowed_networks, is_narrowed, created_at, updated_at)
          SELECT id || mark, organization_id, account_id, client_id || mark, kind, name || mark,
-                status, generation, allowed_networks, is_narrowed, created_at, updated_at
+                folded_name || mark, status, generation, allowed_networks, is_narrowed, created_at,
+                updated_at
          FROM credential, marks {whose}"
     );
     server.run_sql(credentials).await;
