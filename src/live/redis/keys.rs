@@ -59,7 +59,10 @@ impl Namespace {
     }
 
     pub(super) fn failures(&self, counter: &FailureCounter, window: Window) -> String {
-        let mut key = format!("{}:failures:{}:", self.instance, window.number);
+        let mut key = format!(
+            "{}:{}:failures:{}:",
+            self.instance, self.epoch, window.number
+        );
         push_hex(&mut key, &counter.digest());
         key
     }
@@ -124,7 +127,7 @@ mod tests {
         };
         let key = names("https://auth.example.com", 1).failures(&counter, window);
         let (prefix, digest) = key.rsplit_once(':').unwrap();
-        assert_eq!(prefix, "ostler:1:1ce18487e0b9bfef:failures:7");
+        assert_eq!(prefix, "ostler:1:1ce18487e0b9bfef:11111111:failures:7");
         assert_eq!(digest.len(), 32);
         assert!(digest.bytes().all(|byte| byte.is_ascii_hexdigit()));
     }

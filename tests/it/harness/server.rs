@@ -170,11 +170,6 @@ impl TestServerBuilder {
             sources = sources.flag("redis.url", "test", url);
         } else if on_postgres {
             sources = sources.flag("redis.url", "test", services::redis_url());
-            // All servers of a run count in one Redis, and all requests come from one address.
-            let limit = "limits.failed_auth_per_minute";
-            if !self.settings.iter().any(|(key, _)| key == limit) {
-                sources = sources.flag(limit, "test", "100000");
-            }
         }
         for (key, value) in self.settings {
             sources = sources.flag(&key, "test", value);
