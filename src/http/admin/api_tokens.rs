@@ -1,14 +1,12 @@
 //! `.../service-accounts/{account}/api-tokens`, and the inventory `/organizations/{org}/api-tokens`
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::app::App;
 use crate::app::access::DescribedAccess;
 use crate::app::api_tokens;
 use crate::app::api_tokens::ApiTokens;
@@ -27,14 +25,13 @@ use crate::domain::name::Label;
 use crate::domain::role::AdminScope;
 
 use super::access::read_access;
-use super::call::Call;
 use super::fields::Fields;
 use super::filters::ABOUT_ACCESS;
 use super::filters::read_credentials;
+use super::inside::Inside;
 use super::listing::created;
 use super::listing::shown;
 use super::operation::action;
-use super::path::Path;
 use super::routes::Routes;
 use super::schema::Instant;
 use super::shape;
@@ -185,52 +182,32 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// `POST .../api-tokens` makes an API token.
 pub(super) async fn post(
-    State(app): State<App>,
-    Path((org, account)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [account], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::CredentialsWrite)
-        .await?;
     let made = api_tokens::create(within, account, call.object(read)).await?;
     Ok(created::<_, ApiTokenBody>(made))
 }
 
 /// `GET .../api-tokens`
 pub(super) async fn list(
-    State(app): State<App>,
-    Path((org, account)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [account], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccountsRead)
-        .await?;
     let found = api_tokens::list(&within, &account, call.page_of(read_credentials)).await?;
     Ok(Json(ApiTokensBody::from(found)))
 }
 
 /// `GET /organizations/{org}/api-tokens` lists those of all accounts.
 pub(super) async fn inventory(
-    State(app): State<App>,
-    Path(org): Path<String>,
-    call: Call,
+    Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccountsRead)
-        .await?;
     let found = api_tokens::inventory(&within, call.page_of(read_credentials)).await?;
     Ok(Json(ApiTokensBody::from(found)))
 }
 
 /// `GET .../api-tokens/{token}`
 pub(super) async fn get(
-    State(app): State<App>,
-    Path((org, account, token)): Path<(String, String, String)>,
-    call: Call,
+    Inside(within, [account, token], call): Inside<2>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccountsRead)
-        .await?;
     let found = api_tokens::show(&within, &account, &token).await?;
     call.nothing()?;
     Ok(shown::<_, ApiTokenBody>(found))
@@ -238,13 +215,8 @@ pub(super) async fn get(
 
 /// `DELETE .../api-tokens/{token}` revokes it.
 pub(super) async fn delete(
-    State(app): State<App>,
-    Path((org, account, token)): Path<(String, String, String)>,
-    call: Call,
+    Inside(within, [account, token], call): Inside<2>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::CredentialsWrite)
-        .await?;
     api_tokens::revoke(within, account, token, call.nothing()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::Body;
 use axum::body::Bytes;
-use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
@@ -20,7 +19,6 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::app::App;
 use crate::app::StoreError;
 use crate::app::audit;
 use crate::app::audit::Trail;
@@ -34,9 +32,10 @@ use crate::domain::role::AdminScope;
 
 use super::call::Call;
 use super::fields::Fields;
+use super::inside::Inside;
+use super::inside::OfInstance;
 use super::listing::listed;
 use super::operation::action;
-use super::path::Path;
 use super::place::Place;
 use super::routes::Routes;
 use super::schema::Instant;
@@ -219,44 +218,26 @@ pub(super) fn routes(routes: Routes) -> Routes {
 }
 
 /// `GET /organizations/{org}/audit-events`
-pub(super) async fn list(
-    State(app): State<App>,
-    Path(org): Path<String>,
-    call: Call,
-) -> Result<Response, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AuditRead)
-        .await?;
+pub(super) async fn list(Inside(within, [], call): Inside<0>) -> Result<Response, Problem> {
     show(within.into(), filter::wanted(call.query())?).await
 }
 
 /// `GET /audit-events` lists the instance's own chain.
 pub(super) async fn list_of_instance(
-    State(app): State<App>,
-    call: Call,
+    OfInstance(instance, [], call): OfInstance<0>,
 ) -> Result<Response, Problem> {
-    let instance = call.on_instance(&app, AdminScope::AuditRead)?;
     show(instance.into(), filter::wanted(call.query())?).await
 }
 
 /// `POST /organizations/{org}/audit-events/verify`
-pub(super) async fn verify(
-    State(app): State<App>,
-    Path(org): Path<String>,
-    call: Call,
-) -> Result<Response, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AuditRead)
-        .await?;
+pub(super) async fn verify(Inside(within, [], call): Inside<0>) -> Result<Response, Problem> {
     check(within.into(), &call).await
 }
 
 /// `POST /audit-events/verify` verifies the instance's own chain.
 pub(super) async fn verify_of_instance(
-    State(app): State<App>,
-    call: Call,
+    OfInstance(instance, [], call): OfInstance<0>,
 ) -> Result<Response, Problem> {
-    let instance = call.on_instance(&app, AdminScope::AuditRead)?;
     check(instance.into(), &call).await
 }
 

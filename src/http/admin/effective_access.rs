@@ -3,22 +3,19 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
-use axum::extract::State;
 use axum::response::IntoResponse;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::app::App;
 use crate::app::access::DescribedIdentifiers;
 use crate::app::effective_access;
 use crate::app::effective_access::DescribedEffectiveGrant;
 use crate::app::problem::Problem;
 use crate::domain::role::AdminScope;
 
-use super::call::Call;
+use super::inside::Inside;
 use super::operation::action;
-use super::path::Path;
 use super::routes::Routes;
 
 #[derive(JsonSchema, Serialize)]
@@ -74,13 +71,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
 /// `GET .../effective-access[?credential=]` shows all that the account may do, or what a credential
 /// leaves of it.
 pub(super) async fn get(
-    State(app): State<App>,
-    Path((org, account)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [account], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccountsRead)
-        .await?;
     let found = effective_access::show(&within, &account, call.parameter("credential")).await?;
     let items = found.into_iter().map(EffectiveGrantBody::from).collect();
     Ok(Json(EffectiveBody { items }))

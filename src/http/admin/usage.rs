@@ -1,13 +1,11 @@
 //! `.../service-accounts/{account}/usage` and `/organizations/{org}/usage`
 
 use axum::Json;
-use axum::extract::State;
 use axum::response::IntoResponse;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::app::App;
 use crate::app::problem::Problem;
 use crate::app::usage::report;
 use crate::app::usage::report::UsageQuery;
@@ -15,9 +13,8 @@ use crate::app::usage::report::UsageReport;
 use crate::domain::role::AdminScope;
 use crate::domain::usage_series::By;
 
-use super::call::Call;
+use super::inside::Inside;
 use super::operation::action;
-use super::path::Path;
 use super::query::Query;
 use super::routes::Routes;
 use super::schema::Instant;
@@ -122,26 +119,16 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 /// `GET .../service-accounts/{account}/usage`
 pub(super) async fn of_account(
-    State(app): State<App>,
-    Path((org, account)): Path<(String, String)>,
-    call: Call,
+    Inside(within, [account], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccountsRead)
-        .await?;
     let found = report::of_account(&within, &account, call.asked(read_query)).await?;
     Ok(Json(UsageBody::from(found)))
 }
 
 /// `GET /organizations/{org}/usage`
 pub(super) async fn of_organization(
-    State(app): State<App>,
-    Path(org): Path<String>,
-    call: Call,
+    Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let within = call
-        .in_organization(&app, &org, AdminScope::AccountsRead)
-        .await?;
     let found = report::of_organization(&within, call.asked(read_query)).await?;
     Ok(Json(UsageBody::from(found)))
 }
