@@ -1,20 +1,110 @@
-//! Edits and deletions of APIs, and who stands in their way.
+//! APIs and their resources in the store: read, made, edited and deleted, and who stands in the way.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::domain::api::Api;
+use crate::domain::api::ApiRecord;
+use crate::domain::api::DescribedScope;
 use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
 use crate::domain::id::OrganizationId;
+use crate::domain::id::ResourceId;
 use crate::domain::resource::Resource;
 use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
 use crate::domain::scope::Scope;
 
+use super::Lookup;
 use super::NamedHolder;
-use super::ResourceLookup;
+use super::Page;
 use super::StoreError;
+use super::WriteError;
+
+/// A resource named in a path: by id, or by `type:key`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ResourceLookup {
+    /// By id.
+    Id(ResourceId),
+    /// By type and key.
+    Key(ResourceType, ResourceKey),
+}
+
+/// Reads of APIs and resources.
+#[async_trait]
+pub trait ApiReads {
+    /// An API that has not been deleted, by the `aud` of its tokens, on the whole instance.
+    async fn find_api_by_audience(&self, audience: &str) -> Result<Option<Api>, StoreError>;
+
+    /// An API that has not been deleted.
+    async fn find_api(
+        &self,
+        organization: OrganizationId,
+        api: &Lookup<ApiId>,
+    ) -> Result<Option<ApiRecord>, StoreError>;
+
+    /// APIs that have not been deleted.
+    async fn list_apis(
+        &self,
+        organization: OrganizationId,
+        page: Page<ApiId>,
+    ) -> Result<Vec<ApiRecord>, StoreError>;
+
+    /// A resource.
+    async fn find_resource(
+        &self,
+        organization: OrganizationId,
+        api: ApiId,
+        resource: &ResourceLookup,
+    ) -> Result<Option<Resource>, StoreError>;
+
+    /// Resources of an API.
+    async fn list_resources(
+        &self,
+        organization: OrganizationId,
+        api: ApiId,
+        page: Page<ResourceId>,
+    ) -> Result<Vec<Resource>, StoreError>;
+}
+
+/// Reads of APIs and resources in a change, and new ones.
+#[async_trait]
+pub trait ApiRows: Send {
+    /// An API that has not been deleted.
+    async fn find_api(
+        &mut self,
+        organization: OrganizationId,
+        api: &Lookup<ApiId>,
+    ) -> Result<Option<ApiRecord>, StoreError>;
+
+    /// Which of `keys` exist among the resources of `resource_type`.
+    async fn list_known_keys(
+        &mut self,
+        organization: OrganizationId,
+        api: ApiId,
+        resource_type: &ResourceType,
+        keys: &[ResourceKey],
+    ) -> Result<Vec<ResourceKey>, StoreError>;
+
+    /// A new API with its scopes and resource types. `Taken` for its name and for its audience,
+    /// which stays reserved for its organization after deletion.
+    async fn add_api(&mut self, api: &ApiRecord) -> Result<(), WriteError>;
+
+    /// A new scope of an API.
+    async fn add_scope(
+        &mut self,
+        organization: OrganizationId,
+        api: ApiId,
+        scope: &DescribedScope,
+    ) -> Result<(), WriteError>;
+
+    /// A new resource.
+    async fn add_resource(
+        &mut self,
+        organization: OrganizationId,
+        resource: &Resource,
+    ) -> Result<(), WriteError>;
+}
 
 /// What of an API a grant may name.
 #[derive(Clone, Debug)]
@@ -29,7 +119,7 @@ pub enum ApiPart {
     Resource(ResourceType, ResourceKey),
 }
 
-/// Reads and writes of APIs in a change.
+/// Edits and deletions of APIs in a change, and who stands in their way.
 #[async_trait]
 pub trait ApiChanges: Send {
     /// A resource.

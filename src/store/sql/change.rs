@@ -23,13 +23,19 @@ use crate::domain::resource::ResourceType;
 use crate::domain::secret::StoredSecret;
 use crate::domain::signing_key::SigningKeyRecord;
 use crate::domain::version::Version;
+use crate::store::AccessChanges;
+use crate::store::AccountChanges;
 use crate::store::ApiHolder;
+use crate::store::ApiRows;
 use crate::store::Change;
+use crate::store::CredentialChanges;
 use crate::store::Holder;
 use crate::store::Instance;
 use crate::store::Lookup;
 use crate::store::RevokedToken;
+use crate::store::SigningKeyChanges;
 use crate::store::StoreError;
+use crate::store::TokenChanges;
 use crate::store::WriteError;
 
 use super::access;
@@ -57,58 +63,43 @@ impl Change for SqlChange {
         self.0.run(instance::find).await
     }
 
-    async fn find_organization(
+    async fn put_instance(&mut self, instance: &Instance) -> Result<(), StoreError> {
+        self.0.run(|db| instance::put(db, instance)).await
+    }
+
+    async fn commit(mut self: Box<Self>, event: &AuditDraft) -> Result<(), StoreError> {
+        self.0.commit(event).await
+    }
+}
+
+#[async_trait]
+impl SigningKeyChanges for SqlChange {
+    async fn list_signing_keys(&mut self) -> Result<Vec<SigningKeyRecord>, StoreError> {
+        self.0.run(signing_key::list).await
+    }
+
+    async fn add_signing_key(&mut self, key: &SigningKeyRecord) -> Result<(), WriteError> {
+        self.0.run(|db| signing_key::add(db, key)).await
+    }
+
+    async fn update_signing_key(&mut self, key: &SigningKeyRecord) -> Result<Version, StoreError> {
+        self.0.run(|db| signing_key::update(db, key)).await
+    }
+}
+
+#[async_trait]
+impl TokenChanges for SqlChange {
+    async fn add_revoked_token(
         &mut self,
-        organization: &Lookup<OrganizationId>,
-    ) -> Result<Option<Organization>, StoreError> {
-        self.0.run(|db| organization::find(db, organization)).await
+        token: &RevokedToken,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.0.run(|db| revoked_token::add(db, token, at)).await
     }
+}
 
-    async fn count_accounts(&mut self, organization: OrganizationId) -> Result<u32, StoreError> {
-        self.0.run(|db| account::count(db, organization)).await
-    }
-
-    async fn find_account(
-        &mut self,
-        organization: OrganizationId,
-        account: &Lookup<AccountId>,
-    ) -> Result<Option<ServiceAccount>, StoreError> {
-        self.0
-            .run(|db| account::find(db, organization, account))
-            .await
-    }
-
-    async fn find_access(
-        &mut self,
-        organization: OrganizationId,
-        holder: Holder,
-    ) -> Result<Option<Access>, StoreError> {
-        self.0
-            .run(|db| access::find(db, organization, holder))
-            .await
-    }
-
-    async fn find_credential(
-        &mut self,
-        organization: OrganizationId,
-        account: AccountId,
-        credential: &Lookup<CredentialId>,
-    ) -> Result<Option<Credential>, StoreError> {
-        self.0
-            .run(|db| credential::find(db, organization, account, credential))
-            .await
-    }
-
-    async fn list_credentials(
-        &mut self,
-        organization: OrganizationId,
-        account: AccountId,
-    ) -> Result<Vec<Credential>, StoreError> {
-        self.0
-            .run(|db| credential::of_account(db, organization, account))
-            .await
-    }
-
+#[async_trait]
+impl ApiRows for SqlChange {
     async fn find_api(
         &mut self,
         organization: OrganizationId,
@@ -129,16 +120,53 @@ impl Change for SqlChange {
             .await
     }
 
-    async fn list_holders(&mut self, api: ApiId) -> Result<Vec<ApiHolder>, StoreError> {
-        self.0.run(|db| access::list_holders(db, api)).await
+    async fn add_api(&mut self, api: &ApiRecord) -> Result<(), WriteError> {
+        self.0.run(|db| api::add(db, api)).await
     }
 
-    async fn list_signing_keys(&mut self) -> Result<Vec<SigningKeyRecord>, StoreError> {
-        self.0.run(signing_key::list).await
+    async fn add_scope(
+        &mut self,
+        organization: OrganizationId,
+        api: ApiId,
+        scope: &DescribedScope,
+    ) -> Result<(), WriteError> {
+        self.0
+            .run(|db| api::add_scope(db, organization, api, scope))
+            .await
     }
 
-    async fn put_instance(&mut self, instance: &Instance) -> Result<(), StoreError> {
-        self.0.run(|db| instance::put(db, instance)).await
+    async fn add_resource(
+        &mut self,
+        organization: OrganizationId,
+        resource: &Resource,
+    ) -> Result<(), WriteError> {
+        self.0
+            .run(|db| resource::add(db, organization, resource))
+            .await
+    }
+}
+
+#[async_trait]
+impl AccountChanges for SqlChange {
+    async fn find_organization(
+        &mut self,
+        organization: &Lookup<OrganizationId>,
+    ) -> Result<Option<Organization>, StoreError> {
+        self.0.run(|db| organization::find(db, organization)).await
+    }
+
+    async fn count_accounts(&mut self, organization: OrganizationId) -> Result<u32, StoreError> {
+        self.0.run(|db| account::count(db, organization)).await
+    }
+
+    async fn find_account(
+        &mut self,
+        organization: OrganizationId,
+        account: &Lookup<AccountId>,
+    ) -> Result<Option<ServiceAccount>, StoreError> {
+        self.0
+            .run(|db| account::find(db, organization, account))
+            .await
     }
 
     async fn add_organization(&mut self, organization: &Organization) -> Result<(), WriteError> {
@@ -181,6 +209,23 @@ impl Change for SqlChange {
             .run(|db| account::remove(db, organization, account, at))
             .await
     }
+}
+
+#[async_trait]
+impl AccessChanges for SqlChange {
+    async fn find_access(
+        &mut self,
+        organization: OrganizationId,
+        holder: Holder,
+    ) -> Result<Option<Access>, StoreError> {
+        self.0
+            .run(|db| access::find(db, organization, holder))
+            .await
+    }
+
+    async fn list_holders(&mut self, api: ApiId) -> Result<Vec<ApiHolder>, StoreError> {
+        self.0.run(|db| access::list_holders(db, api)).await
+    }
 
     async fn replace_access(
         &mut self,
@@ -190,6 +235,30 @@ impl Change for SqlChange {
     ) -> Result<(), StoreError> {
         self.0
             .run(|db| access::replace(db, organization, holder, access))
+            .await
+    }
+}
+
+#[async_trait]
+impl CredentialChanges for SqlChange {
+    async fn find_credential(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        credential: &Lookup<CredentialId>,
+    ) -> Result<Option<Credential>, StoreError> {
+        self.0
+            .run(|db| credential::find(db, organization, account, credential))
+            .await
+    }
+
+    async fn list_credentials(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+    ) -> Result<Vec<Credential>, StoreError> {
+        self.0
+            .run(|db| credential::of_account(db, organization, account))
             .await
     }
 
@@ -270,50 +339,5 @@ impl Change for SqlChange {
         self.0
             .run(|db| secret::remove(db, organization, secret))
             .await
-    }
-
-    async fn add_api(&mut self, api: &ApiRecord) -> Result<(), WriteError> {
-        self.0.run(|db| api::add(db, api)).await
-    }
-
-    async fn add_scope(
-        &mut self,
-        organization: OrganizationId,
-        api: ApiId,
-        scope: &DescribedScope,
-    ) -> Result<(), WriteError> {
-        self.0
-            .run(|db| api::add_scope(db, organization, api, scope))
-            .await
-    }
-
-    async fn add_resource(
-        &mut self,
-        organization: OrganizationId,
-        resource: &Resource,
-    ) -> Result<(), WriteError> {
-        self.0
-            .run(|db| resource::add(db, organization, resource))
-            .await
-    }
-
-    async fn add_signing_key(&mut self, key: &SigningKeyRecord) -> Result<(), WriteError> {
-        self.0.run(|db| signing_key::add(db, key)).await
-    }
-
-    async fn update_signing_key(&mut self, key: &SigningKeyRecord) -> Result<Version, StoreError> {
-        self.0.run(|db| signing_key::update(db, key)).await
-    }
-
-    async fn add_revoked_token(
-        &mut self,
-        token: &RevokedToken,
-        at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        self.0.run(|db| revoked_token::add(db, token, at)).await
-    }
-
-    async fn commit(mut self: Box<Self>, event: &AuditDraft) -> Result<(), StoreError> {
-        self.0.commit(event).await
     }
 }

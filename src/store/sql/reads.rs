@@ -27,16 +27,23 @@ use crate::domain::usage::CredentialUse;
 use crate::domain::usage::LastUse;
 use crate::domain::usage::UsageStamp;
 use crate::domain::usage::UsageSubject;
+use crate::store::AccessReads;
+use crate::store::AccountReads;
+use crate::store::ApiReads;
 use crate::store::Change;
+use crate::store::CredentialReads;
 use crate::store::Holder;
 use crate::store::Instance;
 use crate::store::Lookup;
 use crate::store::Page;
 use crate::store::ResourceLookup;
 use crate::store::RevokedToken;
+use crate::store::SigningKeyReads;
 use crate::store::Store;
 use crate::store::StoreError;
+use crate::store::TokenReads;
 use crate::store::TokenStanding;
+use crate::store::UsageStamps;
 
 use super::SqlStore;
 use super::access;
@@ -67,6 +74,31 @@ impl Store for SqlStore {
         self.read(|db| Box::pin(instance::find(db))).await
     }
 
+    async fn record_events(
+        &self,
+        organization: OrganizationId,
+        events: &[AuditDraft],
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.transaction(Some(organization)).await?;
+        transaction.record(events).await
+    }
+
+    async fn begin(
+        &self,
+        organization: Option<OrganizationId>,
+    ) -> Result<Box<dyn Change>, StoreError> {
+        Ok(Box::new(SqlChange(self.transaction(organization).await?)))
+    }
+
+    async fn close(&self) {
+        self.pings.abort();
+        self.readers.close().await;
+        self.writers.close().await;
+    }
+}
+
+#[async_trait]
+impl SigningKeyReads for SqlStore {
     async fn list_signing_keys(&self) -> Result<Vec<SigningKeyRecord>, StoreError> {
         self.read(|db| Box::pin(signing_key::list(db))).await
     }
@@ -96,7 +128,10 @@ impl Store for SqlStore {
             .await?;
         Ok(())
     }
+}
 
+#[async_trait]
+impl TokenReads for SqlStore {
     async fn find_client(&self, client_id: ClientId) -> Result<Option<Client>, StoreError> {
         let interned = Arc::clone(&self.interned);
         self.read(move |db| Box::pin(async move { client::find(db, client_id, &interned).await }))
@@ -114,12 +149,6 @@ impl Store for SqlStore {
             Box::pin(async move { client::find_token_standing(db, client_id, token, &kid).await })
         })
         .await
-    }
-
-    async fn find_api_by_audience(&self, audience: &str) -> Result<Option<Api>, StoreError> {
-        let audience = audience.to_owned();
-        self.read(move |db| Box::pin(async move { api::find_by_audience(db, &audience).await }))
-            .await
     }
 
     async fn list_revoked_tokens(&self, now: Timestamp) -> Result<Vec<RevokedToken>, StoreError> {
@@ -149,7 +178,61 @@ impl Store for SqlStore {
             }
         }
     }
+}
 
+#[async_trait]
+impl ApiReads for SqlStore {
+    async fn find_api_by_audience(&self, audience: &str) -> Result<Option<Api>, StoreError> {
+        let audience = audience.to_owned();
+        self.read(move |db| Box::pin(async move { api::find_by_audience(db, &audience).await }))
+            .await
+    }
+
+    async fn find_api(
+        &self,
+        organization: OrganizationId,
+        api: &Lookup<ApiId>,
+    ) -> Result<Option<ApiRecord>, StoreError> {
+        let api = api.clone();
+        self.read(move |db| Box::pin(async move { api::find(db, organization, &api).await }))
+            .await
+    }
+
+    async fn list_apis(
+        &self,
+        organization: OrganizationId,
+        page: Page<ApiId>,
+    ) -> Result<Vec<ApiRecord>, StoreError> {
+        self.read(move |db| Box::pin(api::list(db, organization, page)))
+            .await
+    }
+
+    async fn find_resource(
+        &self,
+        organization: OrganizationId,
+        api: ApiId,
+        resource: &ResourceLookup,
+    ) -> Result<Option<Resource>, StoreError> {
+        let resource = resource.clone();
+        self.read(move |db| {
+            Box::pin(async move { resource::find(db, organization, api, &resource).await })
+        })
+        .await
+    }
+
+    async fn list_resources(
+        &self,
+        organization: OrganizationId,
+        api: ApiId,
+        page: Page<ResourceId>,
+    ) -> Result<Vec<Resource>, StoreError> {
+        self.read(move |db| Box::pin(resource::list(db, organization, api, page)))
+            .await
+    }
+}
+
+#[async_trait]
+impl UsageStamps for SqlStore {
     async fn record_usage(&self, uses: &[CredentialUse]) -> Result<(), StoreError> {
         if uses.is_empty() {
             return Ok(());
@@ -168,15 +251,6 @@ impl Store for SqlStore {
             .await
     }
 
-    async fn record_events(
-        &self,
-        organization: OrganizationId,
-        events: &[AuditDraft],
-    ) -> Result<(), StoreError> {
-        let mut transaction = self.transaction(Some(organization)).await?;
-        transaction.record(events).await
-    }
-
     async fn list_usage(&self, subjects: &[UsageSubject]) -> Result<Vec<UsageStamp>, StoreError> {
         let mut stamps = Vec::new();
         for batch in subjects.chunks(usage::BATCH) {
@@ -186,7 +260,10 @@ impl Store for SqlStore {
         }
         Ok(stamps)
     }
+}
 
+#[async_trait]
+impl AccountReads for SqlStore {
     async fn find_organization(
         &self,
         organization: &Lookup<OrganizationId>,
@@ -233,7 +310,10 @@ impl Store for SqlStore {
         self.read(move |db| Box::pin(account::list(db, organization, page)))
             .await
     }
+}
 
+#[async_trait]
+impl AccessReads for SqlStore {
     async fn find_access(
         &self,
         organization: OrganizationId,
@@ -242,7 +322,10 @@ impl Store for SqlStore {
         self.read_snapshot(move |db| Box::pin(access::find(db, organization, holder)))
             .await
     }
+}
 
+#[async_trait]
+impl CredentialReads for SqlStore {
     async fn find_credential(
         &self,
         organization: OrganizationId,
@@ -269,60 +352,5 @@ impl Store for SqlStore {
             )
         })
         .await
-    }
-
-    async fn find_api(
-        &self,
-        organization: OrganizationId,
-        api: &Lookup<ApiId>,
-    ) -> Result<Option<ApiRecord>, StoreError> {
-        let api = api.clone();
-        self.read(move |db| Box::pin(async move { api::find(db, organization, &api).await }))
-            .await
-    }
-
-    async fn list_apis(
-        &self,
-        organization: OrganizationId,
-        page: Page<ApiId>,
-    ) -> Result<Vec<ApiRecord>, StoreError> {
-        self.read(move |db| Box::pin(api::list(db, organization, page)))
-            .await
-    }
-
-    async fn find_resource(
-        &self,
-        organization: OrganizationId,
-        api: ApiId,
-        resource: &ResourceLookup,
-    ) -> Result<Option<Resource>, StoreError> {
-        let resource = resource.clone();
-        self.read(move |db| {
-            Box::pin(async move { resource::find(db, organization, api, &resource).await })
-        })
-        .await
-    }
-
-    async fn list_resources(
-        &self,
-        organization: OrganizationId,
-        api: ApiId,
-        page: Page<ResourceId>,
-    ) -> Result<Vec<Resource>, StoreError> {
-        self.read(move |db| Box::pin(resource::list(db, organization, api, page)))
-            .await
-    }
-
-    async fn begin(
-        &self,
-        organization: Option<OrganizationId>,
-    ) -> Result<Box<dyn Change>, StoreError> {
-        Ok(Box::new(SqlChange(self.transaction(organization).await?)))
-    }
-
-    async fn close(&self) {
-        self.pings.abort();
-        self.readers.close().await;
-        self.writers.close().await;
     }
 }

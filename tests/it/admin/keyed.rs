@@ -218,6 +218,7 @@ impl Poster {
     async fn keys(&mut self) {
         let made = self.post("/keys", "/keys", json!({"alg": "EdDSA"})).await;
         let first = made["kid"].as_str().unwrap().to_owned();
+        assert!(self.publishes(&first).await);
         let forced = json!({"force": true});
         let path = format!("/keys/{first}/activate");
         let active = self.post("/keys/{kid}/activate", &path, forced.clone());
@@ -231,8 +232,15 @@ impl Poster {
         let path = format!("/keys/{first}/revoke");
         let revoked = self.post("/keys/{kid}/revoke", &path, json!({})).await;
         assert_eq!(revoked["state"], "revoked");
+        assert!(!self.publishes(&first).await);
         let found = self.admin.get(&format!("/keys/{first}")).await;
         assert_eq!(found.json(), revoked);
+    }
+
+    /// Whether this node has followed a change of the keys.
+    async fn publishes(&self, kid: &str) -> bool {
+        let published = self.server.get("/.well-known/jwks.json").await;
+        published.text().contains(kid)
     }
 
     async fn tools(&mut self) {

@@ -128,7 +128,7 @@ async fn every_answer_about_one_thing_tells_its_version() {
 
 // Each of these changes what a role or a group does, and some of them nothing that is shown of it.
 #[tokio::test]
-async fn whatever_changes_a_role_or_a_group_raises_its_version() {
+async fn whatever_changes_a_role_a_group_or_a_member_raises_its_version() {
     let server = TestServer::start().await;
     for name in ["nightly", "weekly"] {
         server.client(name, "deploy:read").await;
@@ -148,9 +148,12 @@ async fn whatever_changes_a_role_or_a_group_raises_its_version() {
         .await;
     let members = format!("{group}/members");
     let apis = "/organizations/default/apis/deploy";
+    let nightly = &NIGHTLY.to_owned();
     for (method, path, body, raised) in [
         ("PUT", format!("{members}/nightly"), None, group),
         ("DELETE", format!("{members}/nightly"), None, group),
+        ("PUT", format!("{members}/nightly"), None, nightly),
+        ("DELETE", format!("{members}/nightly"), None, nightly),
         ("PUT", format!("{members}/weekly"), None, group),
         ("PATCH", group.clone(), Some(json!({"roles": []})), group),
         (

@@ -5,10 +5,12 @@ use std::time::Duration;
 use std::time::Instant;
 
 use ostler::domain::id::ClientId;
+use ostler::store::AccountReads;
 use ostler::store::OpenError;
 use ostler::store::SqlStore;
 use ostler::store::Store;
 use ostler::store::StoreError;
+use ostler::store::TokenReads;
 use sqlx::Connection;
 use tokio::task::JoinSet;
 use tokio::time::interval;

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use ostler::store::AccountReads;
 use ostler::store::FileError;
 use ostler::store::OpenError;
 use ostler::store::SqlOptions;

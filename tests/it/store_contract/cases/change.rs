@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use ostler::domain::organization::Generation;
 use ostler::domain::organization::Status;
+use ostler::store::AccountReads;
 use ostler::store::Lookup;
 use ostler::store::Store;
 use ostler::store::StoreError;
