@@ -9,11 +9,13 @@
 //! Behind the second flow is a third: the order of last use, by which lists are made. To move a thing
 //! in it costs several times what its use costs, so each is moved at most once a minute ([`order`]).
 //!
-//! Usage is evidence, so nothing may be invisible on its way: an entry leaves the memory only when the
+//! Usage is evidence, so nothing may be invisible on its way: a use is let go only when the
 //! store has it, and [`UsageRecorder::read`] looks into the memory first. A reading that may lack
 //! something says so.
 
 mod buffer;
+mod map;
+mod millis;
 mod named;
 mod order;
 mod places;
@@ -21,7 +23,6 @@ pub mod report;
 pub mod series;
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -51,7 +52,6 @@ use crate::telemetry::registry::Registry;
 use super::to_completion;
 use buffer::Buffer;
 use buffer::Destination;
-use buffer::PendingUse;
 use order::Due;
 use order::Order;
 
@@ -212,8 +212,9 @@ impl UsageRecorder {
         };
         let pending = self.buffer.pending(Destination::Live);
         for batch in pending.chunks(LIVE_BATCH) {
-            live.touch(&stamps(batch)).await?;
-            self.buffer.forget(Destination::Live, batch);
+            let stamps: Vec<_> = batch.iter().flat_map(CredentialUse::stamps).collect();
+            live.touch(&stamps).await?;
+            self.buffer.settle(Destination::Live, batch);
         }
         Ok(())
     }
@@ -233,12 +234,11 @@ impl UsageRecorder {
     async fn write_uses(&self) -> Result<(), StoreError> {
         let pending = self.buffer.pending(Destination::Store);
         for batch in pending.chunks(BATCH) {
-            let uses: Vec<_> = batch.iter().map(PendingUse::to_use).collect();
-            self.order.note(&uses);
-            let uses = without_the_implied(uses);
+            self.order.note(batch);
+            let uses = without_the_implied(batch);
             let archive = self.archive.clone();
             to_completion(async move { archive.record_usage(&uses).await }).await?;
-            self.buffer.forget(Destination::Store, batch);
+            self.buffer.settle(Destination::Store, batch);
         }
         Ok(())
     }
@@ -312,23 +312,17 @@ impl UsageRecorder {
     }
 }
 
-/// Most requests authenticate and get a token: one row says both.
-fn without_the_implied(uses: Vec<CredentialUse>) -> Vec<CredentialUse> {
-    let issued: HashMap<_, _> = uses
-        .iter()
-        .filter(|one| one.kind == UsageKind::Issued)
-        .map(|one| ((one.credential, one.secret), one.clone()))
-        .collect();
-    let implied = |one: &CredentialUse| {
-        let issued = issued.get(&(one.credential, one.secret));
-        issued.is_some_and(|issued| issued.implies(one))
+/// Most requests authenticate and get a token: one row says both. Of one credential and secret the
+/// kinds follow one another.
+fn without_the_implied(uses: &[CredentialUse]) -> Vec<CredentialUse> {
+    let implied = |place: usize, one: &CredentialUse| {
+        let next = uses.get(place + 1);
+        next.is_some_and(|next| next.implies(one))
     };
-    uses.into_iter().filter(|one| !implied(one)).collect()
-}
-
-fn stamps(uses: &[PendingUse]) -> Vec<UsageStamp> {
-    let uses = uses.iter().map(PendingUse::to_use);
-    uses.flat_map(|one| one.stamps().collect::<Vec<_>>())
+    uses.iter()
+        .enumerate()
+        .filter(|(place, one)| !implied(*place, one))
+        .map(|(_, one)| one.clone())
         .collect()
 }
 

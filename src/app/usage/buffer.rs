@@ -1,16 +1,12 @@
-//! What is not delivered yet.
+//! What was noted, until it is delivered.
 //!
-//! Two stages. Requests write into *shards*: one entry per credential, secret and kind, so that a busy
-//! credential costs one entry however often it is used. A flow or a reader first *collects*: it moves
-//! the entries on to those that the live state lacks and those that the store lacks. An entry stays
-//! there until it was delivered unchanged; so one that is being written can still be read, and one
-//! that changes meanwhile is written again.
+//! One entry per credential and secret, so that a busy credential costs one entry however often it is
+//! used, and a request touches one place in memory. An entry stays where it is: each kind of use in it
+//! has a mark for each destination that lacks it, which goes when it was delivered unchanged. So one
+//! that is being written can still be read, and one that changes meanwhile is written again. Entries
+//! that lack nothing make room when others need it.
 
-use std::collections::HashMap;
 use std::collections::HashSet;
-use std::hash::BuildHasher;
-use std::hash::Hash;
-use std::hash::RandomState;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -19,7 +15,6 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
-use jiff::Timestamp;
 use metrics::Counter;
 
 use crate::domain::id::AccountId;
@@ -31,8 +26,11 @@ use crate::domain::usage::UsageStamp;
 use crate::domain::usage::UsageSubject;
 
 use super::Use;
+use super::map::Dealer;
+use super::map::IdMap;
+use super::millis::Millis;
 
-/// How many uses are kept at most for each destination.
+/// How many entries are kept at most.
 pub(super) const CAPACITY: usize = 65_536;
 
 /// Requests of different credentials seldom wait for each other.
@@ -50,141 +48,147 @@ pub(super) enum Destination {
     Store,
 }
 
-/// Undelivered uses, bounded.
+/// Undelivered uses, and what was delivered lately; bounded.
 pub(super) struct Buffer {
+    /// Of each shard.
     capacity: usize,
-    hasher: RandomState,
+    dealer: Dealer,
     shards: [Mutex<Shard>; SHARDS],
-    /// Where stamps go: to the store, and where others look to the live state too.
-    destinations: &'static [Destination],
-    pending: Mutex<[Uses; 2]>,
+    /// Who lacks a new use: the store, and where others look to the live state too.
+    wanted_by: Owed,
     dropped: AtomicU64,
     dropped_total: Counter,
 }
 
-type Uses = HashMap<UseKey, Noted>;
-
-/// What was used, and how.
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
-struct UseKey {
-    credential: CredentialId,
-    secret: Option<SecretId>,
-    kind: UsageKind,
-}
-
-/// All undelivered uses of one kind of one credential, by one secret.
-#[derive(Clone, PartialEq)]
-pub(super) struct PendingUse {
-    key: UseKey,
-    noted: Noted,
-}
-
 #[derive(Default)]
 struct Shard {
-    uses: Uses,
-    /// The secrets that have authenticated before, as far as is remembered.
-    known: HashSet<SecretId>,
+    entries: IdMap<Key, Entry>,
+    /// Where the latest use came from: many credentials may be used from one place.
+    latest: Option<Arc<Origin>>,
 }
 
-#[derive(Clone, PartialEq)]
-struct Noted {
+/// What was used.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+struct Key {
+    credential: CredentialId,
+    secret: Option<SecretId>,
+}
+
+/// The uses of one credential by one secret. There are as many of these as clients, and every request
+/// comes by: it is small.
+struct Entry {
     account: AccountId,
-    first_at: Timestamp,
-    last_at: Timestamp,
+    /// By [`UsageKind`].
+    uses: [Option<Noted>; UsageKind::ALL.len()],
+}
+
+/// The first and the last use of one kind.
+#[derive(Clone)]
+struct Noted {
+    first_at: Millis,
+    last_at: Millis,
+    origin: Arc<Origin>,
+    owed: Owed,
+}
+
+/// Where a use came from.
+#[derive(PartialEq)]
+struct Origin {
     address: Option<IpAddr>,
     user_agent: Option<Arc<str>>,
 }
 
+/// Which destinations lack a use.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
+struct Owed(u8);
+
 impl Buffer {
     pub(super) fn new(capacity: usize, is_shared: bool, dropped_total: Counter) -> Self {
+        let wanted_by = if is_shared {
+            Owed::to(Destination::Store).and(Destination::Live)
+        } else {
+            Owed::to(Destination::Store)
+        };
         Self {
-            capacity,
-            hasher: RandomState::new(),
+            capacity: capacity.div_ceil(SHARDS),
+            dealer: Dealer::default(),
             shards: Default::default(),
-            destinations: if is_shared {
-                &[Destination::Live, Destination::Store]
-            } else {
-                &[Destination::Store]
-            },
-            pending: Mutex::default(),
+            wanted_by,
             dropped: AtomicU64::new(0),
             dropped_total,
         }
     }
 
-    /// Notes a use. Returns whether it may be the first of its secret.
+    /// Notes a use. Returns whether it may be the first of its secret: forgetting costs an early flush.
     pub(super) fn note(&self, usage: &Use<'_>) -> bool {
-        let capacity = self.capacity.div_ceil(SHARDS);
         let mut shard = lock(self.shard_of(usage.credential));
-        let key = UseKey {
-            credential: usage.credential,
-            secret: usage.secret,
-            kind: usage.kind,
-        };
-        if let Some(noted) = shard.uses.get_mut(&key) {
-            noted.merge_use(usage);
-        } else {
-            let dropped = make_room(&mut shard.uses, capacity, |noted| noted.last_at);
-            self.note_dropped(dropped);
-            shard.uses.insert(key, Noted::new(usage));
+        let origin = shard.origin_of(usage);
+        let key = Key::of(usage);
+        if let Some(entry) = shard.entries.get_mut(&key) {
+            return entry.note(usage, origin, self.wanted_by) && usage.secret.is_some();
         }
-        match usage.secret {
-            Some(secret) if usage.kind == UsageKind::Authenticated => {
-                if shard.known.len() >= capacity {
-                    // Forgetting costs an early flush for each.
-                    shard.known.clear();
-                }
-                shard.known.insert(secret)
-            }
-            _ => false,
-        }
+        let dropped = shard.make_room(self.capacity);
+        self.note_dropped(dropped);
+        let mut entry = Entry::of(usage.account);
+        let is_first = entry.note(usage, origin, self.wanted_by);
+        shard.entries.insert(key, entry);
+        is_first && usage.secret.is_some()
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "any bits of a hash will do"
-    )]
     fn shard_of(&self, credential: CredentialId) -> &Mutex<Shard> {
-        let hash = self.hasher.hash_one(credential);
-        &self.shards[hash as usize % SHARDS]
+        &self.shards[self.dealer.place(credential, SHARDS)]
     }
 
-    /// The undelivered stamps of these things; of one thing there may be several.
+    /// The stamps of these things that the store lacks; of one thing there may be several.
     pub(super) fn stamps_of(&self, subjects: &[UsageSubject]) -> Vec<UsageStamp> {
         let wanted: HashSet<_> = subjects.iter().copied().collect();
-        let mut stamps = Vec::new();
-        for (key, noted) in &self.collect()[Destination::Store as usize] {
-            let of_this = noted.by(*key);
-            stamps.extend(
-                of_this
-                    .stamps()
-                    .filter(|stamp| wanted.contains(&stamp.subject)),
-            );
-        }
-        stamps
+        self.owed(Destination::Store, |key, entry| {
+            wanted.contains(&UsageSubject::Account(entry.account))
+                || wanted.contains(&UsageSubject::Credential(key.credential))
+                || key
+                    .secret
+                    .is_some_and(|secret| wanted.contains(&UsageSubject::Secret(secret)))
+        })
+        .iter()
+        .flat_map(CredentialUse::stamps)
+        .filter(|stamp| wanted.contains(&stamp.subject))
+        .collect()
     }
 
     /// All uses that `destination` lacks, those of one credential together.
-    pub(super) fn pending(&self, destination: Destination) -> Vec<PendingUse> {
-        let pending = self.collect();
-        let uses = pending[destination as usize].iter();
-        let mut uses: Vec<_> = uses
-            .map(|(key, noted)| PendingUse {
-                key: *key,
-                noted: noted.clone(),
-            })
-            .collect();
-        drop(pending);
-        uses.sort_unstable_by_key(|one| (one.key.credential, one.key.secret));
+    pub(super) fn pending(&self, destination: Destination) -> Vec<CredentialUse> {
+        let mut uses = self.owed(destination, |_, _| true);
+        uses.sort_unstable_by_key(|one| (one.credential, one.secret, one.kind));
         uses
     }
 
-    /// Forgets `delivered`, but for those that have changed since.
-    pub(super) fn forget(&self, destination: Destination, delivered: &[PendingUse]) {
-        let uses = &mut lock(&self.pending)[destination as usize];
-        for PendingUse { key, noted } in delivered {
-            if uses.get(key) == Some(noted) {
-                uses.remove(key);
+    fn owed(
+        &self,
+        destination: Destination,
+        is_meant: impl Fn(&Key, &Entry) -> bool,
+    ) -> Vec<CredentialUse> {
+        let mut uses = Vec::new();
+        for shard in &self.shards {
+            let shard = lock(shard);
+            let meant = shard
+                .entries
+                .iter()
+                .filter(|(key, entry)| is_meant(key, entry));
+            uses.extend(meant.flat_map(|(key, entry)| entry.owed(destination, *key)));
+        }
+        uses
+    }
+
+    /// Takes note of what was delivered, but for what has changed since.
+    pub(super) fn settle(&self, destination: Destination, delivered: &[CredentialUse]) {
+        for one in delivered {
+            let key = Key {
+                credential: one.credential,
+                secret: one.secret,
+            };
+            let mut shard = lock(self.shard_of(key.credential));
+            if let Some(entry) = shard.entries.get_mut(&key) {
+                entry.settle(destination, one);
             }
         }
     }
@@ -192,30 +196,6 @@ impl Buffer {
     /// How much was dropped.
     pub(super) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
-    }
-
-    /// Moves what was noted on to where it waits for delivery. The lock there is held all the while,
-    /// so nobody who looks for a use finds it in neither place.
-    fn collect(&self) -> MutexGuard<'_, [Uses; 2]> {
-        let mut pending = lock(&self.pending);
-        for shard in &self.shards {
-            for (key, noted) in lock(shard).uses.drain() {
-                for destination in self.destinations {
-                    self.add(&mut pending[*destination as usize], key, &noted);
-                }
-            }
-        }
-        pending
-    }
-
-    fn add(&self, uses: &mut Uses, key: UseKey, noted: &Noted) {
-        if let Some(known) = uses.get_mut(&key) {
-            known.merge(noted);
-        } else {
-            let dropped = make_room(uses, self.capacity, |noted| noted.last_at);
-            self.note_dropped(dropped);
-            uses.insert(key, noted.clone());
-        }
     }
 
     fn note_dropped(&self, count: usize) {
@@ -226,66 +206,189 @@ impl Buffer {
     }
 }
 
-impl Noted {
-    fn new(usage: &Use<'_>) -> Self {
-        let at = to_the_millisecond(usage.at);
+impl Shard {
+    /// Where a use came from. Most often it is the place of the one before, and nothing is allocated.
+    fn origin_of(&mut self, usage: &Use<'_>) -> Arc<Origin> {
+        let latest = self.latest.as_ref().filter(|origin| origin.is_of(usage));
+        if let Some(same) = latest {
+            return Arc::clone(same);
+        }
+        let key = Key::of(usage);
+        let own = self.entries.get(&key);
+        let same = own.and_then(|entry| entry.origin_of(usage));
+        let origin = same.unwrap_or_else(|| Arc::new(Origin::of(usage)));
+        self.latest = Some(Arc::clone(&origin));
+        origin
+    }
+
+    /// Makes room for one more entry. Where none can be spared the oldest eighth goes; returns how
+    /// many of these were still owed.
+    fn make_room(&mut self, capacity: usize) -> usize {
+        if self.entries.len() < capacity {
+            return 0;
+        }
+        self.entries.retain(|_, entry| entry.is_owed());
+        if self.entries.len() < capacity {
+            return 0;
+        }
+        let mut by_age: Vec<_> = self
+            .entries
+            .iter()
+            .map(|(key, entry)| (entry.last_at(), *key))
+            .collect();
+        let count = by_age.len().div_ceil(8);
+        if count < by_age.len() {
+            by_age.select_nth_unstable_by_key(count, |(at, _)| *at);
+        }
+        for (_, key) in &by_age[..count] {
+            self.entries.remove(key);
+        }
+        count
+    }
+}
+
+impl Key {
+    fn of(usage: &Use<'_>) -> Self {
         Self {
-            account: usage.account,
+            credential: usage.credential,
+            secret: usage.secret,
+        }
+    }
+}
+
+impl Entry {
+    fn of(account: AccountId) -> Self {
+        Self {
+            account,
+            uses: Default::default(),
+        }
+    }
+
+    /// Returns whether it is the first authentication here.
+    fn note(&mut self, usage: &Use<'_>, origin: Arc<Origin>, owed: Owed) -> bool {
+        let at = Millis::of(usage.at);
+        let one = Noted {
             first_at: at,
             last_at: at,
+            origin,
+            owed,
+        };
+        let noted = &mut self.uses[usage.kind as usize];
+        let is_first = noted.is_none();
+        match noted {
+            Some(noted) if noted.is_owed() => noted.merge(one),
+            // Whoever was to be told of the uses before has been.
+            _ => *noted = Some(one),
+        }
+        is_first && usage.kind == UsageKind::Authenticated
+    }
+
+    fn origin_of(&self, usage: &Use<'_>) -> Option<Arc<Origin>> {
+        let origins = self.uses.iter().flatten().map(|noted| &noted.origin);
+        origins
+            .filter(|origin| origin.is_of(usage))
+            .map(Arc::clone)
+            .next()
+    }
+
+    /// The uses in it that `destination` lacks.
+    fn owed(&self, destination: Destination, key: Key) -> impl Iterator<Item = CredentialUse> {
+        let uses = UsageKind::ALL.into_iter().zip(&self.uses);
+        uses.filter_map(move |(kind, noted)| {
+            let noted = noted.as_ref()?;
+            let is_owed = noted.owed.includes(destination);
+            is_owed.then(|| noted.by(self.account, key, kind))
+        })
+    }
+
+    fn settle(&mut self, destination: Destination, delivered: &CredentialUse) {
+        if let Some(noted) = &mut self.uses[delivered.kind as usize]
+            && noted.is_as_in(delivered)
+        {
+            noted.owed = noted.owed.but(destination);
+        }
+    }
+
+    fn is_owed(&self) -> bool {
+        let mut noted = self.uses.iter().flatten();
+        noted.any(Noted::is_owed)
+    }
+
+    fn last_at(&self) -> Millis {
+        let noted = self.uses.iter().flatten();
+        noted
+            .map(|noted| noted.last_at)
+            .max()
+            .unwrap_or(Millis::MIN)
+    }
+}
+
+impl Noted {
+    fn is_owed(&self) -> bool {
+        self.owed != Owed::default()
+    }
+
+    /// Takes in one more use.
+    fn merge(&mut self, one: Self) {
+        self.first_at = self.first_at.min(one.first_at);
+        if one.last_at >= self.last_at {
+            self.last_at = one.last_at;
+            self.origin = one.origin;
+        }
+        self.owed = one.owed;
+    }
+
+    fn by(&self, account: AccountId, key: Key, kind: UsageKind) -> CredentialUse {
+        CredentialUse {
+            account,
+            credential: key.credential,
+            secret: key.secret,
+            kind,
+            first_at: self.first_at.instant(),
+            last_at: self.last_at.instant(),
+            address: self.origin.address,
+            user_agent: self.origin.user_agent.clone(),
+        }
+    }
+
+    fn is_as_in(&self, delivered: &CredentialUse) -> bool {
+        self.first_at == Millis::of(delivered.first_at)
+            && self.last_at == Millis::of(delivered.last_at)
+            && self.origin.address == delivered.address
+            && self.origin.user_agent == delivered.user_agent
+    }
+}
+
+impl Origin {
+    fn of(usage: &Use<'_>) -> Self {
+        Self {
             address: usage.address.map(|address| address.to_canonical()),
             user_agent: usage.user_agent.map(printable),
         }
     }
 
-    fn merge_use(&mut self, usage: &Use<'_>) {
-        let at = to_the_millisecond(usage.at);
-        self.first_at = self.first_at.min(at);
-        if at < self.last_at {
-            return;
-        }
-        self.last_at = at;
-        self.address = usage.address.map(|address| address.to_canonical());
-        // Most often it is the same program again, and nothing is allocated.
-        if self.user_agent.as_deref() != usage.user_agent {
-            self.user_agent = usage.user_agent.map(printable);
-        }
-    }
-
-    /// Takes in what was noted later.
-    fn merge(&mut self, later: &Self) {
-        let first_at = self.first_at.min(later.first_at);
-        if later.last_at >= self.last_at {
-            *self = later.clone();
-        }
-        self.first_at = first_at;
-    }
-
-    fn by(&self, key: UseKey) -> CredentialUse {
-        CredentialUse {
-            account: self.account,
-            credential: key.credential,
-            secret: key.secret,
-            kind: key.kind,
-            first_at: self.first_at,
-            last_at: self.last_at,
-            address: self.address,
-            user_agent: self.user_agent.clone(),
-        }
+    fn is_of(&self, usage: &Use<'_>) -> bool {
+        self.address == usage.address.map(|address| address.to_canonical())
+            && self.user_agent.as_deref() == usage.user_agent
     }
 }
 
-impl PendingUse {
-    /// As it is delivered.
-    pub(super) fn to_use(&self) -> CredentialUse {
-        self.noted.by(self.key)
+impl Owed {
+    fn to(destination: Destination) -> Self {
+        Self(1 << destination as u8)
     }
-}
 
-/// As the store keeps it. So a stamp is the same in every place, and two of them compare alike
-/// wherever they come from.
-fn to_the_millisecond(at: Timestamp) -> Timestamp {
-    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+    fn and(self, destination: Destination) -> Self {
+        Self(self.0 | Self::to(destination).0)
+    }
+
+    fn but(self, destination: Destination) -> Self {
+        Self(self.0 & !Self::to(destination).0)
+    }
+
+    fn includes(self, destination: Destination) -> bool {
+        self.0 & Self::to(destination).0 != 0
+    }
 }
 
 /// A user agent that may be shown and logged: bounded, and without control characters.
@@ -297,51 +400,15 @@ fn printable(user_agent: &str) -> Arc<str> {
     text.into()
 }
 
-/// Drops the oldest eighth of a map that is full; returns how many that were.
-fn make_room<K: Clone + Eq + Hash, V>(
-    map: &mut HashMap<K, V>,
-    capacity: usize,
-    last_at: impl Fn(&V) -> Timestamp,
-) -> usize {
-    if map.len() < capacity {
-        return 0;
-    }
-    let mut by_age: Vec<_> = map
-        .iter()
-        .map(|(key, value)| (last_at(value), key.clone()))
-        .collect();
-    let count = by_age.len().div_ceil(8);
-    if count < by_age.len() {
-        by_age.select_nth_unstable_by_key(count, |(at, _)| *at);
-    }
-    for (_, key) in &by_age[..count] {
-        map.remove(key);
-    }
-    count
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock(mutex: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
-
-    #[test]
-    fn making_room_drops_the_oldest_and_no_more_than_it_must() {
-        let at = |second| Timestamp::from_second(second).unwrap();
-        let mut map: HashMap<i64, Timestamp> = (0..80).map(|n| (n, at(n))).collect();
-        assert_eq!(make_room(&mut map, 81, |at| *at), 0);
-        assert_eq!(make_room(&mut map, 80, |at| *at), 10);
-        assert_eq!(map.len(), 70);
-        assert!((10..80).all(|n| map.contains_key(&n)));
-
-        let mut same: HashMap<i64, Timestamp> = (0..8).map(|n| (n, at(0))).collect();
-        assert_eq!(make_room(&mut same, 8, |at| *at), 1);
-        let mut single = HashMap::from([(1, at(0))]);
-        assert_eq!(make_room(&mut single, 1, |at| *at), 1);
-    }
 
     #[test]
     fn a_user_agent_is_bounded_and_printable() {
@@ -351,5 +418,81 @@ mod tests {
             "a\u{FFFD}\u{FFFD}b\u{FFFD}[0m"
         );
         assert_eq!(printable(&"é".repeat(5_000)).chars().count(), 200);
+    }
+
+    fn authenticated(credential: u128, second: i64) -> Use<'static> {
+        Use {
+            kind: UsageKind::Authenticated,
+            account: AccountId::from_bits(1),
+            credential: CredentialId::from_bits(credential),
+            secret: Some(SecretId::from_bits(credential)),
+            at: Timestamp::from_second(second).unwrap(),
+            address: None,
+            user_agent: Some("curl"),
+        }
+    }
+
+    fn buffer(capacity: usize) -> Buffer {
+        Buffer::new(capacity, false, Counter::noop())
+    }
+
+    #[test]
+    fn what_is_delivered_makes_room_and_then_the_oldest_eighth() {
+        let shard = |owed: fn(i64) -> Owed| {
+            let mut shard = Shard::default();
+            for number in 0..80 {
+                let one = authenticated(number as u128, number);
+                let mut entry = Entry::of(one.account);
+                entry.note(&one, Arc::new(Origin::of(&one)), owed(number));
+                shard.entries.insert(Key::of(&one), entry);
+            }
+            shard
+        };
+        let mut all_owed = shard(|_| Owed::to(Destination::Store));
+        assert_eq!(all_owed.make_room(81), 0);
+        assert_eq!(all_owed.make_room(80), 10);
+        let left = |number| {
+            all_owed
+                .entries
+                .contains_key(&Key::of(&authenticated(number, 0)))
+        };
+        assert_eq!((0..80).filter(|number| left(*number)).min(), Some(10));
+        assert_eq!(all_owed.entries.len(), 70);
+
+        let mut some_owed = shard(|number| match number % 2 {
+            0 => Owed::default(),
+            _ => Owed::to(Destination::Live),
+        });
+        assert_eq!(some_owed.make_room(80), 0);
+        assert_eq!(some_owed.entries.len(), 40);
+    }
+
+    #[test]
+    fn what_was_delivered_is_not_said_again_and_a_later_use_is() {
+        let buffer = buffer(100);
+        assert!(buffer.note(&authenticated(1, 10)));
+        assert!(!buffer.note(&authenticated(1, 20)));
+        let first = buffer.pending(Destination::Store);
+        assert!(!buffer.note(&authenticated(1, 30)));
+        // It has changed meanwhile.
+        buffer.settle(Destination::Store, &first);
+        let second = buffer.pending(Destination::Store);
+        let span = |uses: &[CredentialUse]| {
+            let [one] = uses else { panic!("{uses:?}") };
+            (one.first_at.as_second(), one.last_at.as_second())
+        };
+        assert_eq!((span(&first), span(&second)), ((10, 20), (10, 30)));
+
+        buffer.settle(Destination::Store, &second);
+        assert_eq!(buffer.pending(Destination::Store), []);
+        assert!(!buffer.note(&authenticated(1, 40)));
+        assert_eq!(span(&buffer.pending(Destination::Store)), (40, 40));
+        assert_eq!(buffer.pending(Destination::Live), []);
+    }
+
+    #[test]
+    fn an_entry_is_small() {
+        // There is one for each client, and every request touches it.
+        assert_eq!(size_of::<(Key, Entry)>(), 160);
     }
 }

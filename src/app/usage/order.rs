@@ -5,7 +5,6 @@
 //! minute: so the order is never behind the stamps by more than a minute, also after a crash, and a
 //! list that is made by this node brings it up to date first.
 
-use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -16,6 +15,8 @@ use tokio::time::Instant;
 use crate::domain::id::CredentialId;
 use crate::domain::usage::CredentialUse;
 use crate::domain::usage::LastUse;
+
+use super::map::IdMap;
 
 /// How long a credential that was moved stays where it is.
 const A_WHILE: Duration = Duration::from_mins(1);
@@ -35,7 +36,7 @@ pub(super) enum Due {
 /// Uses on their way into the order.
 #[derive(Default)]
 pub(super) struct Order {
-    credentials: Mutex<HashMap<CredentialId, Place>>,
+    credentials: Mutex<IdMap<CredentialId, Place>>,
 }
 
 /// What is known of the place of one credential.
@@ -98,7 +99,7 @@ impl Order {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<CredentialId, Place>> {
+    fn lock(&self) -> MutexGuard<'_, IdMap<CredentialId, Place>> {
         self.credentials
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -13,11 +13,8 @@
 //! All of it is bounded. What finds no room is not counted, and that is counted.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::collections::VecDeque;
 use std::future::Future;
-use std::hash::BuildHasher;
-use std::hash::RandomState;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -50,6 +47,8 @@ use crate::store::StoreError;
 use crate::telemetry::registry::Registry;
 
 use super::super::to_completion;
+use super::map::Dealer;
+use super::map::IdMap;
 use super::named::Named;
 use super::named::Refusals;
 use super::places::Place;
@@ -107,7 +106,7 @@ pub enum Outcome {
 /// Counts requests, and writes the counts behind.
 pub struct UsageSeries {
     store: Arc<dyn Store>,
-    hasher: RandomState,
+    dealer: Dealer,
     shards: [Mutex<Shard>; SHARDS],
     /// Refusals of somebody who is only a name so far.
     named: Named,
@@ -120,9 +119,9 @@ pub struct UsageSeries {
 
 #[derive(Default)]
 struct Shard {
-    counts: HashMap<Key, (OrganizationId, Counts)>,
+    counts: IdMap<Key, (OrganizationId, Counts)>,
     /// Of the present hour; they stay until it is over, so that a flood is told from a few.
-    places: HashMap<PlaceKey, (OrganizationId, Places)>,
+    places: IdMap<PlaceKey, (OrganizationId, Places)>,
 }
 
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
@@ -147,7 +146,7 @@ impl UsageSeries {
     pub fn new(store: Arc<dyn Store>, registry: &Registry) -> Self {
         Self {
             store,
-            hasher: RandomState::new(),
+            dealer: Dealer::default(),
             shards: Default::default(),
             named: Named::default(),
             outbox: Mutex::default(),
@@ -261,12 +260,8 @@ impl UsageSeries {
         }
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "any bits of a hash will do"
-    )]
     fn shard_of(&self, account: AccountId) -> &Mutex<Shard> {
-        &self.shards[self.hasher.hash_one(account) as usize % SHARDS]
+        &self.shards[self.dealer.place(account, SHARDS)]
     }
 
     /// Writes all that was counted until now. What could not be written stays.
@@ -371,7 +366,7 @@ impl Packed {
                     hour: key.hour,
                     address: place.address,
                     count: place.count,
-                    last_at: place.last_at,
+                    last_at: place.last_at.instant(),
                 };
                 self.addresses
                     .entry((account, organization, key.hour, place.address))
@@ -393,8 +388,8 @@ impl Packed {
             organization,
             account,
             network,
-            first_at: place.first_at,
-            last_at: place.last_at,
+            first_at: place.first_at.instant(),
+            last_at: place.last_at.instant(),
         };
         self.networks
             .entry((account, network.to_string()))
