@@ -32,6 +32,7 @@ pub mod network;
 pub mod organization;
 pub mod region;
 pub mod resource;
+pub mod resource_keys;
 pub mod retirement;
 pub mod retry;
 pub mod role;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::api::Api;
 use super::id::ApiId;
 use super::resource::Identifiers;
 use super::resource::ResourceType;
@@ -123,6 +124,22 @@ impl Access {
 }
 
 impl Grant {
+    /// The same grant in the words of its API, which clients share: the texts of its scopes and of its
+    /// resource types are there once.
+    #[must_use]
+    pub fn in_words_of(self, api: &Api) -> Self {
+        let word = |kind: ResourceType| {
+            let known = api.resource_types.iter().find(|known| **known == kind);
+            known.cloned().unwrap_or(kind)
+        };
+        let resources = self.resources.0.into_iter();
+        Self {
+            api: self.api,
+            scopes: self.scopes.in_words_of(&api.scopes),
+            resources: Restrictions(resources.map(|(kind, ids)| (word(kind), ids)).collect()),
+        }
+    }
+
     /// Whether it opens what `scope` opens: it holds the scope, or, at `ostler`, one that implies
     /// it.
     pub fn opens(&self, scope: &Scope) -> bool {

@@ -5,7 +5,6 @@
 //! not be a product. So the difference is told as the smallest part of each grant that contains it:
 //! the scopes that lose something, and of each list the keys that do.
 
-use std::collections::BTreeSet;
 use std::collections::HashSet;
 
 use super::access::Access;
@@ -17,6 +16,7 @@ use super::region::alike;
 use super::region::covered;
 use super::resource::Identifiers;
 use super::resource::ResourceType;
+use super::resource_keys::ResourceKeys;
 
 /// How much work a difference is worth, in keys and scopes looked at: some tenths of a second for
 /// whoever asks, and a thousand times what everyday access takes. Past it whole grants are shown.
@@ -112,15 +112,19 @@ impl Part {
             let Identifiers::Listed(keys) = self.0[place].1.clone() else {
                 continue;
             };
-            let mut lost = BTreeSet::new();
+            let mut lost = Vec::new();
             for key in &keys {
-                self.0[place].1 = Identifiers::Listed(BTreeSet::from([key.clone()]));
+                self.0[place].1 = Identifiers::Listed(ResourceKeys::from_iter([key.clone()]));
                 if !self.is_covered(boxes, budget)? {
-                    lost.insert(key.clone());
+                    lost.push(key.clone());
                 }
             }
             // What is lost may be the grant itself, without any of its keys.
-            let left = if lost.is_empty() { keys } else { lost };
+            let left = if lost.is_empty() {
+                keys
+            } else {
+                lost.into_iter().collect()
+            };
             self.0[place].1 = Identifiers::Listed(left);
         }
         Ok(())

@@ -1,13 +1,12 @@
 //! Resources: the things inside an API that access can be restricted to.
 
-use std::borrow::Borrow;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
 use super::id::ApiId;
 use super::id::ResourceId;
 use super::name::Label;
+use super::resource_keys::ResourceKeys;
 use super::version::EntityTag;
 use super::version::Version;
 use super::version::Versioned;
@@ -74,13 +73,6 @@ impl ResourceKey {
     }
 }
 
-/// Compares like its text, so that a set of keys can be asked for a text.
-impl Borrow<str> for ResourceKey {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
 impl fmt::Display for ResourceKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -116,12 +108,12 @@ pub enum Identifiers {
     /// Every resource of the type, those included that come later.
     All,
     /// These, and no others.
-    Listed(BTreeSet<ResourceKey>),
+    Listed(ResourceKeys),
 }
 
 impl Identifiers {
     /// No resource at all.
-    pub const NONE: Self = Self::Listed(BTreeSet::new());
+    pub const NONE: Self = Self::Listed(ResourceKeys::NONE);
 
     /// Whether `key` is among them.
     pub fn contains(&self, key: &ResourceKey) -> bool {
@@ -164,9 +156,7 @@ impl Identifiers {
     pub fn intersection(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::All, same) | (same, Self::All) => same.clone(),
-            (Self::Listed(own), Self::Listed(others)) => {
-                Self::Listed(own.intersection(others).cloned().collect())
-            }
+            (Self::Listed(own), Self::Listed(others)) => Self::Listed(own.intersection(others)),
         }
     }
 
@@ -175,21 +165,19 @@ impl Identifiers {
     pub fn union(&self, other: &Self) -> Self {
         match (self, other) {
             (Self::All, _) | (_, Self::All) => Self::All,
-            (Self::Listed(own), Self::Listed(others)) => {
-                Self::Listed(own.union(others).cloned().collect())
-            }
+            (Self::Listed(own), Self::Listed(others)) => Self::Listed(own.union(others)),
         }
     }
 
-    /// What is in either, when neither is needed any more.
-    #[must_use]
-    pub fn joined(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Listed(mut own), Self::Listed(others)) => {
-                own.extend(others);
-                Self::Listed(own)
-            }
-            _ => Self::All,
+    /// What is in any of these: in one step, whatever their number.
+    pub fn union_of(all: impl IntoIterator<Item = Self>) -> Self {
+        let listed = all.into_iter().map(|one| match one {
+            Self::All => None,
+            Self::Listed(keys) => Some(keys),
+        });
+        match listed.collect::<Option<Vec<_>>>() {
+            None => Self::All,
+            Some(lists) => Self::Listed(lists.iter().flatten().cloned().collect()),
         }
     }
 

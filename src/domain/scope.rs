@@ -115,6 +115,16 @@ impl ScopeSet {
         )
     }
 
+    /// The same scopes, as copies of those of `known` where that has them: a copy shares its text.
+    #[must_use]
+    pub fn in_words_of(self, known: &Self) -> Self {
+        let word = |own: Scope| match known.0.binary_search(&own) {
+            Ok(place) => known.0[place].clone(),
+            Err(_) => own,
+        };
+        Self(self.0.into_iter().map(word).collect())
+    }
+
     /// The scopes in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Scope> {
         self.0.iter()

@@ -31,14 +31,14 @@ pub fn parse(text: &str, api: &Api) -> Result<Restrictions, Refusal> {
              of strings, or '*') and perhaps locations",
         )
     })?;
-    let mut wanted: BTreeMap<ResourceType, Identifiers> = BTreeMap::new();
+    let mut wanted: BTreeMap<ResourceType, Vec<Identifiers>> = BTreeMap::new();
     for object in &objects {
         let (kind, identifiers) = (object.resource_type(api)?, object.identifiers()?);
         object.check_locations(api)?;
-        let earlier = wanted.remove(&kind).unwrap_or(Identifiers::NONE);
-        wanted.insert(kind, earlier.joined(identifiers));
+        wanted.entry(kind).or_default().push(identifiers);
     }
-    Ok(wanted.into_iter().collect())
+    let whole = |(kind, parts)| (kind, Identifiers::union_of(parts));
+    Ok(wanted.into_iter().map(whole).collect())
 }
 
 /// An object, not yet believed.

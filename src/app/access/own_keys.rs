@@ -81,7 +81,7 @@ impl Reading<'_> {
         mentioned
             .filter(|(own, _)| own.as_str() == kind)
             .any(|(_, identifiers)| {
-                matches!(identifiers, Identifiers::Listed(keys) if keys.contains(key))
+                matches!(identifiers, Identifiers::Listed(keys) if keys.contains(key.as_str()))
             })
     }
 }

@@ -3,8 +3,6 @@
 //! A body names APIs, scopes, resource types and keys. Each must exist, and each type that the API
 //! declares must be said; what does not is refused by name, all of it at once.
 
-use std::collections::BTreeSet;
-
 use crate::domain::access::Access;
 use crate::domain::access::Grant;
 use crate::domain::access::MAX_ACCESS_BYTES;
@@ -13,6 +11,7 @@ use crate::domain::id::ApiId;
 use crate::domain::resource::Identifiers;
 use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
+use crate::domain::resource_keys::ResourceKeys;
 use crate::domain::role::OSTLER_API;
 use crate::domain::scope::Scope;
 use crate::domain::scope::ScopeSet;
@@ -191,13 +190,11 @@ impl<'a> Reading<'a> {
             self.mistakes.add(at, "too_many", detail);
             return Ok(Identifiers::NONE);
         }
-        let mut keys = BTreeSet::new();
+        let mut keys = Vec::new();
         for (position, name) in names.iter().enumerate() {
             let found = self.own_key(rows, grant, kind, name).await?;
             match found {
-                Some(key) => {
-                    keys.insert(key);
-                }
+                Some(key) => keys.push(key),
                 None => self.mistakes.add(
                     &format!("{at}/{position}"),
                     "unknown_resource",
@@ -205,7 +202,7 @@ impl<'a> Reading<'a> {
                 ),
             }
         }
-        Ok(Identifiers::Listed(keys))
+        Ok(Identifiers::Listed(keys.into_iter().collect()))
     }
 
     /// Keys of a type that the API's owner has made known.
@@ -223,13 +220,13 @@ impl<'a> Reading<'a> {
             .collect();
         let asked: Vec<_> = parsed.iter().flatten().cloned().collect();
         let organization = self.within.id();
-        let known: BTreeSet<_> = rows
+        let known: ResourceKeys = rows
             .list_known_keys(organization, api, kind, &asked)
             .await?
             .into_iter()
             .collect();
         for (position, (name, key)) in names.iter().zip(&parsed).enumerate() {
-            if !key.as_ref().is_some_and(|key| known.contains(key)) {
+            if !key.as_ref().is_some_and(|key| known.contains(key.as_str())) {
                 self.unknown.keys.push(UnknownKey {
                     pointer: format!("{at}/{position}"),
                     api,

@@ -94,10 +94,7 @@ impl Union {
         // With one type, every two boxes span their union: say so at once.
         if waiting.first().is_some_and(|one| one.0.len() == 1) {
             let sets = waiting.into_iter().flat_map(|one| one.0);
-            let whole = sets.reduce(Identifiers::joined);
-            return Ok(Self(
-                whole.map(|set| Product(vec![set])).into_iter().collect(),
-            ));
+            return Ok(Self(vec![Product(vec![Identifiers::union_of(sets)])]));
         }
         let mut maximal: Vec<Product> = Vec::new();
         while let Some(next) = waiting.pop() {
@@ -154,7 +151,7 @@ impl Union {
             .map(|(place, wanted)| match wanted {
                 Some(Identifiers::All) => {
                     let sets = self.0.iter().map(|one| one.0[place].clone());
-                    sets.reduce(Identifiers::joined)
+                    (!self.0.is_empty()).then(|| Identifiers::union_of(sets))
                 }
                 other => other.cloned(),
             })

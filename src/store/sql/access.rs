@@ -63,7 +63,14 @@ pub(super) struct Grants(BTreeMap<String, BTreeMap<i64, Parts>>);
 struct Parts {
     api: Option<ApiId>,
     scopes: Vec<Scope>,
-    resources: BTreeMap<ResourceType, Identifiers>,
+    resources: BTreeMap<ResourceType, Reached>,
+}
+
+/// The resources of one type, as they are read.
+#[derive(Default)]
+struct Reached {
+    is_all: bool,
+    keys: Vec<ResourceKey>,
 }
 
 impl Grants {
@@ -89,16 +96,10 @@ impl Grants {
         let is_all = row.flag("y")?;
         let parts = self.parts(row)?;
         let resource_type = row.read("b", ResourceType::parse)?;
-        let identifiers = parts
-            .resources
-            .entry(resource_type)
-            .or_insert(Identifiers::NONE);
-        match identifiers {
-            _ if is_all => *identifiers = Identifiers::All,
-            Identifiers::Listed(keys) if row.optional_text("c")?.is_some() => {
-                keys.insert(row.read("c", ResourceKey::parse)?);
-            }
-            _ => {}
+        let reached = parts.resources.entry(resource_type).or_default();
+        reached.is_all |= is_all;
+        if row.optional_text("c")?.is_some() {
+            reached.keys.push(row.read("c", ResourceKey::parse)?);
         }
         Ok(())
     }
@@ -123,8 +124,22 @@ impl Parts {
         Some(Grant {
             api: self.api?,
             scopes: self.scopes.into_iter().collect(),
-            resources: self.resources.into_iter().collect(),
+            resources: self
+                .resources
+                .into_iter()
+                .map(|(kind, reached)| (kind, reached.identifiers()))
+                .collect(),
         })
+    }
+}
+
+impl Reached {
+    fn identifiers(self) -> Identifiers {
+        if self.is_all {
+            Identifiers::All
+        } else {
+            Identifiers::Listed(self.keys.into_iter().collect())
+        }
     }
 }
 

@@ -225,6 +225,7 @@ impl Parts {
         let (epoch, organization) = (self.epoch?, self.organization.take()?);
         let (account, credential) = (self.account.take()?, self.credential.take()?);
         let (access, apis) = self.access(&organization, &account, &credential);
+        let apis = interned.apis(apis);
         Some(Client {
             organization: organization.id,
             account: account.id,
@@ -242,8 +243,8 @@ impl Parts {
             allowed_networks: credential.allowed_networks,
             organization_max_token_lifetime: organization.max_token_lifetime,
             account_max_token_lifetime: account.max_token_lifetime,
-            access: interned.access(access),
-            apis: interned.apis(apis),
+            access: interned.access(access, &apis),
+            apis,
         })
     }
 

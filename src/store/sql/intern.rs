@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 
 use crate::domain::access::Access;
+use crate::domain::access::Grant;
 use crate::domain::api::Api;
 
 /// What clients share.
@@ -22,9 +23,14 @@ pub(super) struct Interned {
 }
 
 impl Interned {
-    /// The shared copy of this access.
-    pub(super) fn access(&self, access: Access) -> Arc<Access> {
-        self.access.share(Arc::new(access))
+    /// The shared copy of this access to these APIs, in their words.
+    pub(super) fn access(&self, access: Access, apis: &[Arc<Api>]) -> Arc<Access> {
+        let grants = access.into_grants().into_iter();
+        let in_words = |grant: Grant| match apis.iter().find(|api| api.id == grant.api) {
+            Some(api) => grant.in_words_of(api),
+            None => grant,
+        };
+        self.access.share(Arc::new(grants.map(in_words).collect()))
     }
 
     /// The shared copy of this list of APIs, each of which is shared too.
