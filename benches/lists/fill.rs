@@ -23,6 +23,8 @@ const NAME_DIGITS: usize = 7;
 struct Ground {
     size: Size,
     organization: String,
+    /// The id of the pepper of all secrets.
+    pepper: String,
     is_sqlite: bool,
     /// Unix milliseconds.
     now: i64,
@@ -77,6 +79,7 @@ pub async fn fill(app: &App, size: Size) {
     let ground = Ground {
         size,
         organization: organization.id.to_string(),
+        pepper: app.pepper.id().to_string(),
         is_sqlite: app.config.database.engine == DatabaseEngine::Sqlite,
         now: app.clock.now().as_millisecond(),
     };

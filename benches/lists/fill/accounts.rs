@@ -130,13 +130,15 @@ fn credentials(ground: &Ground, kind: &Kind) -> String {
 
 fn secrets(ground: &Ground, kind: &Kind) -> String {
     let ends_at = kind.ends_at.replace("now", &ground.now.to_string());
-    let hmac = format!("'{}' || {}", kind.mark, padded("n", HMAC_LENGTH - 1));
+    // The last letter of 32 bytes in base64 has two bits that are nothing.
+    let hmac = format!("'{}' || {} || 'A'", kind.mark, padded("n", HMAC_LENGTH - 2));
     format!(
         "INSERT INTO secret (id, credential_id, position, hmac, pepper, hint, created_at, ends_at)
-         SELECT {id}, {credential}, 1, {hmac}, 'pepper', 'abcd', {made}, {ends_at}
+         SELECT {id}, {credential}, 1, {hmac}, '{pepper}', 'abcd', {made}, {ends_at}
          FROM {owners}",
         id = id_by("sec", kind),
         credential = id_by("cred", kind),
+        pepper = ground.pepper,
         made = made(ground),
         ends_at = ends_at.replace("day", &DAY_MILLIS.to_string()),
         owners = owners(ground, kind),

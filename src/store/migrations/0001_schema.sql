@@ -140,7 +140,9 @@ CREATE TABLE credential (
 CREATE UNIQUE INDEX credential_name ON credential (account_id, kind, name)
     WHERE kind <> 'api_token' OR status <> 'revoked';
 CREATE INDEX credential_of_organization ON credential (organization_id, kind, id);
-CREATE INDEX credential_of_account ON credential (account_id, kind, id);
+-- It begins like the one above: who names the account as well is not led through all credentials of
+-- the organization.
+CREATE INDEX credential_of_account ON credential (organization_id, account_id, kind, id);
 
 -- position is the order in which the secrets of a credential were made: two may have one instant.
 CREATE TABLE secret (

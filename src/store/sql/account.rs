@@ -248,8 +248,13 @@ pub(super) async fn remove(
         .bind(account.to_string())
         .bind(millis(at));
     execute_one(db, query, WHAT).await?;
+    let credentials =
+        sqlx::query("DELETE FROM credential WHERE organization_id = $1 AND account_id = $2");
+    let credentials = credentials
+        .bind(organization.to_string())
+        .bind(account.to_string());
+    execute(db, credentials).await?;
     for purge in [
-        "DELETE FROM credential WHERE account_id = $1",
         "DELETE FROM access_grant WHERE holder_id = $1",
         "DELETE FROM account_role WHERE account_id = $1",
         "UPDATE account_group SET row_version = row_version + 1

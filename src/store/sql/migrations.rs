@@ -23,8 +23,8 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[Migration {
     version: 1,
     shared: include_str!("../migrations/0001_schema.sql"),
-    sqlite: include_str!("../migrations/0001_triggers.sqlite.sql"),
-    postgres: include_str!("../migrations/0001_triggers.postgres.sql"),
+    sqlite: include_str!("../migrations/0001_sqlite.sql"),
+    postgres: include_str!("../migrations/0001_postgres.sql"),
 }];
 
 /// The version that this program works with.

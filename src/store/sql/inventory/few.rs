@@ -42,6 +42,14 @@ pub(super) async fn few_accounts(
         add_search(&mut conditions, text, &["search_text"], "id");
         take(few_ids(db, conditions, "SELECT id FROM service_account").await?);
     }
+    if let Some(owner) = &filter.owner {
+        let mut conditions = Conditions::default();
+        let organization = conditions.text(organization.to_string());
+        conditions.add(format!("organization_id = {organization}"));
+        let owner = conditions.text(owner.as_str());
+        conditions.add(format!("owner = {owner}"));
+        take(few_ids(db, conditions, "SELECT id FROM service_account").await?);
+    }
     if let Some(since) = filter.unused_since {
         let mut conditions = Conditions::default();
         let organization = conditions.text(organization.to_string());
@@ -67,6 +75,8 @@ pub(super) async fn restrict_credentials(
 ) -> Answer<()> {
     if let Some(account) = filter.account {
         let mut own = Conditions::default();
+        let organization = own.text(organization.to_string());
+        own.add(format!("organization_id = {organization}"));
         let account = own.text(account.to_string());
         own.add(format!("account_id = {account}"));
         own.add(format!("kind = '{}'", kind.as_str()));
