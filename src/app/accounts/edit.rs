@@ -20,9 +20,8 @@ use super::super::problem::Problem;
 use super::super::problem::Submitted;
 use super::super::to_completion;
 use super::DescribedAccount;
+use super::changing::ChangingAccount;
 use super::effective_access;
-use super::show;
-use super::target;
 
 /// What an edit says of an account.
 #[derive(Clone, Debug, Default)]
@@ -82,22 +81,26 @@ pub async fn edit(
     submitted: Submitted<AccountEdit>,
 ) -> Result<DescribedAccount, Problem> {
     to_completion(async move {
-        let mut change = within.begin().await?;
-        let before = within.account_in(change.rows(), &account).await?;
-        let after = submitted?.applied_to(&before);
-        let changes = changes(&before, &after);
-        if !is_reduction(&changes, &before, &after) {
-            let resulting = effective_access(&mut change, &before).await?;
+        let mut changing = ChangingAccount::begin(within, &account).await?;
+        let ChangingAccount {
+            within,
+            change,
+            account: before,
+            ..
+        } = &mut changing;
+        let after = submitted?.applied_to(before);
+        let changes = changes(before, &after);
+        if !is_reduction(&changes, before, &after) {
+            let resulting = effective_access(change, before).await?;
             within.caller.may_hand_on(&resulting)?;
         }
-        check(&within, &change, &before, &after)?;
-        change.check_version(&before)?;
+        check(within, change, before, &after)?;
+        change.check_version(before)?;
         if changes.0.is_empty() {
-            drop(change);
-        } else {
-            write(change, &before, after, changes).await?;
+            return changing.described().await;
         }
-        show(&within, &before.id.to_string()).await
+        write(change, before, after).await?;
+        changing.commit("service_account.update", changes).await
     })
     .await
 }
@@ -161,15 +164,14 @@ fn check(
 }
 
 async fn write(
-    mut change: AuditedChange,
+    change: &mut AuditedChange,
     before: &ServiceAccount,
     after: ServiceAccount,
-    changes: Changes,
 ) -> Result<(), Problem> {
     let ends_earlier = ends_earlier(before, &after);
     if ends_earlier {
-        let held = effective_access(&mut change, before).await?;
-        administrators::keep_one_as_long(&mut change, before, &held).await?;
+        let held = effective_access(change, before).await?;
+        administrators::keep_one_as_long(change, before, &held).await?;
     }
     let after = ServiceAccount {
         updated_at: change.now,
@@ -182,9 +184,7 @@ async fn write(
     if ends_earlier {
         change.kill_tokens_of(before).await?;
     }
-    change
-        .commit("service_account.update", target(before), changes)
-        .await
+    Ok(())
 }
 
 fn changes(before: &ServiceAccount, after: &ServiceAccount) -> Changes {

@@ -90,9 +90,7 @@ pub async fn update(
         if after == *before {
             return Ok(record);
         }
-        let id = before.id.to_string();
-        write(&within, change, before, &after).await?;
-        within.api(&id).await
+        write(&within, change, before, &after).await
     })
     .await
 }
@@ -132,7 +130,7 @@ async fn write(
     mut change: AuditedChange,
     before: &Api,
     after: &Api,
-) -> Result<(), Problem> {
+) -> Result<ApiRecord, Problem> {
     change.rows().update_api(within.id(), after).await?;
     let is_new = |kind: &ResourceType| !before.resource_types.contains(kind);
     let mut killed = Concerned::Accounts(Vec::new());
@@ -143,8 +141,11 @@ async fn write(
     change.open.touch(Touched::Api(after.id));
     let changes =
         changes(before, after).with("accounts_with_tokens_revoked", Value::Null, killed.count());
+    // Read before it is durable: the answer is of this very change, and of no later one.
+    let id = after.id.to_string();
+    let record = within.api_in(change.rows(), &id).await?;
     change.commit("api.update", target(after), changes).await?;
-    Ok(())
+    Ok(record)
 }
 
 /// What is another.

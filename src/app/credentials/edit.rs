@@ -23,9 +23,8 @@ use super::super::problem::Problem;
 use super::super::problem::Submitted;
 use super::super::to_completion;
 use super::DescribedCredential;
+use super::changing::ChangingCredential;
 use super::narrowed;
-use super::show;
-use super::target;
 
 /// What an edit says of a credential.
 #[derive(Clone, Debug, Default)]
@@ -60,12 +59,11 @@ pub async fn edit(
         if let Ok(edit) = &mut submitted {
             edit.recognise_audiences(&within).await?;
         }
-        let mut change = within.begin().await?;
-        let account = within.account_in(change.rows(), &account).await?;
-        let found = within.credential_in(change.rows(), account.id, &credential);
-        let before = found.await?;
+        let mut changing = ChangingCredential::begin(within.clone(), &account, &credential).await?;
         let edit = submitted?;
 
+        let before = changing.credential.clone();
+        let change = &mut changing.change;
         let current = before.narrowing.clone().unwrap_or_default();
         let mut reading = Reading::new(&within, &current);
         let narrowing = match &edit.access {
@@ -74,7 +72,7 @@ pub async fn edit(
             Edit::Set(presented) => Some(reading.read(change.rows(), presented).await?),
         };
         if !reading.is_good() {
-            drop(change);
+            drop(changing);
             return Err(reading.refuse().await);
         }
         reading.book.learn(change.rows(), &current).await?;
@@ -87,7 +85,7 @@ pub async fn edit(
             narrowing,
             ..before.clone()
         };
-        let held = accounts::effective_access(&mut change, &account).await?;
+        let held = accounts::effective_access(change, &changing.account).await?;
         let had = narrowed(&held, before.narrowing.as_ref());
         let has = narrowed(&held, after.narrowing.as_ref());
         if !is_reduction(&before, &after, (&had, &has)) {
@@ -96,12 +94,11 @@ pub async fn edit(
         change.check_version(&before)?;
         let changes = changes(&before, &after, &reading.book);
         if changes.0.is_empty() {
-            drop(change);
-        } else {
-            administrators::keep_one_credential(&mut change, &before, &held, &has).await?;
-            write(change, &before, &after, had.is_reduced_to(&has), changes).await?;
+            return changing.described().await;
         }
-        show(&within, &account.id.to_string(), &before.id.to_string()).await
+        administrators::keep_one_credential(change, &before, &held, &has).await?;
+        write(change, &before, &after, had.is_reduced_to(&has)).await?;
+        changing.commit("credential.update", changes).await
     })
     .await
 }
@@ -121,11 +118,10 @@ fn lie_within(networks: &[IpNet], others: &[IpNet]) -> bool {
 }
 
 async fn write(
-    mut change: AuditedChange,
+    change: &mut AuditedChange,
     before: &Credential,
     after: &Credential,
     is_reduced: bool,
-    changes: Changes,
 ) -> Result<(), Problem> {
     let (organization, now) = (before.organization, change.now);
     let taken = "another credential of this account has this name";
@@ -142,9 +138,7 @@ async fn write(
     if is_reduced {
         change.kill_tokens_got_by(before).await?;
     }
-    change
-        .commit("credential.update", target(before), changes)
-        .await
+    Ok(())
 }
 
 fn changes(before: &Credential, after: &Credential, book: &Book) -> Changes {
