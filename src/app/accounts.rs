@@ -7,6 +7,7 @@ mod edit;
 mod list;
 
 pub use create::CreatedAccount;
+pub use create::InlineMembers;
 pub use create::NewAccount;
 pub use create::create;
 pub use described::DescribedAccount;

@@ -105,25 +105,61 @@ pub(super) async fn keep_one_credential(
     after: &Access,
 ) -> Result<(), Problem> {
     let now = change.now;
-    let may_do_all = |credential: &Credential| {
-        credential.status_at(now) == CredentialStatus::Active
-            && credential
-                .narrowing
-                .as_ref()
-                .is_none_or(|narrowing| administers_all(&held.narrowed_by(narrowing)))
-    };
-    if !administers_all(held) || !may_do_all(credential) || administers_all(after) {
+    if !may_do_all(credential, held, now) || administers_all(after) {
         return Ok(());
     }
-    let all = change
-        .rows()
-        .list_credentials(credential.organization, credential.account)
-        .await?;
-    let mut others = all.iter().filter(|other| other.id != credential.id);
-    if others.any(may_do_all) {
+    let others = others_of_account(change, credential).await?;
+    if others.iter().any(|other| may_do_all(other, held, now)) {
         return Ok(());
     }
     keep_one(change, credential.account, held, &Access::NOTHING).await
+}
+
+/// The same for a credential of the account that from now on works until `until`, where that is earlier
+/// than before: who is left has to be there for as long as it would have been.
+pub(super) async fn keep_one_credential_as_long(
+    change: &mut AuditedChange,
+    account: &ServiceAccount,
+    credential: &Credential,
+    held: &Access,
+    until: Timestamp,
+) -> Result<(), Problem> {
+    let now = change.now;
+    // Without its account a credential is good for nothing.
+    let account_ends = account.expires_at.unwrap_or(Timestamp::MAX);
+    let before = credential.works_until(now).min(account_ends);
+    if until.min(account_ends) >= before || !may_do_all(credential, held, now) {
+        return Ok(());
+    }
+    let others = others_of_account(change, credential).await?;
+    let is_there_as_long =
+        |other: &Credential| may_do_all(other, held, now) && other.works_until(now) >= before;
+    if others.iter().any(is_there_as_long) {
+        return Ok(());
+    }
+    let ends_later = |holder: &ApiHolder| holder.expires_at.is_none_or(|end| before <= end);
+    keep_another(change, account.id, ends_later).await
+}
+
+async fn others_of_account(
+    change: &mut AuditedChange,
+    credential: &Credential,
+) -> Result<Vec<Credential>, StoreError> {
+    let rows = change.rows();
+    let mut all = rows
+        .list_credentials(credential.organization, credential.account)
+        .await?;
+    all.retain(|other| other.id != credential.id);
+    Ok(all)
+}
+
+/// Whether all of `ostler` on every organization can be done with it. `held` is all that its account
+/// may do.
+fn may_do_all(credential: &Credential, held: &Access, now: Timestamp) -> bool {
+    let left = |narrowing| administers_all(&held.narrowed_by(narrowing));
+    administers_all(held)
+        && credential.status_at(now) == CredentialStatus::Active
+        && credential.narrowing.as_ref().is_none_or(left)
 }
 
 /// Everybody who holds any of `ostler`, while nobody else changes that.

@@ -175,13 +175,30 @@ impl Credential {
             .filter(move |secret| secret.is_live(now))
     }
 
-    /// The end of its newest secret that was not taken back; `None` = never. Where all were, it is the
-    /// newest of those.
-    pub fn expires_at(&self) -> Option<Timestamp> {
-        let mut newest_first = self.secrets.iter().rev();
-        let good = newest_first.find(|secret| secret.revoked_at.is_none());
-        let newest = good.or(self.secrets.last());
-        newest.and_then(|newest| newest.ends_at)
+    /// Its end as it stands at `now`; `None` = never. That is the end of its newest secret that was not
+    /// taken back; once that one has ended by itself, of the one that works, or worked, the longest.
+    /// Where all were taken back, it is the end of the newest.
+    pub fn expires_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let good = || {
+            let secrets = self.secrets.iter();
+            secrets.filter(|secret| secret.revoked_at.is_none())
+        };
+        let Some(newest) = good().next_back() else {
+            return self.secrets.last()?.ends_at;
+        };
+        if newest.is_live(now) {
+            return newest.ends_at;
+        }
+        let longest = good().max_by_key(|secret| secret.ends_at.unwrap_or(Timestamp::MAX));
+        longest?.ends_at
+    }
+
+    /// Until when one of its secrets works that works at `now`; the last instant that there is = for
+    /// good. Without any it is `now`.
+    pub fn works_until(&self, now: Timestamp) -> Timestamp {
+        let ends = self.live_secrets(now);
+        let ends = ends.map(|secret| secret.ends_at.unwrap_or(Timestamp::MAX));
+        ends.max().unwrap_or(now)
     }
 }
 

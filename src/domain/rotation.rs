@@ -51,6 +51,20 @@ pub struct RotationPlan {
     pub expires_at: Option<Timestamp>,
 }
 
+impl RotationPlan {
+    /// Until when a secret of the credential works then; the last instant that there is = for good.
+    pub fn works_until(&self, credential: &Credential, now: Timestamp) -> Timestamp {
+        let end_of = |secret: &StoredSecret| {
+            let new_end = self.ends.iter().find(|(id, _)| *id == secret.id);
+            new_end.map_or(secret.ends_at, |(_, end)| Some(*end))
+        };
+        let ends = credential.live_secrets(now).map(end_of);
+        let ends = ends.chain([self.expires_at]);
+        let ends = ends.map(|end| end.unwrap_or(Timestamp::MAX));
+        ends.max().unwrap_or(now)
+    }
+}
+
 /// Why a credential is not rotated.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum RotationRefusal {
@@ -243,6 +257,38 @@ mod tests {
             credential.plan_rotation(&rotation(60), at(500)),
             Err(RotationRefusal::Revoked)
         );
+    }
+
+    #[test]
+    fn a_rotated_credential_works_for_as_long_as_one_of_its_secrets() {
+        let endless = credential(&[(0, None)]);
+        let until = |overlap, lifetime| {
+            let rotation = Rotation {
+                lifetime,
+                ..rotation(overlap)
+            };
+            let plan = endless.plan_rotation(&rotation, at(50)).unwrap();
+            plan.works_until(&endless, at(50))
+        };
+        assert_eq!(endless.works_until(at(50)), Timestamp::MAX);
+        assert_eq!(until(60, Lifetime::Usual), Timestamp::MAX);
+        let short = Lifetime::For(Duration::from_secs(7));
+        assert_eq!(until(60, short), at(110));
+        assert_eq!(until(0, short), at(57));
+    }
+
+    #[test]
+    fn a_credential_ends_with_its_newest_secret_and_else_with_the_one_that_is_left() {
+        let mut credential = credential(&[(0, Some(100)), (10, Some(20)), (15, Some(900))]);
+        assert_eq!(credential.expires_at(at(15)), Some(at(900)));
+        credential.secrets[2].revoked_at = Some(at(16));
+        assert_eq!(credential.expires_at(at(19)), Some(at(20)));
+        assert_eq!(credential.expires_at(at(20)), Some(at(100)));
+        assert_eq!(credential.expires_at(at(100)), Some(at(100)));
+        for secret in &mut credential.secrets {
+            secret.revoked_at = Some(at(16));
+        }
+        assert_eq!(credential.expires_at(at(20)), Some(at(900)));
     }
 
     #[test]

@@ -147,6 +147,8 @@ pub struct AccountFilter {
 /// Which credentials are wanted: those that meet all that is said.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct CredentialFilter {
+    /// The instant as of which they end when they do.
+    pub now: Timestamp,
     /// Of this account.
     pub account: Option<AccountId>,
     /// How they stand, at this instant.

@@ -42,6 +42,7 @@ pub(super) fn statements(ground: &Ground) -> Vec<String> {
         statements.extend([
             credentials(ground, &kind),
             secrets(ground, &kind),
+            ends(),
             used_credentials(ground, &kind),
         ]);
     }
@@ -143,6 +144,13 @@ fn secrets(ground: &Ground, kind: &Kind) -> String {
         ends_at = ends_at.replace("day", &DAY_MILLIS.to_string()),
         owners = owners(ground, kind),
     )
+}
+
+/// As the server keeps them with each credential: here each has one secret.
+fn ends() -> String {
+    let end = "(SELECT coalesce(secret.ends_at, 9223372036854775807) FROM secret
+                WHERE secret.credential_id = credential.id)";
+    format!("UPDATE credential SET newest_end = {end}, last_end = {end}")
 }
 
 fn used_credentials(ground: &Ground, kind: &Kind) -> String {

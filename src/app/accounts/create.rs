@@ -63,6 +63,35 @@ pub struct NewAccount {
     pub credential: Option<NewCredential>,
 }
 
+/// The members of a new account that take a scope of their own, as far as the body has them, right or
+/// wrong: whoever may not give them is told that, and not how they are written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct InlineMembers {
+    /// Its grants or its roles, which take `access:write`.
+    pub access: bool,
+    /// Its first credential, which takes `credentials:write`.
+    pub credential: bool,
+}
+
+impl InlineMembers {
+    fn of(new: &NewAccount) -> Self {
+        Self {
+            access: new.access.is_some() || new.roles.is_some(),
+            credential: new.credential.is_some(),
+        }
+    }
+
+    fn check(self, within: &InOrganization) -> Result<(), Problem> {
+        if self.access {
+            within.caller.require(AdminScope::AccessWrite)?;
+        }
+        if self.credential {
+            within.caller.require(AdminScope::CredentialsWrite)?;
+        }
+        Ok(())
+    }
+}
+
 /// An account that was made.
 #[derive(Debug)]
 pub struct CreatedAccount {
@@ -81,10 +110,13 @@ impl Versioned for CreatedAccount {
 /// Makes an account.
 pub async fn create(
     within: InOrganization,
+    inline: InlineMembers,
     submitted: Submitted<NewAccount>,
 ) -> Result<CreatedAccount, Problem> {
     to_completion(async move {
+        inline.check(&within)?;
         let mut new = submitted?;
+        InlineMembers::of(&new).check(&within)?;
         if let Some(presented) = &mut new.access {
             within.recognise_audiences(presented).await?;
         }
@@ -92,7 +124,6 @@ pub async fn create(
             credential.recognise_audiences(&within).await?;
         }
         let within = &within;
-        require_scopes(within, &new)?;
         let mut change = within.begin().await?;
         let mut reading = Reading::of_nothing(within);
         let meaning = Meaning::read(within, &mut change, &mut reading, &new).await?;
@@ -141,17 +172,6 @@ pub async fn create(
         })
     })
     .await
-}
-
-/// Inline members need their own scope.
-fn require_scopes(within: &InOrganization, new: &NewAccount) -> Result<(), Problem> {
-    if new.access.is_some() || new.roles.is_some() {
-        within.caller.require(AdminScope::AccessWrite)?;
-    }
-    if new.credential.is_some() {
-        within.caller.require(AdminScope::CredentialsWrite)?;
-    }
-    Ok(())
 }
 
 /// What the names in a new account turn out to mean.

@@ -231,7 +231,7 @@ fn changes(issued: &IssuedCredential) -> Changes {
         .iter()
         .map(ToString::to_string)
         .collect();
-    let end = credential.expires_at().map(|end| end.to_string());
+    let end = made.expires_at.map(|end| end.to_string());
     Changes::default()
         .with("account", Value::Null, credential.account.to_string())
         .with("name", Value::Null, credential.name.as_str())

@@ -30,6 +30,8 @@ pub struct DescribedCredential {
     pub credential: Credential,
     /// How it stands now.
     pub status: CredentialStatus,
+    /// When it ends, as it stands now; `None` = never.
+    pub expires_at: Option<Timestamp>,
     /// What it is narrowed to; `None` = all of its account's access.
     pub access: Option<DescribedAccess>,
     /// When it was last used, in any way.
@@ -130,6 +132,7 @@ pub(super) fn describe(
     let last_used = usage.last_used(UsageSubject::Credential(credential.id));
     DescribedCredential {
         status: credential.status_at(now),
+        expires_at: credential.expires_at(now),
         access: credential
             .narrowing
             .as_ref()

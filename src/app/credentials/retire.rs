@@ -1,5 +1,7 @@
 //! Retiring one secret, before its end. What counts as *in use* is in [`crate::domain::retirement`].
 
+use jiff::Timestamp;
+
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
 use crate::domain::credential::Credential;
@@ -9,6 +11,8 @@ use crate::domain::retirement::Evidence;
 use crate::domain::secret::SecretStatus;
 use crate::domain::secret::StoredSecret;
 
+use super::super::accounts;
+use super::super::administrators;
 use super::super::authority::InOrganization;
 use super::super::directory::Touched;
 use super::super::problem::Problem;
@@ -52,8 +56,25 @@ pub async fn retire(
         if may_be_in_use && !force {
             return Err(Problem::SecretInUse(evidence));
         }
-        if credential.live_secrets(now).count() == 1 {
-            keep_an_administrator(&mut change, &account, &credential).await?;
+        let others = credential.live_secrets(now);
+        let others = others.filter(|other| other.id != secret.id);
+        match others
+            .map(|other| other.ends_at.unwrap_or(Timestamp::MAX))
+            .max()
+        {
+            None => keep_an_administrator(&mut change, &account, &credential).await?,
+            Some(until) => {
+                let held = accounts::effective_access(&mut change, &account).await?;
+                let change = &mut change;
+                administrators::keep_one_credential_as_long(
+                    change,
+                    &account,
+                    &credential,
+                    &held,
+                    until,
+                )
+                .await?;
+            }
         }
         change
             .rows()

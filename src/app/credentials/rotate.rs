@@ -13,6 +13,8 @@ use crate::domain::rotation::RotationPlan;
 use crate::domain::rotation::RotationRefusal;
 use crate::domain::secret::SecretKind;
 
+use super::super::accounts;
+use super::super::administrators;
 use super::super::audited::AuditedChange;
 use super::super::authority::InOrganization;
 use super::super::directory::Touched;
@@ -24,7 +26,7 @@ use super::super::to_completion;
 use super::changing::ChangingCredential;
 use super::create::mint;
 use super::described::IssuedCredential;
-use super::effective_access;
+use super::narrowed;
 
 /// What a rotation is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -64,14 +66,17 @@ pub async fn rotate(
             credential,
             ..
         } = &mut changing;
-        let narrowing = credential.narrowing.as_ref();
-        let resulting = effective_access(change, account, narrowing).await?;
+        let held = accounts::effective_access(change, account).await?;
+        let resulting = narrowed(&held, credential.narrowing.as_ref());
         within.caller.may_hand_on(&resulting)?;
         let request = submitted?;
         let plan = credential.plan_rotation(&request.rotation, change.now);
         check_end(change, credential, &request.rotation, &plan).await?;
         change.check_version(credential)?;
         let plan = plan.map_err(refusal)?;
+        let until = plan.works_until(credential, change.now);
+        administrators::keep_one_credential_as_long(change, account, credential, &held, until)
+            .await?;
 
         let kind = SecretKind::ClientSecret;
         let (stored, secret) = mint(&within.app, change, kind, plan.expires_at);
@@ -84,7 +89,8 @@ pub async fn rotate(
         if request.revoke_tokens {
             change.kill_tokens_got_by(credential).await?;
         }
-        let changes = changes(credential, &plan, stored.id, request.revoke_tokens);
+        let expired_at = credential.expires_at(change.now);
+        let changes = changes(expired_at, &plan, stored.id, request.revoke_tokens);
         Ok(IssuedCredential {
             credential: changing.commit("credential.rotate", changes).await?,
             secret,
@@ -154,7 +160,7 @@ async fn carry_out(
 }
 
 fn changes(
-    credential: &Credential,
+    expired_at: Option<Timestamp>,
     plan: &RotationPlan,
     new: SecretId,
     revoke_tokens: bool,
@@ -168,11 +174,7 @@ fn changes(
     let changes = Changes::default()
         .with("secret", Value::Null, new.to_string())
         .with("old_secrets", Value::Null, ended)
-        .with(
-            "expires_at",
-            end(credential.expires_at()),
-            end(plan.expires_at),
-        )
+        .with("expires_at", end(expired_at), end(plan.expires_at))
         .with("tokens_revoked", Value::Null, revoke_tokens);
     if plan.forgets.is_empty() {
         return changes;

@@ -35,7 +35,7 @@ pub struct CredentialQuery {
     pub held: HeldQuery,
     /// Not used for this long, and not made since either.
     pub unused_for: Option<Duration>,
-    /// Their newest secret ends within this time, and has not ended yet.
+    /// They end within this time, and have not ended yet.
     pub expires_within: Option<Duration>,
     /// In which order.
     pub order: Order,
@@ -80,6 +80,7 @@ async fn filter(
 ) -> Result<CredentialFilter, Problem> {
     let now = within.app.clock.now();
     Ok(CredentialFilter {
+        now,
         account,
         status: query.status.map(|status| (status, now)),
         text: query.text.clone().map(as_stored),

@@ -72,13 +72,18 @@ impl PolicyEdit {
 }
 
 /// Edits an organization. A policy counts from the next secret and the next token: it kills none.
+/// `names_quota` = the body has something to say of the quota, right or wrong.
 pub async fn edit(
     within: InOrganization,
+    names_quota: bool,
     submitted: Submitted<OrganizationEdit>,
 ) -> Result<DescribedOrganization, Problem> {
     to_completion(async move {
         let mut change = within.begin().await?;
         let before = current(&within, &mut change).await?;
+        if names_quota {
+            within.caller.require_every_organization()?;
+        }
         let edit = submitted?;
         if edit.max_service_accounts.is_said() {
             within.caller.require_every_organization()?;

@@ -31,6 +31,7 @@ use super::routes::Routes;
 use super::schema::Instant;
 use super::shape;
 use super::shape::words;
+use reading::inline_members;
 use reading::read;
 use reading::read_edit;
 use reading::read_query;
@@ -229,7 +230,7 @@ fn listing() -> Operation {
 pub(super) async fn post(
     Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let made = accounts::create(within, call.object(read)).await?;
+    let made = accounts::create(within, inline_members(&call), call.object(read)).await?;
     Ok(created::<_, CreatedBody>(made))
 }
 

@@ -156,6 +156,14 @@ impl Call {
         self.object(|_| Some(()))
     }
 
+    /// What stands in these members of the body, whatever else is wrong with it: some take more than
+    /// the route, and that is asked before a mistake is told.
+    pub(super) fn members<const N: usize>(&self, names: [&str; N]) -> [Option<Value>; N] {
+        let body = self.is_json.then_some(&self.body);
+        let body = body.and_then(|body| json::read(body, &RefCell::default()));
+        names.map(|name| body.as_ref()?.get(name).cloned())
+    }
+
     /// The parameters of the query.
     pub(super) fn query(&self) -> Query {
         Query::parse(&self.query)

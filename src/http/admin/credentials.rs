@@ -115,7 +115,11 @@ fn actions(routes: Routes, credential: &str) -> Routes {
             )
             .answers::<CredentialBody>()
             .reads(|fields| Some(read_rotation(fields)))
-            .conflicts(&[Conflict::OverlapInProgress, Conflict::WrongState])
+            .conflicts(&[
+                Conflict::OverlapInProgress,
+                Conflict::WrongState,
+                Conflict::LastAdministrator,
+            ])
             .described(
                 "The old secret works for the overlap, to the second. `client_secret` is shown in \
                  this answer only. Of the secrets that have ended, the last 20 are kept.",

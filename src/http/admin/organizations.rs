@@ -182,8 +182,9 @@ pub(super) async fn get(Inside(within, [], call): Inside<0>) -> Result<impl Into
 pub(super) async fn patch(
     Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
+    let [quota] = call.members(["max_service_accounts"]);
     let submitted = call.object(|fields| Some(read_edit(fields)));
-    let edited = organizations::edit(within, submitted).await?;
+    let edited = organizations::edit(within, quota.is_some(), submitted).await?;
     Ok(shown::<_, OrganizationBody>(edited))
 }
 

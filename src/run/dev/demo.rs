@@ -7,6 +7,7 @@ use crate::app::access::PresentedAccess;
 use crate::app::access::PresentedGrant;
 use crate::app::access::PresentedIdentifiers;
 use crate::app::accounts;
+use crate::app::accounts::InlineMembers;
 use crate::app::accounts::NewAccount;
 use crate::app::apis;
 use crate::app::apis::NewApi;
@@ -82,7 +83,8 @@ async fn make(app: &App) -> Result<HeldCredential, Problem> {
     if !is_missing(accounts::show(&organization(app).await?, BOT).await)? {
         accounts::delete(organization(app).await?, BOT.to_owned(), Ok(())).await?;
     }
-    let created = accounts::create(organization(app).await?, Ok(bot())).await?;
+    let inline = InlineMembers::default();
+    let created = accounts::create(organization(app).await?, inline, Ok(bot())).await?;
     let issued = created.credential.ok_or(Problem::NotFound("credential"))?;
     let client_id = issued.credential.credential.client_id;
     Ok(HeldCredential::of(client_id, &issued.secret))

@@ -118,7 +118,10 @@ CREATE TABLE group_member (
 CREATE INDEX group_member_of_account ON group_member (account_id, group_id);
 
 -- An API token is a credential too: its one secret is the token. The name of one that was revoked is
--- free again.
+-- free again. Two ends follow from the secrets and are kept with them: that of the newest that was not
+-- taken back, and the latest of any that was not (the greatest number = never). The first is the
+-- credential's until it has passed, and then it is the second; where all were taken back, both are that
+-- of the newest.
 CREATE TABLE credential (
     id TEXT NOT NULL PRIMARY KEY,
     organization_id TEXT NOT NULL,
@@ -134,15 +137,25 @@ CREATE TABLE credential (
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     revoked_at BIGINT,
+    newest_end BIGINT NOT NULL DEFAULT 9223372036854775807,
+    last_end BIGINT NOT NULL DEFAULT 9223372036854775807,
     row_version BIGINT NOT NULL DEFAULT 1,
     FOREIGN KEY (organization_id, account_id) REFERENCES service_account (organization_id, id)
 );
 CREATE UNIQUE INDEX credential_name ON credential (account_id, kind, name)
     WHERE kind <> 'api_token' OR status <> 'revoked';
+-- One for each order in which credentials are listed; those that outlive their newest secret are few.
 CREATE INDEX credential_of_organization ON credential (organization_id, kind, id);
--- It begins like the one above: who names the account as well is not led through all credentials of
--- the organization.
+CREATE INDEX credential_named ON credential (organization_id, kind, name, id);
+CREATE INDEX credential_made ON credential (organization_id, kind, created_at, id);
+CREATE INDEX credential_end ON credential (organization_id, kind, newest_end, id);
+CREATE INDEX credential_outlived ON credential (organization_id, kind, last_end, id)
+    WHERE last_end > newest_end;
+-- It begins like those above: who names the account as well is not led through all credentials of the
+-- organization.
 CREATE INDEX credential_of_account ON credential (organization_id, account_id, kind, id);
+-- All that is searched, so that a search reads nothing else.
+CREATE INDEX credential_search ON credential (organization_id, kind, folded_name, client_id, id);
 
 -- position is the order in which the secrets of a credential were made: two may have one instant.
 CREATE TABLE secret (

@@ -23,6 +23,7 @@ use super::query::all;
 use super::query::assembled;
 use super::query::millis;
 use super::query::placeholders;
+use super::secret;
 use super::usage;
 
 /// The most secrets that one transaction forgets: other changes of the organization wait for it.
@@ -95,6 +96,8 @@ async fn clean_up(
         .map(|row| row.text("credential_id"))
         .collect::<Answer<_>>()?;
     remove_bare(db, organization, &owners, &mut cleaned_up).await?;
+    let owners: Vec<&str> = owners.into_iter().collect();
+    secret::settle_ends(db, &owners).await?;
     Ok(cleaned_up)
 }
 

@@ -185,6 +185,7 @@ pub(super) async fn add(db: &mut Db, credential: &Credential) -> Answer<()> {
     for secret in &credential.secrets {
         secret::insert(db, credential.id, secret).await?;
     }
+    secret::settle_ends(db, &[&credential.id.to_string()]).await?;
     match &credential.narrowing {
         Some(narrowing) => access::add(db, Holder::Credential(credential.id), narrowing).await,
         None => Ok(()),

@@ -50,11 +50,6 @@ use super::statement::folded;
 /// What never ends, in the order of ends: the index says the same number.
 const NEVER: &str = "9223372036854775807";
 
-/// The end of a credential: that of its newest secret, and of its newest one that is not taken back,
-/// if there is one.
-const CREDENTIAL_END: &str = "(SELECT ends_at FROM secret WHERE credential_id = credential.id
-      ORDER BY CASE WHEN revoked_at IS NULL THEN 0 ELSE 1 END, position DESC LIMIT 1)";
-
 /// A list as it is asked for: which table, and how it is ordered.
 struct Listed {
     table: &'static str,
@@ -86,13 +81,14 @@ impl Listed {
         Self::of("service_account", columns, key, order.key)
     }
 
-    fn credentials(columns: &str, order: Order) -> Self {
+    /// Those whose end is in this column, when they are ordered by it.
+    fn credentials(columns: &str, order: Order, end: End) -> Self {
         let key = match order.key {
             SortKey::Id => Key::None,
             SortKey::Name => Key::Text("credential.name"),
             SortKey::CreatedAt => Key::Number("credential.created_at".to_owned()),
             SortKey::LastUsedAt => Key::Number("last_use.last_at".to_owned()),
-            SortKey::ExpiresAt => Key::Number(format!("coalesce({CREDENTIAL_END}, {NEVER})")),
+            SortKey::ExpiresAt => Key::Number(end.column().to_owned()),
         };
         Self::of("credential", columns, key, order.key)
     }
@@ -223,20 +219,64 @@ pub(super) async fn find_credentials(
     order: Order,
     page: Page<Position>,
 ) -> Answer<Vec<Placed<Credential>>> {
-    let listed = Listed::credentials(credential::COLUMNS, order);
-    let mut conditions = listed.begin(organization, order, &page)?;
-    conditions.add(format!("credential.kind = '{}'", kind.as_str()));
-    credentials::restrict(&mut conditions, organization, filter);
-    few::restrict_credentials(db, &mut conditions, organization, kind, filter).await?;
-    let rows = listed.rows(db, conditions, order, page.limit).await?;
-    let credentials = credential::complete(db, &rows).await?;
-    let placed = credentials.into_iter().zip(&rows).map(|(item, row)| {
-        Ok(Placed {
-            item,
-            position: listed.position(row)?,
-        })
+    let ends: &[End] = match order.key {
+        SortKey::ExpiresAt => &[End::OfTheNewest, End::OfTheLast],
+        _ => &[End::OfTheNewest],
+    };
+    let mut found = Vec::new();
+    for end in ends {
+        let listed = Listed::credentials(credential::COLUMNS, order, *end);
+        let mut conditions = listed.begin(organization, order, &page)?;
+        conditions.add(format!("credential.kind = '{}'", kind.as_str()));
+        credentials::restrict(&mut conditions, organization, filter);
+        if order.key == SortKey::ExpiresAt {
+            credentials::restrict_to(&mut conditions, *end, filter);
+        }
+        few::restrict_credentials(db, &mut conditions, organization, kind, filter).await?;
+        for row in listed.rows(db, conditions, order, page.limit).await? {
+            found.push((listed.position(&row)?, row));
+        }
+    }
+    if ends.len() > 1 {
+        merge(&mut found, order, page.limit);
+    }
+    let (positions, rows): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+    let credentials = credential::complete(db, &rows).await?.into_iter();
+    let placed = credentials.zip(positions);
+    Ok(placed
+        .map(|(item, position)| Placed { item, position })
+        .collect())
+}
+
+/// In which column the end of a credential is. Most have it in the first, whatever the time; so each
+/// part of a list in that order is read by an index, and there is nothing to sort but two pages.
+#[derive(Clone, Copy)]
+enum End {
+    /// That of its newest secret.
+    OfTheNewest,
+    /// The latest of its secrets', once the newest has ended before.
+    OfTheLast,
+}
+
+impl End {
+    fn column(self) -> &'static str {
+        match self {
+            Self::OfTheNewest => "credential.newest_end",
+            Self::OfTheLast => "credential.last_end",
+        }
+    }
+}
+
+/// Makes one page of those of both parts, which are ordered by numbers.
+fn merge(found: &mut Vec<(Position, Row)>, order: Order, limit: u16) {
+    found.sort_by_cached_key(|(position, _)| {
+        let number: i64 = position.value.parse().unwrap_or(i64::MAX);
+        (number, position.id.clone())
     });
-    placed.collect()
+    if order.descending {
+        found.reverse();
+    }
+    found.truncate(limit.into());
 }
 
 /// `text` in one of the columns, which are folded, or as the id.

@@ -11,6 +11,7 @@ use crate::domain::secret::SecretHash;
 use crate::domain::secret::StoredSecret;
 
 use super::failure::Answer;
+use super::failure::Failure;
 use super::query::Db;
 use super::query::Row;
 use super::query::all;
@@ -18,6 +19,7 @@ use super::query::assembled;
 use super::query::execute;
 use super::query::execute_one;
 use super::query::millis;
+use super::query::one;
 use super::query::placeholders;
 use super::usage;
 
@@ -67,6 +69,31 @@ pub(super) async fn of_credentials(
     all(db, query).await?.iter().map(with_owner).collect()
 }
 
+/// Works out the ends of these credentials, once their secrets have changed.
+pub(super) async fn settle_ends(db: &mut Db, credentials: &[&str]) -> Answer<()> {
+    const NEWEST: &str = "(SELECT coalesce(secret.ends_at, 9223372036854775807) FROM secret
+         WHERE secret.credential_id = credential.id
+         ORDER BY CASE WHEN secret.revoked_at IS NULL THEN 0 ELSE 1 END, secret.position DESC
+         LIMIT 1)";
+    const LAST: &str = "(SELECT max(coalesce(secret.ends_at, 9223372036854775807)) FROM secret
+         WHERE secret.credential_id = credential.id AND secret.revoked_at IS NULL)";
+    if credentials.is_empty() {
+        return Ok(());
+    }
+    let query = assembled(format!(
+        "UPDATE credential
+         SET newest_end = coalesce({NEWEST}, newest_end),
+             last_end = coalesce({LAST}, {NEWEST}, last_end)
+         WHERE id IN ({})",
+        placeholders(1, credentials.len())
+    ));
+    let query = credentials
+        .iter()
+        .fold(query, |query, id| query.bind((*id).to_owned()));
+    execute(db, query).await?;
+    Ok(())
+}
+
 /// The newest secret of a credential.
 pub(super) async fn insert(
     db: &mut Db,
@@ -99,7 +126,8 @@ pub(super) async fn add(
     secret: &StoredSecret,
 ) -> Answer<()> {
     insert(db, credential, secret).await?;
-    touch_owner(db, organization, secret.id).await
+    let owner = touch_owner(db, organization, secret.id).await?;
+    settle_ends(db, &[&owner]).await
 }
 
 pub(super) async fn set_end(
@@ -108,10 +136,11 @@ pub(super) async fn set_end(
     secret: SecretId,
     ends_at: Option<Timestamp>,
 ) -> Answer<()> {
-    touch_owner(db, organization, secret).await?;
+    let owner = touch_owner(db, organization, secret).await?;
     let query = sqlx::query("UPDATE secret SET ends_at = $2 WHERE id = $1");
     let query = query.bind(secret.to_string()).bind(ends_at.map(millis));
-    execute_one(db, query, "secret").await
+    execute_one(db, query, "secret").await?;
+    settle_ends(db, &[&owner]).await
 }
 
 pub(super) async fn revoke(
@@ -120,10 +149,11 @@ pub(super) async fn revoke(
     secret: SecretId,
     at: Timestamp,
 ) -> Answer<()> {
-    touch_owner(db, organization, secret).await?;
+    let owner = touch_owner(db, organization, secret).await?;
     let query = sqlx::query("UPDATE secret SET revoked_at = $2 WHERE id = $1");
     let query = query.bind(secret.to_string()).bind(millis(at));
-    execute_one(db, query, "secret").await
+    execute_one(db, query, "secret").await?;
+    settle_ends(db, &[&owner]).await
 }
 
 pub(super) async fn remove(
@@ -131,22 +161,30 @@ pub(super) async fn remove(
     organization: OrganizationId,
     secret: SecretId,
 ) -> Answer<()> {
-    touch_owner(db, organization, secret).await?;
+    let owner = touch_owner(db, organization, secret).await?;
     let id = secret.to_string();
     let query = sqlx::query("DELETE FROM secret WHERE id = $1");
     execute_one(db, query.bind(id.as_str()), "secret").await?;
+    settle_ends(db, &[&owner]).await?;
     usage::fold(db, &[&id]).await
 }
 
-/// Notes the change at the secret's credential, and makes sure that the organization has it.
-async fn touch_owner(db: &mut Db, organization: OrganizationId, secret: SecretId) -> Answer<()> {
+/// Notes the change at the secret's credential, and makes sure that the organization has it. Returns
+/// the credential's id.
+async fn touch_owner(
+    db: &mut Db,
+    organization: OrganizationId,
+    secret: SecretId,
+) -> Answer<String> {
     let query = sqlx::query(
         "UPDATE credential SET row_version = row_version + 1
          WHERE organization_id = $1
-           AND id = (SELECT credential_id FROM secret WHERE secret.id = $2)",
+           AND id = (SELECT credential_id FROM secret WHERE secret.id = $2)
+         RETURNING id",
     );
     let query = query
         .bind(organization.to_string())
         .bind(secret.to_string());
-    execute_one(db, query, "secret").await
+    let row = one(db, query).await?.ok_or(Failure::Missing("secret"))?;
+    row.text("id").map(str::to_owned)
 }

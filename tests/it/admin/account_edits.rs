@@ -339,6 +339,59 @@ async fn the_ends_of_administrators_one_after_the_other_leave_one_without() {
     assert_eq!(refusal(&reply), refused);
 }
 
+// An end of the only credential is an end of who administers by it.
+#[tokio::test]
+async fn the_last_administrator_keeps_a_secret_for_as_long_as_before() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let account = format!("{ACCOUNTS}/administrator");
+    let init = format!("{account}/credentials/init");
+    let refused = (409, "last_administrator".to_owned());
+    let rotate = async |path: &str, body: Value| admin.post(&format!("{path}/rotate"), body).await;
+    let day = 24 * 60 * 60;
+    for body in [
+        json!({"expires_in_seconds": day}),
+        json!({"expires_in_seconds": day, "overlap_seconds": 0}),
+        json!({"expires_in_seconds": 90 * day, "overlap_seconds": 30 * day}),
+    ] {
+        let reply = rotate(&init, body.clone()).await;
+        assert_eq!(refusal(&reply), refused, "{body}");
+    }
+    // Without an end the new one takes its place, and may not go and leave the old one's overlap.
+    let rotated = rotate(&init, json!({"overlap_seconds": day})).await;
+    assert_eq!(rotated.status, 200, "{}", rotated.wire());
+    let secret = |at: usize| {
+        rotated.json()["secrets"][at]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let reply = admin
+        .delete(&format!("{init}/secrets/{}?force=true", secret(1)))
+        .await;
+    assert_eq!(refusal(&reply), refused);
+    let reply = admin
+        .delete(&format!("{init}/secrets/{}?force=true", secret(0)))
+        .await;
+    assert_eq!(reply.status, 204, "{}", reply.wire());
+
+    // Another credential of the account counts when it works for as long, and so does another account.
+    let credentials = format!("{account}/credentials");
+    let spare = json!({"name": "spare", "expires_in_seconds": 300 * day});
+    admin.post(&credentials, spare).await;
+    let ends = json!({"expires_in_seconds": 90 * day});
+    assert_eq!(refusal(&rotate(&init, ends.clone()).await), refused);
+    let endless = json!({"name": "endless", "expires_in_seconds": null});
+    admin.post(&credentials, endless).await;
+    assert_eq!(rotate(&init, ends.clone()).await.status, 200);
+    let endless = format!("{credentials}/endless");
+    assert_eq!(refusal(&rotate(&endless, ends.clone()).await), refused);
+    let everything = admin.get(&format!("{account}/access")).await.json()["access"].clone();
+    let second = json!({"name": "second-admin", "access": everything});
+    assert_eq!(admin.post(ACCOUNTS, second).await.status, 201);
+    assert_eq!(rotate(&endless, ends).await.status, 200);
+}
+
 #[tokio::test]
 async fn all_tokens_of_an_account_are_revoked_at_once() {
     let server = TestServer::start().await;

@@ -128,3 +128,61 @@ async fn what_a_path_or_a_query_names_is_looked_up_before_the_rest_is_read() {
         assert_eq!(refusal(&reader.get(&path).await), refused, "{path}");
     }
 }
+
+#[tokio::test]
+async fn what_takes_more_than_the_route_is_refused_before_a_mistake_is_told() {
+    let server = TestServer::start().await;
+    let manager = json!([ostler(&["accounts:write"], &json!(["default"]))]);
+    let manager = Administrator::with(&server, "a-manager", manager).await;
+    let editor = json!([ostler(&["organizations:write"], &json!(["default"]))]);
+    let editor = Administrator::with(&server, "an-editor", editor).await;
+    let forbidden = (403, "forbidden".to_owned());
+    let refused = (400, "validation_failed".to_owned());
+    for (member, right, wrong) in [
+        ("access", json!([]), json!("all of it")),
+        (
+            "access",
+            json!([]),
+            json!([{"api": "nothing", "scopes": ["x"], "resources": {}}]),
+        ),
+        ("roles", json!(["auditor"]), json!([1])),
+        (
+            "credential",
+            json!({"name": "first"}),
+            json!({"nmae": "first"}),
+        ),
+    ] {
+        for value in [&right, &wrong] {
+            for (name, more) in [
+                ("nightly", json!({})),
+                ("no", json!({})),
+                ("nightly", json!({"x": 1})),
+            ] {
+                let mut body = more;
+                body["name"] = json!(name);
+                body[member] = value.clone();
+                let reply = manager.post(ACCOUNTS, body.clone()).await;
+                assert_eq!(refusal(&reply), forbidden, "{body}");
+            }
+        }
+        // What is not there, or is `null`, is not asked for.
+        let body = json!({"name": "no", member: null});
+        assert_eq!(refusal(&manager.post(ACCOUNTS, body).await), refused);
+    }
+    for body in ["{\"access\": []", "[]", "\"access\""] {
+        let reply = manager.send("POST", ACCOUNTS, body).await;
+        assert_eq!(refusal(&reply), refused, "{body}");
+    }
+
+    let organization = "/organizations/default";
+    for quota in [json!(5), json!(null), json!("five")] {
+        for more in [json!({}), json!({"policy": "none"})] {
+            let mut body = more;
+            body["max_service_accounts"] = quota.clone();
+            let reply = editor.patch(organization, body.clone()).await;
+            assert_eq!(refusal(&reply), forbidden, "{body}");
+        }
+    }
+    let reply = editor.patch(organization, json!({"policy": "none"})).await;
+    assert_eq!(refusal(&reply), refused);
+}

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use insta::assert_snapshot;
 use ostler::app::accounts;
+use ostler::app::accounts::InlineMembers;
 use ostler::app::accounts::NewAccount;
 use ostler::app::authority::Caller;
 use ostler::app::authority::Origin;
@@ -396,6 +397,6 @@ async fn a_policy_that_changes_after_a_caller_was_let_in_counts() {
         roles: None,
         credential: Some(forever),
     };
-    let made = accounts::create(third, Ok(account)).await;
+    let made = accounts::create(third, InlineMembers::default(), Ok(account)).await;
     assert_eq!(refused(made.unwrap_err()), "not_allowed");
 }

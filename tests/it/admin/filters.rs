@@ -275,6 +275,93 @@ async fn credentials_are_found_by_when_the_secret_ends_that_still_works() {
     assert_eq!(shown["expires_at"], "2026-03-10T12:00:00Z");
 }
 
+// Contract, section 3: the end is that of the newest secret, and nothing has ended that still works.
+#[tokio::test]
+async fn a_credential_whose_newest_secret_has_ended_ends_with_the_one_that_is_left() {
+    let server = TestServer::start().await;
+    account(&server, json!({"name": "copy-bot"})).await;
+    let path = format!("{ACCOUNTS}/copy-bot/credentials");
+    let hour = 60 * 60;
+    for (name, hours) in [("outlived", 1_000), ("early", 2), ("late", 5), ("ended", 1)] {
+        let body = json!({"name": name, "expires_in_seconds": hours * hour});
+        server.create(&path, body).await;
+    }
+    let rotation = json!({"overlap_seconds": 4 * hour, "expires_in_seconds": 3 * hour});
+    let outlived = format!("{path}/outlived");
+    let rotated = server.act(&format!("{outlived}/rotate"), rotation).await;
+    assert_eq!(rotated["expires_at"], "2026-03-01T15:00:00Z");
+    let listed = async |query: &str| {
+        let mut found = Vec::new();
+        for list in [&path, "/organizations/default/credentials"] {
+            let list = format!("{list}?{query}&limit=1");
+            let (mut names, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let page = server
+                    .admin("GET", &format!("{list}{cursor}"), None)
+                    .await
+                    .json();
+                let items = page["items"].as_array().unwrap().iter();
+                let found = items.map(|item| item["name"].as_str().unwrap().to_owned());
+                // That of who administers is in the organization as well.
+                names.extend(found.filter(|name| name != "init"));
+                match page["next_cursor"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => break,
+                }
+            }
+            found.push(names.join(" "));
+        }
+        assert_eq!(found[0], found[1], "{query}");
+        found.remove(0)
+    };
+    assert_eq!(listed("sort=expires_at").await, "ended early outlived late");
+    assert_eq!(
+        listed("expires_within=3h&sort=expires_at").await,
+        "ended early outlived"
+    );
+    let of_kind = "/findings?kind=expiring_soon&organization=default&limit=200";
+    let found = async || {
+        let findings = server.admin("GET", of_kind, None).await.json();
+        let mut ends = findings["items"].as_array().unwrap().iter();
+        let about = |one: &&Value| one["subject"]["name"] == "outlived";
+        ends.find(about)
+            .map(|one| one["evidence"]["ends_at"].clone())
+    };
+    assert_eq!(found().await, Some(json!("2026-03-01T15:00:00Z")));
+
+    // The newest is over, and the old one works for another hour.
+    server.advance(Duration::from_hours(3));
+    let shown = server.admin("GET", &outlived, None).await.json();
+    assert_eq!(
+        (&shown["status"], &shown["expires_at"]),
+        (&json!("active"), &json!("2026-03-01T16:00:00Z"))
+    );
+    assert_eq!(found().await, Some(json!("2026-03-01T16:00:00Z")));
+    assert_eq!(listed("expires_within=1h").await, "outlived");
+    assert_eq!(
+        listed("expires_within=1h&sort=expires_at").await,
+        "outlived"
+    );
+    assert_eq!(
+        listed("expires_within=2h&sort=-expires_at").await,
+        "late outlived"
+    );
+    assert_eq!(listed("sort=expires_at").await, "ended early outlived late");
+    assert_eq!(
+        listed("sort=-expires_at").await,
+        "late outlived early ended"
+    );
+
+    server.advance(Duration::from_hours(1));
+    let shown = server.admin("GET", &outlived, None).await.json();
+    assert_eq!(
+        (&shown["status"], &shown["expires_at"]),
+        (&json!("expired"), &json!("2026-03-01T16:00:00Z"))
+    );
+    assert_eq!(found().await, None);
+    assert_eq!(listed("expires_within=2h").await, "late");
+}
+
 #[tokio::test]
 async fn accounts_are_found_by_how_long_nothing_used_them() {
     let server = TestServer::start().await;

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::app::accounts::AccountEdit;
 use crate::app::accounts::AccountQuery;
+use crate::app::accounts::InlineMembers;
 use crate::app::accounts::NewAccount;
 use crate::domain::account::AccountStatus;
 use crate::domain::account::MAX_LABELS;
@@ -17,6 +18,7 @@ use crate::domain::name::AccountName;
 
 use super::super::access::read_access;
 use super::super::account_roles::read_names;
+use super::super::call::Call;
 use super::super::credentials::read_credential;
 use super::super::fields::Fields;
 use super::super::filters::SORT_KEYS;
@@ -35,6 +37,17 @@ pub(super) fn read_query(query: &mut Query) -> AccountQuery {
         unused_for: query.span("unused_for"),
         expires_within: query.span("expires_within"),
         order: query.order(&SORT_KEYS),
+    }
+}
+
+/// The inline members that the body of a new account has, right or wrong.
+pub(super) fn inline_members(call: &Call) -> InlineMembers {
+    let said = call.members(["access", "roles", "credential"]);
+    // `null` says the same as nothing.
+    let [access, roles, credential] = said.map(|value| value.is_some_and(|value| !value.is_null()));
+    InlineMembers {
+        access: access || roles,
+        credential,
     }
 }
 

@@ -70,7 +70,7 @@ impl From<DescribedCredential> for CredentialBody {
             kind: credential.kind.as_str(),
             client_id: credential.client_id,
             status: described.status.as_str(),
-            expires_at: credential.expires_at(),
+            expires_at: described.expires_at,
             allowed_networks: credential.allowed_networks,
             access: described.access,
             created_at: credential.created_at,

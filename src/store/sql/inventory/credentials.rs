@@ -9,7 +9,7 @@ use crate::store::CredentialFilter;
 
 use super::super::query::millis;
 use super::super::statement::Conditions;
-use super::CREDENTIAL_END;
+use super::End;
 use super::NEVER;
 use super::add_ending;
 use super::add_search;
@@ -55,7 +55,33 @@ pub(super) fn restrict(
             "credential.status <> '{}'",
             Status::Revoked.as_str()
         ));
-        add_ending(conditions, CREDENTIAL_END, ending);
+        let now = conditions.number(millis(filter.now));
+        let end = format!(
+            "CASE WHEN credential.newest_end > {now} THEN credential.newest_end
+                  ELSE credential.last_end END"
+        );
+        add_ending(conditions, &end, ending);
+    }
+}
+
+/// Adds that the end of each is in this column.
+pub(super) fn restrict_to(conditions: &mut Conditions, end: End, filter: &CredentialFilter) {
+    let now = conditions.number(millis(filter.now));
+    // The second half is in the words of its index.
+    let outlives =
+        format!("credential.newest_end <= {now} AND credential.last_end > credential.newest_end");
+    conditions.add(match end {
+        End::OfTheNewest => format!("NOT ({outlives})"),
+        End::OfTheLast => outlives,
+    });
+    if let Some(ending) = filter.ending {
+        // The same once more, for the index to begin there and to end.
+        let (after, until) = (
+            conditions.number(millis(ending.after)),
+            conditions.number(millis(ending.until)),
+        );
+        let column = end.column();
+        conditions.add(format!("{column} > {after} AND {column} <= {until}"));
     }
 }
 

@@ -83,6 +83,15 @@ pub(super) async fn restrict_credentials(
         let few = few_ids(db, own, "SELECT id FROM credential").await?;
         add_few(conditions, few);
     }
+    if let Some(text) = &filter.text {
+        let mut named = Conditions::default();
+        let organization = named.text(organization.to_string());
+        named.add(format!("organization_id = {organization}"));
+        named.add(format!("kind = '{}'", kind.as_str()));
+        add_search(&mut named, text, &["folded_name", "client_id"], "id");
+        let few = few_ids(db, named, "SELECT id FROM credential").await?;
+        add_few(conditions, few);
+    }
     if let Some(since) = filter.unused_since {
         let mut unused = Conditions::default();
         let organization = unused.text(organization.to_string());
