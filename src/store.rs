@@ -86,6 +86,7 @@ pub use inventory::SortKey;
 pub use leak::LeakReads;
 pub use leak::LeakWrites;
 pub use leak::SecretOwner;
+pub use lifecycle::AccessOf;
 pub use lifecycle::AccountNames;
 pub use lifecycle::LifecycleWrites;
 pub use role::NamedHolder;

@@ -26,6 +26,7 @@ use crate::domain::audit::Changes;
 use crate::domain::holdings::Holdings;
 use crate::domain::version::EntityTag;
 use crate::domain::version::Versioned;
+use crate::store::AccessOf;
 use crate::store::Holder;
 
 use super::App;
@@ -128,6 +129,9 @@ pub async fn replace(
             change
                 .rows()
                 .replace_access(within.id(), Holder::Account(account.id), Some(&after))
+                .await?;
+            change
+                .note_access_change(AccessOf::Account(account.id))
                 .await?;
             change.touch_account(&account);
             if tokens_revoked {

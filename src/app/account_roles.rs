@@ -9,6 +9,7 @@ use crate::domain::name::Name;
 use crate::domain::role::Role;
 use crate::domain::version::EntityTag;
 use crate::domain::version::Versioned;
+use crate::store::AccessOf;
 
 use super::access::Reading;
 use super::accounts;
@@ -89,6 +90,9 @@ pub async fn replace(
         change
             .rows()
             .replace_roles(within.id(), account.id, &ids_of(&roles))
+            .await?;
+        change
+            .note_access_change(AccessOf::Account(account.id))
             .await?;
         change.touch_account(&account);
         if replaced.tokens_revoked {

@@ -18,6 +18,7 @@ use crate::domain::id::RequestId;
 use crate::domain::organization::Organization;
 use crate::domain::version::Versioned;
 use crate::live::Dead;
+use crate::store::AccessOf;
 use crate::store::Change;
 use crate::store::Lookup;
 use crate::store::StoreError;
@@ -133,6 +134,18 @@ impl AuditedChange {
     /// Notes that the account has changed.
     pub fn touch_account(&mut self, account: &ServiceAccount) {
         self.open.touch(Touched::Account(account.id));
+    }
+
+    /// Notes that access changes in this change.
+    pub async fn note_access_change(&mut self, of: AccessOf) -> Result<(), StoreError> {
+        let at = self.now;
+        match self.chain {
+            Chain::Organization(organization) => {
+                let rows = self.rows();
+                rows.note_access_change(organization, of, at).await
+            }
+            Chain::Instance => Ok(()),
+        }
     }
 
     /// Raises the account's generation: every token that it has is dead.

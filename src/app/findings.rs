@@ -25,6 +25,7 @@ use crate::store::Position;
 use crate::store::StoreError;
 
 use super::App;
+use super::access::Book;
 use super::authority::Caller;
 use super::page::List;
 use super::page::Listing;
@@ -303,10 +304,12 @@ impl Search<'_> {
         let Some(wide) = access.grants().iter().find(|grant| is_wide(grant)) else {
             return Ok(None);
         };
+        let mut book = Book::of(self.app, row.organization);
+        book.read(store.as_ref(), &access).await?;
         let mut placed = self.placed(FindingKind::WriteOnAllResources, row);
-        placed.finding.evidence = evidence::of_grant(row, wide);
+        placed.finding.evidence = evidence::of_grant(row, wide, &book);
         if holdings.own.grants().iter().any(is_wide) {
-            placed.finding.action.body = action::narrowed(&holdings.own);
+            placed.finding.action.body = action::narrowed(&holdings.own, &book);
         } else {
             placed.finding.action = action::by_which_role(row);
         }

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use crate::domain::account::ServiceAccount;
 use crate::domain::credential::Credential;
 use crate::domain::id::AccountId;
+use crate::domain::id::GroupId;
 use crate::domain::id::OrganizationId;
+use crate::domain::id::RoleId;
 use crate::domain::name::AccountName;
 use crate::domain::organization::Organization;
 
@@ -22,6 +24,17 @@ pub trait AccountNames {
         organization: OrganizationId,
         accounts: &[AccountId],
     ) -> Result<Vec<(AccountId, AccountName)>, StoreError>;
+}
+
+/// Whose access has changed: that of all who have it.
+#[derive(Clone, Copy, Debug)]
+pub enum AccessOf {
+    /// An account's own grants, its roles or its groups.
+    Account(AccountId),
+    /// What a role grants.
+    Role(RoleId),
+    /// The roles of a group.
+    Group(GroupId),
 }
 
 /// Writes of what may be edited. The thing is looked up first, under the lock of its organization.
@@ -40,4 +53,12 @@ pub trait LifecycleWrites {
         credential: &Credential,
         at: Timestamp,
     ) -> Result<(), WriteError>;
+
+    /// Notes when access was changed: since then, at the earliest, is it as it is.
+    async fn note_access_change(
+        &mut self,
+        organization: OrganizationId,
+        of: AccessOf,
+        at: Timestamp,
+    ) -> Result<(), StoreError>;
 }

@@ -19,6 +19,7 @@ use crate::store::Lookup;
 use crate::store::Store;
 use crate::store::StoreError;
 
+use super::super::App;
 use super::super::authority::InOrganization;
 
 /// The APIs of one organization that have been met, and `ostler`.
@@ -30,9 +31,14 @@ pub(in crate::app) struct Book {
 
 impl Book {
     pub(in crate::app) fn new(within: &InOrganization) -> Self {
+        Self::of(&within.app, within.id())
+    }
+
+    /// The same, for somebody who reads of several organizations.
+    pub(in crate::app) fn of(app: &App, organization: OrganizationId) -> Self {
         Self {
-            organization: within.id(),
-            apis: BTreeMap::from([(OSTLER_API, Arc::clone(&within.app.ostler))]),
+            organization,
+            apis: BTreeMap::from([(OSTLER_API, Arc::clone(&app.ostler))]),
         }
     }
 

@@ -10,11 +10,12 @@ use crate::domain::credential::DEFAULT_SECRET_LIFETIME;
 use crate::domain::finding::FindingKind;
 use crate::domain::id::ApiTokenId;
 use crate::domain::name::Label;
-use crate::domain::resource::Identifiers;
 use crate::domain::signing_key::SigningKeyRecord;
 use crate::store::FindingRow;
 use crate::store::FoundCredential;
 
+use super::super::access::Book;
+use super::super::access::DescribedIdentifiers;
 use super::Action;
 
 /// What mends the finding of a row. What only a person can know (the name of an owner, which
@@ -43,9 +44,11 @@ pub(super) fn of(kind: FindingKind, row: &FindingRow, now: Timestamp) -> Action 
             format!("{credential}/rotate"),
             json!({"expires_in_seconds": lifetime.as_secs()}),
         ),
+        // Its users have to move on, and only a person can see to that: by when and where from they
+        // used it. Retiring the secret before is refused.
         (FindingKind::OverlapStillUsed, Some(credential)) => Action {
-            method: "DELETE",
-            path: format!("{credential}/secrets/{}", row.subject),
+            method: "GET",
+            path: credential,
             body: Value::Null,
         },
         (FindingKind::LeakReported, Some(credential)) => {
@@ -120,24 +123,17 @@ fn account_path(row: &FindingRow) -> String {
 
 /// The same access without *all* where something may be written: which resources are needed there is
 /// for a person to say, so the call above only tells what would follow.
-pub(super) fn narrowed(access: &Access) -> Value {
+pub(super) fn narrowed(access: &Access, book: &Book) -> Value {
     let grants = access.grants().iter().map(|grant| {
-        let is_wide = super::is_wide(grant);
-        let resources = grant.resources.iter().map(|(kind, identifiers)| {
-            let shown = match identifiers {
-                Identifiers::All if is_wide => json!([]),
-                Identifiers::All => json!("*"),
-                Identifiers::Listed(keys) => {
-                    json!(keys.iter().map(ToString::to_string).collect::<Vec<_>>())
+        let mut described = book.describe_grant(grant);
+        if super::is_wide(grant) {
+            for identifiers in described.resources.values_mut() {
+                if *identifiers == DescribedIdentifiers::All {
+                    *identifiers = DescribedIdentifiers::Listed(Vec::new());
                 }
-            };
-            (kind.to_string(), shown)
-        });
-        json!({
-            "api": grant.api,
-            "scopes": grant.scopes.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "resources": resources.collect::<serde_json::Map<_, _>>(),
-        })
+            }
+        }
+        described
     });
     json!({"access": grants.collect::<Vec<_>>()})
 }

@@ -17,6 +17,8 @@ use crate::domain::resource::Identifiers;
 use crate::domain::signing_key::SigningKeyRecord;
 use crate::store::FindingRow;
 
+use super::super::access::Book;
+
 /// From when on the condition is met.
 pub(super) fn since(kind: FindingKind, row: &FindingRow) -> Timestamp {
     match kind {
@@ -86,7 +88,7 @@ pub(super) fn of(kind: FindingKind, row: &FindingRow) -> Value {
 }
 
 /// The evidence of a grant that is too wide.
-pub(super) fn of_grant(row: &FindingRow, grant: &Grant) -> Value {
+pub(super) fn of_grant(row: &FindingRow, grant: &Grant, book: &Book) -> Value {
     let writing = grant
         .scopes
         .iter()
@@ -96,7 +98,7 @@ pub(super) fn of_grant(row: &FindingRow, grant: &Grant) -> Value {
     json!({
         "organization": row.organization,
         "service_account": row.account,
-        "api": grant.api,
+        "api": book.describe_grant(grant).api,
         "scopes": writing.map(ToString::to_string).collect::<Vec<_>>(),
         "resource_types": whole.map(|(kind, _)| kind.to_string()).collect::<Vec<_>>(),
     })

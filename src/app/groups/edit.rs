@@ -8,6 +8,7 @@ use crate::domain::audit::Changes;
 use crate::domain::group::Group;
 use crate::domain::id::GroupId;
 use crate::domain::role::Role;
+use crate::store::AccessOf;
 use crate::store::Lookup;
 
 use super::super::access::Reading;
@@ -87,6 +88,11 @@ async fn write(
         .rows()
         .update_group(within.id(), after.id, description, &ids)
         .await?;
+    if before.roles != after.roles {
+        change
+            .note_access_change(AccessOf::Group(before.id))
+            .await?;
+    }
     let reduced = held.settle(&mut change).await?;
     let mut changes = Changes::default();
     if before.description != after.description {

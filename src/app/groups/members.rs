@@ -8,6 +8,7 @@ use crate::domain::group::Member;
 use crate::domain::holdings::HeldGroup;
 use crate::domain::holdings::Holdings;
 use crate::domain::id::AccountId;
+use crate::store::AccessOf;
 
 use super::super::accounts;
 use super::super::authority::InOrganization;
@@ -82,6 +83,9 @@ pub async fn add(
             .rows()
             .add_member(within.id(), group.id, account.id)
             .await?;
+        change
+            .note_access_change(AccessOf::Account(account.id))
+            .await?;
         change.touch_account(&account);
         let changes = Changes::default().with("member", Value::Null, account.id.to_string());
         change
@@ -128,6 +132,9 @@ pub async fn remove(
         }
         nothing?;
         change.check_version(&group)?;
+        change
+            .note_access_change(AccessOf::Account(account.id))
+            .await?;
         let reduced = held.settle(&mut change).await?;
         let changes = Changes::default()
             .with("member", account.id.to_string(), Value::Null)

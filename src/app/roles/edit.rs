@@ -6,6 +6,7 @@ use crate::domain::audit::Changes;
 use crate::domain::holdings::Holdings;
 use crate::domain::id::RoleId;
 use crate::domain::role::Role;
+use crate::store::AccessOf;
 
 use super::super::access::Book;
 use super::super::access::PresentedAccess;
@@ -95,6 +96,9 @@ async fn write(
     let loses = before.access.is_reduced_to(&after.access);
     let held = Before::read(&mut change, within.id(), concerned, loses).await?;
     change.rows().update_role(after).await?;
+    if before.access != after.access {
+        change.note_access_change(AccessOf::Role(before.id)).await?;
+    }
     let reduced = held.settle(&mut change).await?;
     let mut changes = Changes::default();
     if before.description != after.description {

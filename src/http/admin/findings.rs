@@ -111,7 +111,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .described(
             "Of all organizations that the token reaches, the most pressing kinds first. Nothing is \
              acknowledged: what is mended is gone. At most 200 accounts are looked at closely for a \
-             page, so one may hold fewer findings than `limit`, or none, and go on all the same.",
+             page, so one may hold fewer findings than `limit`, or none, and go on all the same. Where \
+             only a person can mend it, the call shows what they need: of an old secret that is still \
+             used, when and from where each was, since it cannot be retired until its users have moved \
+             on.",
         ),
     )
 }

@@ -51,6 +51,8 @@ CREATE TABLE service_account (
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     deleted_at BIGINT,
+    -- When its grants, its roles or its groups were last changed; NULL = not since it was made.
+    access_changed_at BIGINT,
     row_version BIGINT NOT NULL DEFAULT 1,
     -- What people wrote and look for, folded by the code: databases fold little beyond ASCII.
     search_text TEXT NOT NULL,
@@ -76,6 +78,7 @@ CREATE TABLE role (
     organization_id TEXT REFERENCES organization (id),
     name TEXT NOT NULL,
     description TEXT,
+    access_changed_at BIGINT,
     row_version BIGINT NOT NULL DEFAULT 1,
     UNIQUE (organization_id, name)
 );
@@ -98,6 +101,7 @@ CREATE TABLE account_group (
     organization_id TEXT NOT NULL REFERENCES organization (id),
     name TEXT NOT NULL,
     description TEXT,
+    access_changed_at BIGINT,
     row_version BIGINT NOT NULL DEFAULT 1,
     UNIQUE (organization_id, name)
 );

@@ -163,7 +163,24 @@ async fn an_old_secret_that_is_used_in_the_last_half_of_its_overlap_is_found() {
     assert_eq!(finding["since"], "2026-03-01T12:00:50Z");
     assert_eq!(finding["evidence"]["last_used_at"], "2026-03-01T12:00:50Z");
     assert_eq!(finding["evidence"]["ends_at"], "2026-03-01T12:01:40Z");
-    assert_eq!(finding["action"]["method"], "DELETE");
+    // What it names is what tells who has to move on; to retire the secret would be refused.
+    assert_eq!(finding["action"]["method"], "GET");
+    let shown = finding["action"]["path"].as_str().unwrap();
+    assert_eq!(shown, full(&server, &bot.credential_path()).await);
+    let shown = server
+        .admin("GET", shown.strip_prefix("/admin/v1").unwrap(), None)
+        .await;
+    let old = &shown.json()["secrets"][0];
+    assert_eq!(old["id"], finding["subject"]["id"]);
+    assert_eq!(old["last_used_at"], "2026-03-01T12:00:50Z");
+    assert_eq!(old["last_used_address"], "127.0.0.1");
+    let old = format!(
+        "{}/secrets/{}",
+        bot.credential_path(),
+        old["id"].as_str().unwrap()
+    );
+    let refused = server.admin("DELETE", &old, None).await;
+    assert_eq!(refusal(&refused), (409, "secret_in_use".into()));
     server.advance(50 * SECOND);
     none(&server, "overlap_still_used", &bot.account).await;
 }
@@ -439,10 +456,19 @@ async fn what_nobody_answers_for_never_ends_or_may_write_everywhere_is_found_at_
     none(&server, "write_on_all_resources", &some).await;
     none(&server, "write_on_all_resources", &reader).await;
     let finding = the(&server, "write_on_all_resources", &every).await;
+    assert_eq!(finding["evidence"]["api"], "deploy");
     assert_eq!(finding["evidence"]["scopes"], json!(["deploy:write"]));
     assert_eq!(finding["evidence"]["resource_types"], json!(["project"]));
     assert_eq!(finding["action"]["method"], "PUT");
-    // What it names is a call that is understood, and changes nothing by itself.
+    let narrowed = deploy(&["deploy:read", "deploy:write"], &json!([]));
+    assert_eq!(finding["action"]["body"], json!({"access": [narrowed]}));
+    // What it names is a call that is understood, and changes nothing by itself. A type that the API
+    // was given meanwhile is in it.
+    let more = json!({"resource_types": ["project", "space"]});
+    let api = "/organizations/default/apis/deploy";
+    let edited = server.admin("PATCH", api, Some(&more)).await;
+    assert_eq!(edited.status, 200, "{}", edited.wire());
+    let finding = the(&server, "write_on_all_resources", &every).await;
     let path = finding["action"]["path"].as_str().unwrap();
     let path = path.strip_prefix("/admin/v1").unwrap();
     let reply = server
@@ -465,6 +491,67 @@ async fn a_role_that_may_write_everywhere_is_found_at_who_has_it() {
     let path = finding["action"]["path"].as_str().unwrap();
     let path = path.strip_prefix("/admin/v1").unwrap();
     assert_eq!(server.admin("GET", path, None).await.status, 200);
+}
+
+// From when on it is so is when the access became so, and no other edit of the account.
+#[tokio::test]
+async fn access_is_too_wide_since_it_was_last_changed() {
+    let server = TestServer::start().await;
+    server.ensure_deploy_api().await;
+    let (roles, groups) = (
+        "/organizations/default/roles",
+        "/organizations/default/groups",
+    );
+    let wide = json!([deploy(&["deploy:write"], &json!("*"))]);
+    let narrow = json!([deploy(&["deploy:write"], &json!(["APOLLO"]))]);
+    server
+        .create(roles, json!({"name": "deployer", "access": narrow}))
+        .await;
+    server.create(groups, json!({"name": "crew"})).await;
+    let own = account(&server, "own-access", &json!({"access": wide})).await;
+    let by_role = account(&server, "by-a-role", &json!({"roles": ["deployer"]})).await;
+    let by_group = account(&server, "by-a-group", &json!({})).await;
+    let since = async |account: &str| {
+        let finding = the(&server, "write_on_all_resources", account).await;
+        finding["since"].as_str().unwrap().to_owned()
+    };
+    let edit = async |method: &str, path: &str, body: Value| {
+        server.advance(SECOND);
+        let reply = server.admin(method, path, Some(&body)).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.wire());
+    };
+    let path = format!("{ACCOUNTS}/own-access");
+    edit("PATCH", &path, json!({"owner": "me"})).await;
+    assert_eq!(since(&own).await, "2026-03-01T12:00:00Z");
+    edit("PUT", &format!("{path}/access"), json!({"access": narrow})).await;
+    none(&server, "write_on_all_resources", &own).await;
+    edit("PUT", &format!("{path}/access"), json!({"access": wide})).await;
+    assert_eq!(since(&own).await, "2026-03-01T12:00:03Z");
+
+    let role = format!("{roles}/deployer");
+    none(&server, "write_on_all_resources", &by_role).await;
+    edit("PATCH", &role, json!({"access": wide})).await;
+    assert_eq!(since(&by_role).await, "2026-03-01T12:00:04Z");
+    edit("PATCH", &role, json!({"description": "deploys"})).await;
+    assert_eq!(since(&by_role).await, "2026-03-01T12:00:04Z");
+    let given = format!("{ACCOUNTS}/by-a-role/roles");
+    edit("PUT", &given, json!({"roles": ["auditor", "deployer"]})).await;
+    assert_eq!(since(&by_role).await, "2026-03-01T12:00:06Z");
+
+    let member = format!("{groups}/crew/members/by-a-group");
+    edit("PUT", &member, json!({})).await;
+    none(&server, "write_on_all_resources", &by_group).await;
+    edit(
+        "PATCH",
+        &format!("{groups}/crew"),
+        json!({"roles": ["deployer"]}),
+    )
+    .await;
+    assert_eq!(since(&by_group).await, "2026-03-01T12:00:08Z");
+    server.advance(SECOND);
+    server.delete(&member).await;
+    edit("PUT", &member, json!({})).await;
+    assert_eq!(since(&by_group).await, "2026-03-01T12:00:10Z");
 }
 
 #[tokio::test]

@@ -33,6 +33,25 @@ const WIDE_HOLDERS: &str = "SELECT access_type.holder_id FROM access_type
       AND (access_scope.scope LIKE '%write%' OR access_scope.scope LIKE '%admin%'
            OR access_scope.scope LIKE '%manage%' OR access_scope.scope LIKE '%delete%')";
 
+/// When what an account holds was last changed: its own grants, its roles, its groups, what these roles
+/// grant, or the roles of these groups.
+const ACCESS_CHANGED_AT: &str = "(SELECT max(changed.changed_at) FROM (
+        SELECT coalesce(account.access_changed_at, account.created_at) AS changed_at
+        UNION ALL
+        SELECT role.access_changed_at AS changed_at
+        FROM account_role JOIN role ON role.id = account_role.role_id
+        WHERE account_role.account_id = account.id
+        UNION ALL
+        SELECT account_group.access_changed_at AS changed_at
+        FROM group_member JOIN account_group ON account_group.id = group_member.group_id
+        WHERE group_member.account_id = account.id
+        UNION ALL
+        SELECT role.access_changed_at AS changed_at
+        FROM group_member JOIN group_role ON group_role.group_id = group_member.group_id
+        JOIN role ON role.id = group_role.role_id
+        WHERE group_member.account_id = account.id
+    ) AS changed)";
+
 /// An account that may be used.
 pub(super) const ACCOUNT: &str = "service_account AS account";
 
@@ -131,7 +150,7 @@ pub(super) fn found(kind: FindingKind, now: Timestamp) -> Vec<Found> {
             vec!["coalesce(account.owner, '') = ''".to_owned()],
         )],
         FindingKind::WriteOnAllResources => vec![accounts(
-            "account.updated_at",
+            ACCESS_CHANGED_AT,
             "",
             vec![format!(
                 "(account.id IN ({WIDE_HOLDERS})
