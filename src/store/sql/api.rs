@@ -241,14 +241,14 @@ pub(super) async fn add(db: &mut Db, record: &ApiRecord) -> Answer<()> {
     Ok(())
 }
 
-async fn insert_type(db: &mut Db, api: ApiId, resource_type: &ResourceType) -> Answer<()> {
+/// How many it has added: none that was there already.
+async fn insert_type(db: &mut Db, api: ApiId, resource_type: &ResourceType) -> Answer<u64> {
     let query = sqlx::query(
         "INSERT INTO api_resource_type (api_id, resource_type) VALUES ($1, $2)
          ON CONFLICT DO NOTHING",
     );
     let query = query.bind(api.to_string()).bind(resource_type.as_str());
-    execute(db, query).await?;
-    Ok(())
+    execute(db, query).await
 }
 
 pub(super) async fn add_scope(

@@ -200,6 +200,59 @@ async fn whatever_changes_a_role_a_group_or_a_member_raises_its_version() {
     assert_eq!(etag(&same), before);
 }
 
+// Every grant of an API is shown with each of its types, whether it says anything of that or not.
+#[tokio::test]
+async fn a_type_more_or_less_of_an_api_raises_the_version_of_all_who_are_granted_some_of_it() {
+    let server = TestServer::start().await;
+    server.client("nightly", "deploy:read").await;
+    let admin = Administrator::first(&server).await;
+    let access = json!([deploy(&["deploy:read"], &json!(["APOLLO"]))]);
+    let (role, other) = (
+        "/organizations/default/roles/reader",
+        "/organizations/default/roles/other",
+    );
+    let roles = "/organizations/default/roles";
+    let reader = json!({"name": "reader", "access": access});
+    admin.post(roles, reader).await;
+    admin.post(roles, json!({"name": "other"})).await;
+    admin.patch(FIRST, json!({"access": access})).await;
+    let tokens = format!("{NIGHTLY}/api-tokens");
+    admin
+        .post(&tokens, json!({"name": "tool", "access": access}))
+        .await;
+    let tool = &format!("{tokens}/tool");
+    let api = "/organizations/default/apis/deploy";
+    let holders = [NIGHTLY, FIRST, role, tool];
+    let seen = async || {
+        let mut seen = Vec::new();
+        for path in holders {
+            let shown = admin.get(path).await;
+            seen.push((etag(&shown), shown.json()["access"].clone()));
+        }
+        seen
+    };
+    let unconcerned = admin.etag_of(other).await;
+    for types in [json!(["project", "space"]), json!(["project"])] {
+        let before = seen().await;
+        let edit = json!({"resource_types": types});
+        let edited = admin.patch(api, edit.clone()).await;
+        assert_eq!(edited.status, 200, "{}", edited.wire());
+        let after = seen().await;
+        for ((before, after), path) in before.iter().zip(&after).zip(holders) {
+            assert_ne!(before.1, after.1, "{path} shows {types}");
+            assert_ne!(before.0, after.0, "{path} has another version with {types}");
+        }
+        // What changes no type is nothing to them.
+        admin.patch(api, edit).await;
+        let typ = json!({"token": {"lifetime_seconds": 60}});
+        admin.patch(api, typ).await;
+        let cleared = json!({"token": null});
+        admin.patch(api, cleared).await;
+        assert_eq!(seen().await, after);
+    }
+    assert_eq!(admin.etag_of(other).await, unconcerned);
+}
+
 // A scope never changes, and what was made anew is another thing.
 #[tokio::test]
 async fn a_scope_that_is_made_anew_has_another_version() {

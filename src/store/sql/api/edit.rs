@@ -177,18 +177,25 @@ async fn update(db: &mut Db, organization: OrganizationId, api: &Api) -> Answer<
         .bind(api.token.signing_alg.as_str())
         .bind(api.token.typ.as_str());
     execute(db, query).await?;
+    let mut changed = 0;
     for resource_type in &api.resource_types {
-        insert_type(db, api.id, resource_type).await?;
+        changed += insert_type(db, api.id, resource_type).await?;
     }
-    remove_other_types(db, api.id, &api.resource_types).await
+    changed += remove_other_types(db, api.id, &api.resource_types).await?;
+    if changed > 0 {
+        // Every grant of the API says something of each of its types.
+        touch_holders(db, organization, api.id, &ApiPart::Whole).await?;
+    }
+    Ok(())
 }
 
-/// Leaves only these types, in the API and in the grants.
-async fn remove_other_types(db: &mut Db, api: ApiId, kept: &[ResourceType]) -> Answer<()> {
+/// Leaves only these types, in the API and in the grants; returns how many are gone.
+async fn remove_other_types(db: &mut Db, api: ApiId, kept: &[ResourceType]) -> Answer<u64> {
     let is_gone = match kept {
         [] => "1 = 1".to_owned(),
         kept => format!("resource_type NOT IN ({})", placeholders(2, kept.len())),
     };
+    let mut gone = 0;
     for statement in [
         format!(
             "DELETE FROM access_type WHERE {is_gone} AND (holder_id, position) IN
@@ -200,9 +207,10 @@ async fn remove_other_types(db: &mut Db, api: ApiId, kept: &[ResourceType]) -> A
         let query = kept
             .iter()
             .fold(query, |query, kind| query.bind(kind.to_string()));
-        execute(db, query).await?;
+        // That of the types themselves is the last one.
+        gone = execute(db, query).await?;
     }
-    Ok(())
+    Ok(gone)
 }
 
 async fn remove(
