@@ -121,7 +121,8 @@ fn forced(force: bool) -> Value {
 
 impl Key {
     async fn act(&self, session: &Session, verb: &str, body: Value) -> Result<Document, Failure> {
-        let path = session::path(&["keys", &self.kid, verb])?;
-        Document::of(&session.post(&path, body).await?)
+        let path = session::path(&["keys", &self.kid])?;
+        let seen = session.glance(&path).await?;
+        Document::of(&session.act(&path, seen.as_ref(), verb, body).await?)
     }
 }

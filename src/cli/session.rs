@@ -190,14 +190,25 @@ impl Session {
         self.perform(self.keyed(request)).await
     }
 
-    /// An action that sets a state, whatever else becomes of the thing: it is tried again when
-    /// somebody changes the thing meanwhile.
+    /// An action that sets a state, whatever else becomes of the thing.
     pub async fn set_state(&self, thing: &str, verb: &str) -> Result<Answer, Failure> {
+        self.insist(thing, || {
+            self.keyed(Request::post(format!("{thing}/{verb}"), json!({})))
+        })
+        .await
+    }
+
+    /// A request that sets a state of the thing: it is made again when somebody changes the thing
+    /// meanwhile.
+    pub async fn insist(
+        &self,
+        thing: &str,
+        request: impl Fn() -> Request,
+    ) -> Result<Answer, Failure> {
         let mut attempt = 1;
         loop {
             let seen = self.glance(thing).await?;
-            let request = Request::post(format!("{thing}/{verb}"), json!({}));
-            let request = self.keyed(request.matching(seen.as_ref()));
+            let request = request().matching(seen.as_ref());
             self.show_instead(&request)?;
             let answer = self.send(&request).await?;
             if answer.status != StatusCode::PRECONDITION_FAILED || attempt == ATTEMPTS {

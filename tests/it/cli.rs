@@ -12,6 +12,7 @@ mod exit_codes;
 mod hangup;
 mod help;
 mod identity;
+mod if_match;
 mod output;
 mod readme;
 mod reports;

@@ -56,20 +56,24 @@ pub async fn run(shell: &Shell, session: &Session, verb: Verb) -> Result<(), Fai
 }
 
 impl Members {
-    /// Being in a group is a state, so nothing has to be matched.
+    /// Being in a group is a state of its own, whatever else becomes of the group meanwhile.
     async fn add(&self, session: &Session) -> Result<(), Failure> {
+        let group = self.group.path(session)?;
         for account in &self.accounts {
             let path = self.path_of(session, account)?;
-            session.perform(Request::put(path, json!({}))).await?;
+            let put = || Request::put(path.as_str(), json!({}));
+            session.insist(&group, put).await?;
             self.tell(account, "in");
         }
         Ok(())
     }
 
     async fn remove(&self, session: &Session) -> Result<(), Failure> {
+        let group = self.group.path(session)?;
         for account in &self.accounts {
             let path = self.path_of(session, account)?;
-            session.delete(&path, None).await?;
+            let delete = || Request::delete(path.as_str());
+            session.insist(&group, delete).await?;
             self.tell(account, "no longer in");
         }
         Ok(())

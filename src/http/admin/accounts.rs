@@ -220,9 +220,9 @@ fn listing() -> Operation {
     .filters_by_access()
     .filters_by_time()
     .described(
-        "`api`, `scope` and `resource` are asked of one and the same grant of their own, or \
-         of a built-in role. Lists by use are exact for what this node has seen; what other \
-         nodes have seen in the last minute may be missing.",
+        "`api`, `scope` and `resource` are asked of one and the same grant of their own, or of a \
+         role that they have, by a group or not. Lists by use are exact for what this node has \
+         seen; what other nodes have seen in the last minute may be missing.",
     )
 }
 

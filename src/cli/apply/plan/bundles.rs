@@ -100,7 +100,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Who is in a group is a state of each, so no request has to be matched with the group.
+    /// Who is in a group is a part of the group, so each request is matched with it.
     fn plan_members(&mut self, group: &Group) -> Result<(), Failure> {
         let Some(declared) = &group.members else {
             return Ok(());
@@ -110,14 +110,15 @@ impl Planner<'_> {
         for name in present.into_iter().flatten() {
             if self.prune && !is_declared(name) {
                 let request = Request::delete(self.member_path(group, name)?);
-                let step = member(Action::Delete, group, name, request);
+                let step = self.member(Action::Delete, group, name, request)?;
                 self.removals.push(step);
             }
         }
         for (name, _) in declared {
             if !present.is_some_and(|present| present.contains(&folded(name))) {
                 let request = Request::put(self.member_path(group, name)?, json!({}));
-                self.push(member(Action::Create, group, name, request));
+                let step = self.member(Action::Create, group, name, request)?;
+                self.push(step);
             }
         }
         Ok(())
@@ -127,16 +128,24 @@ impl Planner<'_> {
         self.session
             .here(&["groups", &group.name, "members", account])
     }
-}
 
-fn member(action: Action, group: &Group, account: &str, request: Request) -> Step {
-    Step {
-        action,
-        kind: "member",
-        name: format!("{} {account}", group.name),
-        words: Vec::new(),
-        request,
-        thing: None,
-        makes_secret: false,
+    fn member(
+        &self,
+        action: Action,
+        group: &Group,
+        account: &str,
+        request: Request,
+    ) -> Result<Step, Failure> {
+        let path = self.session.here(&["groups", &group.name])?;
+        let present = self.world.groups.get(&group.name);
+        Ok(Step {
+            action,
+            kind: "member",
+            name: format!("{} {account}", group.name),
+            words: Vec::new(),
+            request,
+            thing: Some((path, present.and_then(|present| present.etag.clone()))),
+            makes_secret: false,
+        })
     }
 }
