@@ -42,10 +42,13 @@ pub async fn authenticate(
     form: &Form<'_>,
     from: From<'_>,
 ) -> Result<Holder, NotLetIn> {
-    let request = ExchangeRequest::parse(form);
-    let request = request.inspect_err(|refusal| {
-        clients::note_unproved(app, form, refusal, from.address);
-    })?;
+    let request = match ExchangeRequest::parse(form) {
+        Ok(request) => request,
+        Err(refusal) => {
+            note_unread(app, form, &refusal, from).await;
+            return Err(refusal.into());
+        }
+    };
     let besides = Besides::prove(app, authorization, form, from).await?;
     let client = prove(app, request.subject_token, &besides, from).await?;
     besides.check(&client).inspect_err(|refusal| {
@@ -57,6 +60,22 @@ pub async fn authenticate(
         client,
         issued_token_type: request.issued_token_type,
     })
+}
+
+/// Notes a request that is refused before anything in it is proved: for who it says that it is from,
+/// else for whose token it brings. Where the store cannot tell whose that is, it is nobody's.
+async fn note_unread(app: &App, form: &Form<'_>, refusal: &Refusal, from: From<'_>) {
+    let token = match form.value(Parameter::ClientId) {
+        Some(_) => None,
+        None => form.value(Parameter::SubjectToken),
+    };
+    let Some(token) = token.and_then(PresentedApiToken::parse) else {
+        return clients::note_unproved(app, form, refusal, from.address);
+    };
+    let known = clients::prove_api_token_of(app, &token).await;
+    if let Ok((Some(claimed), _)) = known {
+        clients::note_failure(app, claimed, refusal, from.address, app.clock.now());
+    }
 }
 
 async fn prove(
@@ -82,7 +101,7 @@ async fn prove(
     let refusal = Refusal::InvalidSubjectToken(failure);
     match claimed {
         Some(claimed) => clients::note_failure(app, claimed, &refusal, from.address, now),
-        None => besides.note_failure(app, &refusal, from, now),
+        None => besides.note_failure(app, subject_token, &refusal, from, now),
     }
     let throttle = &app.throttle;
     match throttle
@@ -125,10 +144,22 @@ impl Besides {
         })
     }
 
-    /// Notes that they presented a token of nobody.
-    fn note_failure(&self, app: &App, refusal: &Refusal, from: From<'_>, now: Timestamp) {
+    /// Notes that they presented no API token of anybody's. An access token of ours in its place tells
+    /// whose mistake that is: whoever else signs none.
+    fn note_failure(
+        &self,
+        app: &App,
+        presented: &str,
+        refusal: &Refusal,
+        from: From<'_>,
+        now: Timestamp,
+    ) {
         match self {
-            Self::Nobody => {}
+            Self::Nobody => {
+                let signed = app.key_ring.verify_signature(presented).ok();
+                let named = signed.map(|token| token.claims().client_id);
+                clients::note_named(app, named, refusal, from.address, now);
+            }
             Self::Named(named) => clients::note_named(app, *named, refusal, from.address, now),
             Self::Proved(client) => {
                 let by = By::client(client.client());

@@ -32,6 +32,8 @@ use super::refused_calls::Circumstances;
 use super::refused_calls::RefusedCall;
 use super::to_completion;
 use super::tokens;
+use super::usage::series::By;
+use super::usage::series::Outcome;
 
 /// Why a token was not revoked.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,13 @@ pub enum NotRevoked {
     /// The store could not answer; the token may be active.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// Counts a refusal for the client that was refused.
+pub fn note_refusal(app: &App, client: &AuthenticatedClient, refusal: &Refusal) {
+    let refused = Outcome::Refused(refusal.code(), None);
+    let by = By::client(client.client());
+    app.series.count(by, refused, app.clock.now());
 }
 
 /// Revokes `token` when it is one of the client's own account and is active, or will be. When this

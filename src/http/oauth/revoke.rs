@@ -6,6 +6,7 @@ use axum::response::Response;
 
 use crate::app::App;
 use crate::app::revocation;
+use crate::app::revocation::NotRevoked;
 use crate::http::error::Error;
 use crate::oauth::form::Parameter;
 
@@ -17,8 +18,15 @@ use super::request::OAuthRequest;
 pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
     let form = request.form()?;
     let client = request.client(&app, &form).await?;
-    let token = form.required(Parameter::Token)?;
+    let token = form
+        .required(Parameter::Token)
+        .inspect_err(|refusal| revocation::note_refusal(&app, &client, refusal))?;
 
-    revocation::revoke(&app, &client, token, request.origin()).await?;
+    let revoked = revocation::revoke(&app, &client, token, request.origin()).await;
+    revoked.inspect_err(|reason| {
+        if let NotRevoked::Refused(refusal) = reason {
+            revocation::note_refusal(&app, &client, refusal);
+        }
+    })?;
     Ok((UNCACHED, IS_JSON, "{}").into_response())
 }

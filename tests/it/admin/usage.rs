@@ -281,6 +281,75 @@ async fn an_exchange_that_is_refused_is_counted_for_who_holds_the_token() {
     assert_eq!(of(&other).await, [format!("{first} invalid_request 0 1 0")]);
 }
 
+// What says who it is from by nothing but the token that it brings.
+#[tokio::test]
+async fn an_exchange_that_is_not_understood_is_counted_for_whose_token_it_brings() {
+    let server = TestServer::start().await;
+    let bot = server.client("ci-deployer", "deploy:read").await;
+    let made = server.api_token(&bot, "tool", json!({})).await;
+    let token = made["token"].as_str().unwrap();
+    let other_type = "subject_token_type=urn:ietf:params:oauth:token-type:jwt";
+    for form in [
+        format!("subject_token={token}"),
+        format!("subject_token={token}&{other_type}"),
+        format!("subject_token={token}&actor_token=x"),
+        format!("subject_token=ostler_at_x&{other_type}"),
+        other_type.to_owned(),
+    ] {
+        let form = format!("grant_type=urn:ietf:params:oauth:grant-type:token-exchange&{form}");
+        let request = server.request("POST", "/oauth/token").form(&form);
+        assert_eq!(request.send().await.status, 400, "{form}");
+    }
+    // An access token is no API token, and it is known whose it is; one that is forged is nobody's.
+    let jwt = bot.token("").await;
+    let forged = format!("{}x", &jwt[..jwt.len() - 3]);
+    for token in [&jwt, &forged] {
+        assert_eq!(server.exchange(token, "").await.status, 400);
+    }
+    let path = format!("{}/usage?by=credential", bot.account_path());
+    let noon = "2026-03-01T12:00:00Z";
+    let mut expected = [
+        format!("{noon} {} 0 3 0", made["id"].as_str().unwrap()),
+        format!("{noon} {} 1 1 0", bot.credential),
+    ];
+    expected.sort_unstable();
+    let mut found = buckets(&usage(&server, &path).await);
+    found.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[tokio::test]
+async fn a_revocation_that_is_refused_is_counted_for_who_asked() {
+    let server = TestServer::start().await;
+    let bot = server.client("ci-deployer", "deploy:read").await;
+    let other = server.client("other-bot", "deploy:read").await;
+    let theirs = other.token("").await;
+    assert_eq!(bot.revoke(&theirs).await.status, 400);
+    let tool = server.api_token(&other, "tool", json!({})).await;
+    assert_eq!(
+        bot.revoke(tool["token"].as_str().unwrap()).await.status,
+        400
+    );
+    assert_eq!(bot.post("/oauth/revoke", "").await.status, 400);
+    // What is nobody's is revoked already.
+    assert_eq!(bot.revoke("nothing").await.status, 200);
+    let path = format!("{}/usage?by=refusal", bot.account_path());
+    let noon = "2026-03-01T12:00:00Z";
+    assert_eq!(
+        buckets(&usage(&server, &path).await),
+        [
+            format!("{noon} invalid_request 0 1 0"),
+            format!("{noon} unauthorized_client 0 2 0"),
+        ]
+    );
+    let path = format!("{}/usage?by=refusal", other.account_path());
+    assert!(
+        !buckets(&usage(&server, &path).await)
+            .iter()
+            .any(|bucket| bucket.contains("unauthorized_client"))
+    );
+}
+
 #[tokio::test]
 async fn an_api_token_is_counted_under_its_own_id() {
     let server = TestServer::start().await;
