@@ -17,6 +17,7 @@ pub mod credential;
 pub mod difference;
 pub mod digest;
 pub mod finding;
+pub mod folded;
 pub mod group;
 pub mod holdings;
 pub mod id;

@@ -13,10 +13,19 @@ pub fn all() -> Vec<String> {
         of("service-accounts", &ACCOUNTS),
         of("credentials", &CREDENTIALS),
         of("api-tokens", &[""]),
-        of("roles", &[""]),
-        of("groups", &[""]),
-        of("apis/shop/resources", &[""]),
-        of("groups/team-0000004/members", &[""]),
+        of("roles", &["", "&q=no+such+words"]),
+        of("groups", &["", "&q=no+such+words"]),
+        of(
+            "apis/shop/resources",
+            &[
+                "",
+                "&type=tenant",
+                "&q=tenant-0000077",
+                "&q=no+such+words",
+                "&type=tenant&q=no+such+words",
+            ],
+        ),
+        of("groups/team-0000004/members", &["", "&q=no+such+words"]),
         of("audit-events", &EVENTS),
         vec!["/findings?organization=default&limit=200".to_owned()],
     ]

@@ -37,6 +37,7 @@ use super::authority::InOrganization;
 use super::page::List;
 use super::page::Listing;
 use super::page::PageRequest;
+use super::page::Search;
 use super::problem::Conflict;
 use super::problem::Mistakes;
 use super::problem::Problem;
@@ -90,18 +91,23 @@ pub async fn show(within: &InOrganization, api: &str) -> Result<ApiRecord, Probl
     within.api(api).await
 }
 
-/// The APIs of the organization, the oldest first.
+/// The APIs of the organization with this text in what is told of them, the oldest first.
 pub async fn list(
     within: &InOrganization,
-    request: Submitted<PageRequest>,
+    request: Submitted<(PageRequest, Search)>,
 ) -> Result<Listing<ApiRecord>, Problem> {
-    let request = request?;
+    let (request, text) = request?;
     let list = List {
         key: &within.app.server_key,
-        path: vec!["apis".to_owned(), within.id().to_string()],
+        path: vec![
+            "apis".to_owned(),
+            within.id().to_string(),
+            format!("{text:?}"),
+        ],
     };
     let page = list.page::<ApiId>(&request)?;
-    let found = within.app.store.list_apis(within.id(), page).await?;
+    let store = &within.app.store;
+    let found = store.list_apis(within.id(), text.as_deref(), page).await?;
     Ok(list.listing(&request, found, |record| record.api.id))
 }
 

@@ -28,6 +28,7 @@ pub(super) use retire::target as target_secret;
 pub use rotate::RotationRequest;
 pub use rotate::rotate;
 pub use search::CredentialQuery;
+pub(super) use search::as_stored;
 pub(super) use search::search;
 pub use status::disable;
 pub use status::enable;

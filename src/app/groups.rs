@@ -34,6 +34,7 @@ use super::lookup;
 use super::page::List;
 use super::page::Listing;
 use super::page::PageRequest;
+use super::page::Search;
 use super::problem::Problem;
 use super::problem::Submitted;
 use super::to_completion;
@@ -99,15 +100,22 @@ pub async fn show(within: &InOrganization, group: &str) -> Result<Group, Problem
 /// The groups of the organization, the oldest first.
 pub async fn list(
     within: &InOrganization,
-    request: Submitted<PageRequest>,
+    request: Submitted<(PageRequest, Search)>,
 ) -> Result<Listing<Group>, Problem> {
-    let request = request?;
+    let (request, text) = request?;
     let list = List {
         key: &within.app.server_key,
-        path: vec!["groups".to_owned(), within.id().to_string()],
+        path: vec![
+            "groups".to_owned(),
+            within.id().to_string(),
+            format!("{text:?}"),
+        ],
     };
     let page = list.page::<GroupId>(&request)?;
-    let found = within.app.store.list_groups(within.id(), page).await?;
+    let store = &within.app.store;
+    let found = store
+        .list_groups(within.id(), text.as_deref(), page)
+        .await?;
     Ok(list.listing(&request, found, |group| group.id))
 }
 

@@ -52,15 +52,31 @@ pub(super) use follow::take_over;
 /// The most keys of one algorithm that are pending at once: verifiers read all of them.
 const MAX_PENDING: usize = 10;
 
-/// Every signing key that was ever made, the oldest first.
+/// Which signing keys are wanted: those that meet all that is said.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct KeyQuery {
+    /// How they stand.
+    pub state: Option<KeyState>,
+    /// What they sign with.
+    pub algorithm: Option<Algorithm>,
+}
+
+impl KeyQuery {
+    fn means(self, key: &SigningKeyRecord) -> bool {
+        self.state.is_none_or(|state| key.state == state)
+            && self.algorithm.is_none_or(|wanted| key.algorithm == wanted)
+    }
+}
+
+/// Those of all signing keys that were ever made which are asked for, the oldest first.
 pub async fn list(
     instance: &OnInstance,
-    request: Submitted<PageRequest>,
+    request: Submitted<(PageRequest, KeyQuery)>,
 ) -> Result<Listing<SigningKeyRecord>, Problem> {
-    let request = request?;
+    let (request, query) = request?;
     let list = List {
         key: &instance.app.server_key,
-        path: vec!["keys".to_owned()],
+        path: vec!["keys".to_owned(), format!("{query:?}")],
     };
     let page = list.page::<String>(&request)?;
     let all = instance.app.store.list_signing_keys().await?;
@@ -71,7 +87,8 @@ pub async fn list(
             .position(|key| key.kid == after)
             .map_or(all.len(), |position| position + 1),
     };
-    let found = all.into_iter().skip(begin).take(page.limit.into());
+    let found = all.into_iter().skip(begin);
+    let found = found.filter(|key| query.means(key)).take(page.limit.into());
     let listing = list.listing(&request, found.collect(), |key| key.kid.clone());
     Ok(listing.map(|key| described(&instance.app, key)))
 }

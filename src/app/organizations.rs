@@ -26,6 +26,8 @@ use crate::domain::version::Version;
 use crate::domain::version::Versioned;
 
 use crate::store::Lookup;
+/// Which organizations are wanted.
+pub use crate::store::OrganizationFilter;
 
 use super::App;
 use super::audited::AuditedChange;
@@ -105,17 +107,17 @@ pub async fn show(within: InOrganization) -> Result<DescribedOrganization, Probl
     describe(&within.app, within.organization).await
 }
 
-/// The organizations that the caller's token reaches, the oldest first.
+/// Those of the organizations that the caller's token reaches which are asked for, the oldest first.
 pub async fn list(
     app: &App,
     caller: &Caller,
-    request: Submitted<PageRequest>,
+    request: Submitted<(PageRequest, OrganizationFilter)>,
 ) -> Result<Listing<DescribedOrganization>, Problem> {
     caller.require(AdminScope::OrganizationsRead)?;
-    let request = request?;
+    let (request, filter) = request?;
     let list = List {
         key: &app.server_key,
-        path: vec!["organizations".to_owned()],
+        path: vec!["organizations".to_owned(), format!("{filter:?}")],
     };
     let page = list.page::<OrganizationId>(&request)?;
     let among: Option<Vec<OrganizationId>> = match caller.organizations() {
@@ -125,7 +127,8 @@ pub async fn list(
             Some(ids.collect())
         }
     };
-    let found = app.store.list_organizations(among.as_deref(), page).await?;
+    let among = among.as_deref();
+    let found = app.store.list_organizations(among, &filter, page).await?;
     let listing = list.listing(&request, found, |organization| organization.id);
     let mut items = Vec::with_capacity(listing.items.len());
     for organization in listing.items {

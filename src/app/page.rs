@@ -47,6 +47,10 @@ impl Default for PageRequest {
     }
 }
 
+/// A text to look for, where one was said: a part of what people call a thing, without regard to case, or
+/// its id.
+pub type Search = Option<String>;
+
 /// A part of a list.
 #[derive(Clone, Debug)]
 pub struct Listing<T> {

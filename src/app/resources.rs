@@ -12,6 +12,8 @@ use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
 use crate::domain::version::Version;
 use crate::store::ApiPart;
+/// Which resources of an API are wanted.
+pub use crate::store::ResourceFilter;
 
 use super::apis;
 use super::audited::AuditedChange;
@@ -170,26 +172,27 @@ pub async fn show(within: &InOrganization, api: &str, resource: &str) -> Result<
     found.ok_or_else(unknown)
 }
 
-/// The resources of an API, the oldest first.
+/// The resources of an API that are asked for, the oldest first.
 pub async fn list(
     within: &InOrganization,
     api: &str,
-    request: Submitted<PageRequest>,
+    request: Submitted<(PageRequest, ResourceFilter)>,
 ) -> Result<Listing<Resource>, Problem> {
     let record = within.api(api).await?;
-    let request = request?;
+    let (request, filter) = request?;
     let list = List {
         key: &within.app.server_key,
         path: vec![
             "resources".to_owned(),
             within.id().to_string(),
             record.api.id.to_string(),
+            format!("{filter:?}"),
         ],
     };
     let page = list.page::<ResourceId>(&request)?;
     let store = &within.app.store;
     let found = store
-        .list_resources(within.id(), record.api.id, page)
+        .list_resources(within.id(), record.api.id, &filter, page)
         .await?;
     Ok(list.listing(&request, found, |resource| resource.id))
 }

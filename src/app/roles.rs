@@ -34,6 +34,7 @@ use super::lookup;
 use super::page::List;
 use super::page::Listing;
 use super::page::PageRequest;
+use super::page::Search;
 use super::problem::Conflict;
 use super::problem::Problem;
 use super::problem::Submitted;
@@ -124,18 +125,24 @@ pub async fn show(within: &InOrganization, role: &str) -> Result<DescribedRole, 
     Ok(describe(role, &book))
 }
 
-/// The roles of the organization: those that are built in, then its own, the oldest first.
+/// The roles of the organization with this text in what is told of them: those that are built in, then
+/// its own, the oldest first.
 pub async fn list(
     within: &InOrganization,
-    request: Submitted<PageRequest>,
+    request: Submitted<(PageRequest, Search)>,
 ) -> Result<Listing<DescribedRole>, Problem> {
-    let request = request?;
+    let (request, text) = request?;
     let list = List {
         key: &within.app.server_key,
-        path: vec!["roles".to_owned(), within.id().to_string()],
+        path: vec![
+            "roles".to_owned(),
+            within.id().to_string(),
+            format!("{text:?}"),
+        ],
     };
     let page = list.page::<RoleId>(&request)?;
-    let found = within.app.store.list_roles(within.id(), page).await?;
+    let store = &within.app.store;
+    let found = store.list_roles(within.id(), text.as_deref(), page).await?;
     let listing = list.listing(&request, found, |role| role.id);
     let mut book = Book::new(within);
     for role in &listing.items {

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::body::Body;
 use super::failure::Failure;
+use super::filters::SearchArgs;
 use super::lifetime::Span;
 use super::list::PageArgs;
 use super::list::Query;
@@ -38,6 +39,8 @@ pub enum Verb {
     Show(Api),
     /// List the APIs
     List {
+        #[command(flatten)]
+        search: SearchArgs,
         #[command(flatten)]
         page: PageArgs,
     },
@@ -120,7 +123,10 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
             Document::of(&session.post(&path, create.body()).await?)?
         }
         Verb::Show(api) => Document::of(&session.read(&api.path(&session)?).await?)?,
-        Verb::List { page } => session.list(&session.here(&["apis"])?, &page).await?,
+        Verb::List { search, page } => {
+            let path = session.here(&["apis"])?;
+            session.filtered(&path, &search.query(), &page).await?
+        }
         Verb::Edit(edit) => edit.run(&session).await?,
         Verb::Delete(delete) => {
             let name = &delete.api.api;

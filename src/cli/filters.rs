@@ -1,8 +1,24 @@
-//! The filters that lists of accounts, credentials and API tokens have in common.
+//! The filters that lists have in common: almost all of them, or those of accounts, credentials and API
+//! tokens.
 
 use clap::Args;
 
 use super::list::Query;
+
+/// The filter that almost all lists have.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SearchArgs {
+    /// Only those with this in what people call or wrote of them, or with this id
+    #[arg(long, short, value_name = "TEXT", help_heading = "Filters")]
+    q: Option<String>,
+}
+
+impl SearchArgs {
+    /// What was said.
+    pub fn query(&self) -> Query {
+        Query::new().and("q", self.q.as_ref())
+    }
+}
 
 #[derive(Args, Clone, Debug, Default)]
 pub struct FilterArgs {

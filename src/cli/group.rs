@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::body::Body;
 use super::failure::Failure;
+use super::filters::SearchArgs;
 use super::list::PageArgs;
 use super::output::Document;
 use super::output::View;
@@ -36,6 +37,8 @@ pub enum Verb {
     Show(Group),
     /// List the groups
     List {
+        #[command(flatten)]
+        search: SearchArgs,
         #[command(flatten)]
         page: PageArgs,
     },
@@ -100,7 +103,10 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
             Document::of(&session.post(&path, body.value()).await?)?
         }
         Verb::Show(group) => Document::of(&session.read(&group.path(&session)?).await?)?,
-        Verb::List { page } => session.list(&session.here(&["groups"])?, &page).await?,
+        Verb::List { search, page } => {
+            let path = session.here(&["groups"])?;
+            session.filtered(&path, &search.query(), &page).await?
+        }
         Verb::Edit(edit) => {
             let mut body = Body::new();
             body.say_text("description", edit.description.as_ref());

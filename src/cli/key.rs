@@ -8,6 +8,7 @@ use serde_json::json;
 use super::body::Body;
 use super::failure::Failure;
 use super::list::PageArgs;
+use super::list::Query;
 use super::output::Document;
 use super::output::View;
 use super::session;
@@ -35,6 +36,12 @@ leaked is revoked.")]
 pub enum Verb {
     /// List the signing keys
     List {
+        /// Only those in this state: pending, active, retiring, retired or revoked
+        #[arg(long, value_name = "STATE", help_heading = "Filters")]
+        state: Option<String>,
+        /// Only those of this algorithm: ES256, RS256 or EdDSA
+        #[arg(long, value_name = "ALG", help_heading = "Filters")]
+        alg: Option<String>,
         #[command(flatten)]
         page: PageArgs,
     },
@@ -89,7 +96,10 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
     let session = shell.session()?;
     let keys = session::path(&["keys"])?;
     let document = match verb {
-        Verb::List { page } => session.list(&keys, &page).await?,
+        Verb::List { state, alg, page } => {
+            let filters = Query::new().and("state", state).and("alg", alg);
+            session.filtered(&keys, &filters, &page).await?
+        }
         Verb::Create { alg } => Document::of(&session.post(&keys, json!({"alg": alg})).await?)?,
         Verb::Show(key) => {
             let path = session::path(&["keys", &key.kid])?;

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::body::Body;
 use super::failure::Failure;
+use super::filters::SearchArgs;
 use super::lifetime::Span;
 use super::list::PageArgs;
 use super::output::Document;
@@ -35,6 +36,11 @@ pub enum Verb {
     Show(Organization),
     /// List the organizations
     List {
+        #[command(flatten)]
+        search: SearchArgs,
+        /// Only those of this status: active or disabled
+        #[arg(long, value_name = "STATUS", help_heading = "Filters")]
+        status: Option<String>,
         #[command(flatten)]
         page: PageArgs,
     },
@@ -172,9 +178,14 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
             Document::of(&session.post(&path, create.body()).await?)?
         }
         Verb::Show(organization) => Document::of(&session.read(&organization.path()?).await?)?,
-        Verb::List { page } => {
+        Verb::List {
+            search,
+            status,
+            page,
+        } => {
             let path = session::path(&["organizations"])?;
-            session.list(&path, &page).await?
+            let filters = search.query().and("status", status);
+            session.filtered(&path, &filters, &page).await?
         }
         Verb::Edit(edit) => {
             let mut body = Body::new();

@@ -8,6 +8,7 @@ use clap::Subcommand;
 use super::api;
 use super::body::Body;
 use super::failure::Failure;
+use super::filters::SearchArgs;
 use super::list::PageArgs;
 use super::output::Document;
 use super::output::View;
@@ -36,6 +37,11 @@ pub enum Verb {
         /// The API, by name or id
         #[arg(value_name = "API")]
         api: String,
+        #[command(flatten)]
+        search: SearchArgs,
+        /// Only those of this type
+        #[arg(long = "type", value_name = "TYPE", help_heading = "Filters")]
+        resource_type: Option<String>,
         #[command(flatten)]
         page: PageArgs,
     },
@@ -119,9 +125,15 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
             Document::of(&session.post(&path, body.value()).await?)?
         }
         Verb::Show(resource) => Document::of(&session.read(&resource.path(&session)?).await?)?,
-        Verb::List { api, page } => {
+        Verb::List {
+            api,
+            search,
+            resource_type,
+            page,
+        } => {
             let path = session.here(&["apis", &api, "resources"])?;
-            session.list(&path, &page).await?
+            let filters = search.query().and("type", resource_type);
+            session.filtered(&path, &filters, &page).await?
         }
         Verb::Edit { resource, name } => {
             let mut body = Body::new();

@@ -5,6 +5,7 @@ use clap::Subcommand;
 
 use super::body::Body;
 use super::failure::Failure;
+use super::filters::SearchArgs;
 use super::grant::AccessArgs;
 use super::list::PageArgs;
 use super::list::Query;
@@ -35,6 +36,8 @@ pub enum Verb {
     Show(Role),
     /// List the roles
     List {
+        #[command(flatten)]
+        search: SearchArgs,
         #[command(flatten)]
         page: PageArgs,
     },
@@ -103,7 +106,10 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
             Document::of(&session.post(&path, body.value()).await?)?
         }
         Verb::Show(role) => Document::of(&session.read(&role.path(&session)?).await?)?,
-        Verb::List { page } => session.list(&session.here(&["roles"])?, &page).await?,
+        Verb::List { search, page } => {
+            let path = session.here(&["roles"])?;
+            session.filtered(&path, &search.query(), &page).await?
+        }
         Verb::Edit(edit) => {
             let mut body = Body::new();
             body.say_text("description", edit.description.as_ref());

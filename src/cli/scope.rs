@@ -6,6 +6,7 @@ use clap::Subcommand;
 use super::api;
 use super::body::Body;
 use super::failure::Failure;
+use super::filters::SearchArgs;
 use super::list::PageArgs;
 use super::output::Document;
 use super::output::View;
@@ -29,6 +30,8 @@ pub enum Verb {
         /// The API, by name or id
         #[arg(value_name = "API")]
         api: String,
+        #[command(flatten)]
+        search: SearchArgs,
         #[command(flatten)]
         page: PageArgs,
     },
@@ -72,9 +75,9 @@ pub async fn run(shell: &Shell, verb: Verb) -> Result<(), Failure> {
             Document::of(&session.post(&path, body.value()).await?)?
         }
         Verb::Show(scope) => Document::of(&session.read(&scope.path(&session)?).await?)?,
-        Verb::List { api, page } => {
+        Verb::List { api, search, page } => {
             let path = session.here(&["apis", &api, "scopes"])?;
-            session.list(&path, &page).await?
+            session.filtered(&path, &search.query(), &page).await?
         }
         Verb::Delete { scope, force } => {
             let path = scope.path(&session)?;

@@ -62,7 +62,8 @@ pub enum KeyState {
 }
 
 impl KeyState {
-    const ALL: [Self; 5] = [
+    /// All of them, in the order of a key's life.
+    pub const ALL: [Self; 5] = [
         Self::Pending,
         Self::Active,
         Self::Retiring,

@@ -15,6 +15,15 @@ use super::Page;
 use super::StoreError;
 use super::WriteError;
 
+/// Which organizations are wanted: those that meet all that is said.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct OrganizationFilter {
+    /// How they stand.
+    pub status: Option<Status>,
+    /// A part of the name, or the id.
+    pub text: Option<String>,
+}
+
 /// Reads of organizations and accounts.
 #[async_trait]
 pub trait AccountReads {
@@ -28,6 +37,7 @@ pub trait AccountReads {
     async fn list_organizations(
         &self,
         among: Option<&[OrganizationId]>,
+        filter: &OrganizationFilter,
         page: Page<OrganizationId>,
     ) -> Result<Vec<Organization>, StoreError>;
 

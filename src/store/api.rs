@@ -30,6 +30,15 @@ pub enum ResourceLookup {
     Key(ResourceType, ResourceKey),
 }
 
+/// Which resources of an API are wanted: those that meet all that is said.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ResourceFilter {
+    /// Of this type.
+    pub resource_type: Option<ResourceType>,
+    /// A part of the key or of the name, or the id; without regard to case.
+    pub text: Option<String>,
+}
+
 /// Reads of APIs and resources.
 #[async_trait]
 pub trait ApiReads {
@@ -43,10 +52,12 @@ pub trait ApiReads {
         api: &Lookup<ApiId>,
     ) -> Result<Option<ApiRecord>, StoreError>;
 
-    /// APIs that have not been deleted.
+    /// APIs that have not been deleted; those with this text in their name or their audience, or as
+    /// their id.
     async fn list_apis(
         &self,
         organization: OrganizationId,
+        text: Option<&str>,
         page: Page<ApiId>,
     ) -> Result<Vec<ApiRecord>, StoreError>;
 
@@ -63,6 +74,7 @@ pub trait ApiReads {
         &self,
         organization: OrganizationId,
         api: ApiId,
+        filter: &ResourceFilter,
         page: Page<ResourceId>,
     ) -> Result<Vec<Resource>, StoreError>;
 }

@@ -24,18 +24,20 @@ pub trait GroupReads {
         group: &Lookup<GroupId>,
     ) -> Result<Option<Group>, StoreError>;
 
-    /// Groups.
+    /// Groups; those with this text in their name or their description, or as their id.
     async fn list_groups(
         &self,
         organization: OrganizationId,
+        text: Option<&str>,
         page: Page<GroupId>,
     ) -> Result<Vec<Group>, StoreError>;
 
-    /// The accounts in a group.
+    /// The accounts in a group; those with this text in their name or their e-mail, or as their id.
     async fn list_members(
         &self,
         organization: OrganizationId,
         group: GroupId,
+        text: Option<&str>,
         page: Page<AccountId>,
     ) -> Result<Vec<Member>, StoreError>;
 }

@@ -35,10 +35,12 @@ pub trait LeakReads {
     async fn find_secret_owner(&self, hash: &SecretHash)
     -> Result<Option<SecretOwner>, StoreError>;
 
-    /// The secrets of an organization that were reported as leaked and may still be used at `now`.
+    /// The secrets of an organization that were reported as leaked and may still be used at `now`; those
+    /// with this text in the name or the id of their account or their credential, or as their id.
     async fn list_leaks(
         &self,
         organization: OrganizationId,
+        text: Option<&str>,
         now: Timestamp,
         page: Page<SecretId>,
     ) -> Result<Vec<Leak>, StoreError>;

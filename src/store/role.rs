@@ -39,10 +39,12 @@ pub trait RoleReads {
         role: &Lookup<RoleId>,
     ) -> Result<Option<Role>, StoreError>;
 
-    /// Roles: those that are built in, then those of the organization.
+    /// Roles: those that are built in, then those of the organization; those with this text in their
+    /// name or their description, or as their id.
     async fn list_roles(
         &self,
         organization: OrganizationId,
+        text: Option<&str>,
         page: Page<RoleId>,
     ) -> Result<Vec<Role>, StoreError>;
 

@@ -3,10 +3,11 @@
 //! Contract, section 3. The caller's authority is in `authority`, each route by who calls it in
 //! `matrix`, what is of another organization in a path in `crossing` and elsewhere in `foreign_names`,
 //! what is told to whoever reads in `readers`, what a body may be in `bodies` and, in an edit, in
-//! `same_rules`, which of several mistakes is told in `check_order`, paging in `lists`, whose change an
-//! answer is of in `own_answers`, changes of one version in `versions` and every route by its version
-//! in `if_match`, calls that are made again in `retries` and every route under a key in `keyed`, what is
-//! written down in `audit` and `changes`, and what the API says of itself in `openapi`.
+//! `same_rules`, which of several mistakes is told in `check_order`, paging in `lists`, what lists can be
+//! asked in `searches`, whose change an answer is of in `own_answers`, changes of one version in
+//! `versions` and every route by its version in `if_match`, calls that are made again in `retries` and
+//! every route under a key in `keyed`, what is written down in `audit` and `changes`, and what the API
+//! says of itself in `openapi`.
 
 mod access;
 mod account_edits;
@@ -59,6 +60,7 @@ mod rotation;
 mod same_rules;
 mod schemathesis;
 mod scopes;
+mod searches;
 mod token_tools;
 mod usage;
 mod versions;

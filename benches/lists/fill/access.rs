@@ -33,8 +33,8 @@ fn api(ground: &Ground) -> Vec<String> {
         ),
         format!("INSERT INTO api_resource_type (api_id, resource_type) VALUES ('{API}', 'tenant')"),
         format!(
-            "INSERT INTO resource (id, api_id, resource_type, resource_key)
-             SELECT {id}, '{API}', 'tenant', {key} FROM {numbers}",
+            "INSERT INTO resource (id, api_id, resource_type, resource_key, search_text)
+             SELECT {id}, '{API}', 'tenant', {key}, {key} || ' ' FROM {numbers}",
             id = id("res", "n"),
             key = name("tenant", "n"),
             numbers = ground.numbers(TENANTS),
@@ -83,9 +83,9 @@ fn roles(ground: &Ground) -> Vec<String> {
     let account = id("sa", "n");
     vec![
         format!(
-            "INSERT INTO role (id, organization_id, name)
-             SELECT {role}, '{organization}', {} FROM {numbers}",
-            name("reader", "n")
+            "INSERT INTO role (id, organization_id, name, search_text)
+             SELECT {role}, '{organization}', {name}, {name} || ' ' FROM {numbers}",
+            name = name("reader", "n")
         ),
         format!(
             "INSERT INTO access_grant (holder_id, position, api_id, role_id)
@@ -96,9 +96,9 @@ fn roles(ground: &Ground) -> Vec<String> {
              SELECT {role}, 0, 'shop:read' FROM {numbers}"
         ),
         format!(
-            "INSERT INTO account_group (id, organization_id, name)
-             SELECT {group}, '{organization}', {} FROM {numbers}",
-            name("team", "n")
+            "INSERT INTO account_group (id, organization_id, name, search_text)
+             SELECT {group}, '{organization}', {name}, {name} || ' ' FROM {numbers}",
+            name = name("team", "n")
         ),
         format!("INSERT INTO group_role (group_id, role_id) SELECT {group}, {role} FROM {numbers}"),
         format!(

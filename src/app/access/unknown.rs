@@ -5,6 +5,7 @@ use crate::domain::resource::Resource;
 use crate::domain::resource::ResourceType;
 use crate::domain::role::OSTLER_NAME;
 use crate::store::Page;
+use crate::store::ResourceFilter;
 
 use super::super::authority::InOrganization;
 use super::super::problem::Mistakes;
@@ -64,7 +65,7 @@ impl Unknown {
             limit: CANDIDATES,
             after: None,
         };
-        let found = within.app.store.list_apis(within.id(), page).await;
+        let found = within.app.store.list_apis(within.id(), None, page).await;
         let found = found.unwrap_or_default();
         for (pointer, name) in &self.apis {
             let known = found.iter().map(|record| record.api.name.as_str());
@@ -78,7 +79,7 @@ impl Unknown {
             limit: CANDIDATES,
             after: None,
         };
-        let found = within.app.store.list_roles(within.id(), page).await;
+        let found = within.app.store.list_roles(within.id(), None, page).await;
         let found = found.unwrap_or_default();
         for (pointer, name) in &self.roles {
             let known = found.iter().map(|role| role.name.as_str());
@@ -108,7 +109,7 @@ async fn resources(within: &InOrganization, api: ApiId) -> Vec<Resource> {
     let found = within
         .app
         .store
-        .list_resources(within.id(), api, page)
+        .list_resources(within.id(), api, &ResourceFilter::default(), page)
         .await;
     found.unwrap_or_default()
 }

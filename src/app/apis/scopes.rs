@@ -7,6 +7,7 @@ use crate::domain::api::DescribedScope;
 use crate::domain::api::MAX_SCOPES;
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
+use crate::domain::folded::is_found;
 use crate::domain::scope::Scope;
 use crate::store::ApiPart;
 
@@ -15,6 +16,7 @@ use super::super::directory::Touched;
 use super::super::page::List;
 use super::super::page::Listing;
 use super::super::page::PageRequest;
+use super::super::page::Search;
 use super::super::problem::Conflict;
 use super::super::problem::Problem;
 use super::super::problem::Submitted;
@@ -115,20 +117,21 @@ pub async fn show(
     find(&within.api(api).await?, scope)
 }
 
-/// The scopes of an API, sorted.
+/// The scopes of an API with this text in what is told of them, sorted.
 pub async fn list(
     within: &InOrganization,
     api: &str,
-    request: Submitted<PageRequest>,
+    request: Submitted<(PageRequest, Search)>,
 ) -> Result<Listing<DescribedScope>, Problem> {
     let record = within.api(api).await?;
-    let request = request?;
+    let (request, text) = request?;
     let list = List {
         key: &within.app.server_key,
         path: vec![
             "scopes".to_owned(),
             within.id().to_string(),
             record.api.id.to_string(),
+            format!("{text:?}"),
         ],
     };
     let page = list.page::<String>(&request)?;
@@ -136,8 +139,17 @@ pub async fn list(
         None => true,
         Some(after) => described.scope.as_str() > after.as_str(),
     };
+    let is_meant = |described: &DescribedScope| {
+        let written = [
+            Some(described.scope.as_str()),
+            described.description.as_deref(),
+        ];
+        let written = || written.into_iter().flatten();
+        text.as_ref()
+            .is_none_or(|text| is_found(text, written(), ""))
+    };
     let rest = record.described_scopes.into_iter().filter(after);
-    let found = rest.take(page.limit.into()).collect();
+    let found = rest.filter(is_meant).take(page.limit.into()).collect();
     Ok(list.listing(&request, found, |described| described.scope.to_string()))
 }
 

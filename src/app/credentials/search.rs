@@ -92,7 +92,7 @@ async fn filter(
 }
 
 /// A text to look for. An API token is stored under the id of the credential that it is.
-fn as_stored(text: String) -> String {
+pub(in crate::app) fn as_stored(text: String) -> String {
     let token = text.to_ascii_lowercase().parse::<ApiTokenId>();
     token.map_or(text, |token| token.credential().to_string())
 }

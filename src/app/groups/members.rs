@@ -15,6 +15,7 @@ use super::super::authority::InOrganization;
 use super::super::page::List;
 use super::super::page::Listing;
 use super::super::page::PageRequest;
+use super::super::page::Search;
 use super::super::problem::Conflict;
 use super::super::problem::Problem;
 use super::super::problem::Submitted;
@@ -24,25 +25,28 @@ use super::super::to_completion;
 use super::edit::roles_of;
 use super::target;
 
-/// The accounts in a group, the oldest first.
+/// The accounts in a group with this text in what is told of them, the oldest first.
 pub async fn list(
     within: &InOrganization,
     group: &str,
-    request: Submitted<PageRequest>,
+    request: Submitted<(PageRequest, Search)>,
 ) -> Result<Listing<Member>, Problem> {
     let group = super::show(within, group).await?;
-    let request = request?;
+    let (request, text) = request?;
     let list = List {
         key: &within.app.server_key,
         path: vec![
             "members".to_owned(),
             within.id().to_string(),
             group.id.to_string(),
+            format!("{text:?}"),
         ],
     };
     let page = list.page::<AccountId>(&request)?;
-    let store = &within.app.store;
-    let found = store.list_members(within.id(), group.id, page).await?;
+    let (store, text) = (&within.app.store, text.as_deref());
+    let found = store
+        .list_members(within.id(), group.id, text, page)
+        .await?;
     Ok(list.listing(&request, found, |member| member.id))
 }
 

@@ -15,24 +15,33 @@ use super::super::credentials;
 use super::super::page::List;
 use super::super::page::Listing;
 use super::super::page::PageRequest;
+use super::super::page::Search;
 use super::super::problem::Problem;
 use super::super::problem::Submitted;
 use super::super::to_completion;
 use super::Leaked;
 
-/// The reports in the organization of secrets that may still be used.
+/// The reports in the organization of secrets that may still be used, with this text in the name or the
+/// id of whose they are.
 pub async fn list(
     within: &InOrganization,
-    request: Submitted<PageRequest>,
+    request: Submitted<(PageRequest, Search)>,
 ) -> Result<Listing<Leak>, Problem> {
-    let request = request?;
+    let (request, text) = request?;
     let list = List {
         key: &within.app.server_key,
-        path: vec!["leaks".to_owned(), within.id().to_string()],
+        path: vec![
+            "leaks".to_owned(),
+            within.id().to_string(),
+            format!("{text:?}"),
+        ],
     };
     let page = list.page::<SecretId>(&request)?;
     let (store, now) = (&within.app.store, within.app.clock.now());
-    let found = store.list_leaks(within.id(), now, page).await?;
+    let text = text.map(credentials::as_stored);
+    let found = store
+        .list_leaks(within.id(), text.as_deref(), now, page)
+        .await?;
     Ok(list.listing(&request, found, |leak| leak.secret))
 }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Group;
 use crate::cli::failure::Failure;
+use crate::cli::filters::SearchArgs;
 use crate::cli::list::PageArgs;
 use crate::cli::output::View;
 use crate::cli::request::Request;
@@ -25,6 +26,8 @@ pub enum Verb {
     List {
         #[command(flatten)]
         group: Group,
+        #[command(flatten)]
+        search: SearchArgs,
         #[command(flatten)]
         page: PageArgs,
     },
@@ -46,9 +49,14 @@ pub struct Members {
 /// Runs the verb.
 pub async fn run(shell: &Shell, session: &Session, verb: Verb) -> Result<(), Failure> {
     match verb {
-        Verb::List { group, page } => {
+        Verb::List {
+            group,
+            search,
+            page,
+        } => {
             let path = format!("{}/members", group.path(session)?);
-            shell.show(&session.list(&path, &page).await?, &VIEW)
+            let found = session.filtered(&path, &search.query(), &page).await?;
+            shell.show(&found, &VIEW)
         }
         Verb::Add(members) => members.add(session).await,
         Verb::Remove(members) => members.remove(session).await,

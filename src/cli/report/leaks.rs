@@ -4,6 +4,7 @@
 use clap::Args;
 
 use crate::cli::failure::Failure;
+use crate::cli::filters::SearchArgs;
 use crate::cli::list::PageArgs;
 use crate::cli::output::View;
 use crate::cli::shell::Shell;
@@ -25,6 +26,8 @@ const VIEW: View = View {
 #[derive(Args, Clone, Debug)]
 pub struct Leaks {
     #[command(flatten)]
+    search: SearchArgs,
+    #[command(flatten)]
     page: PageArgs,
 }
 
@@ -42,7 +45,9 @@ impl Leaks {
     pub async fn run(&self, shell: &Shell) -> Result<(), Failure> {
         let session = shell.session()?;
         let path = session.here(&["leaks"])?;
-        shell.show(&session.list(&path, &self.page).await?, &VIEW)
+        let filters = self.search.query();
+        let found = session.filtered(&path, &filters, &self.page).await?;
+        shell.show(&found, &VIEW)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::domain::role::AdminScope;
 use super::access::read_access;
 use super::fields::Fields;
 use super::filters::ABOUT_ACCESS;
-use super::filters::read_credentials;
+use super::filters::read_api_tokens;
 use super::inside::Inside;
 use super::listing::created;
 use super::listing::shown;
@@ -125,7 +125,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             "List the API tokens of all service accounts",
         )
         .pages::<ApiTokensBody>()
-        .filters_credentials()
+        .filters_api_tokens()
         .described(ABOUT_ACCESS),
     );
     routes
@@ -138,7 +138,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 "List the API tokens of a service account",
             )
             .pages::<ApiTokensBody>()
-            .filters_credentials()
+            .filters_api_tokens()
             .described(ABOUT_ACCESS),
         )
         .post(
@@ -192,7 +192,7 @@ pub(super) async fn post(
 pub(super) async fn list(
     Inside(within, [account], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let found = api_tokens::list(&within, &account, call.page_of(read_credentials)).await?;
+    let found = api_tokens::list(&within, &account, call.page_of(read_api_tokens)).await?;
     Ok(Json(ApiTokensBody::from(found)))
 }
 
@@ -200,7 +200,7 @@ pub(super) async fn list(
 pub(super) async fn inventory(
     Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let found = api_tokens::inventory(&within, call.page_of(read_credentials)).await?;
+    let found = api_tokens::inventory(&within, call.page_of(read_api_tokens)).await?;
     Ok(Json(ApiTokensBody::from(found)))
 }
 

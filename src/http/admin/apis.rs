@@ -26,6 +26,7 @@ use crate::domain::signing_key::Algorithm;
 use crate::domain::token::TokenTyp;
 
 use super::fields::Fields;
+use super::filters::read_search;
 use super::inside::Inside;
 use super::listing::created;
 use super::listing::listed;
@@ -98,7 +99,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 AdminScope::ApisRead,
                 "List the APIs of an organization",
             )
-            .lists::<ApiBody>(),
+            .lists::<ApiBody>()
+            .searches("A part of the name or of the audience, without regard to case; or the id"),
         )
         .post(
             apis,
@@ -149,7 +151,7 @@ pub(super) async fn post(
 pub(super) async fn list(
     Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let found = apis::list(&within, call.page()).await?;
+    let found = apis::list(&within, call.page_of(read_search)).await?;
     Ok(listed::<_, ApiBody>(found))
 }
 

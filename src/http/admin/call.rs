@@ -169,11 +169,6 @@ impl Call {
         Query::parse(&self.query)
     }
 
-    /// Which part of a list is wanted.
-    pub(super) fn page(&self) -> Submitted<PageRequest> {
-        Query::parse(&self.query).page()
-    }
-
     /// Which part of a list is wanted, and what `read` takes of the query besides.
     pub(super) fn page_of<T>(
         &self,

@@ -1,9 +1,11 @@
-//! What lists of accounts, credentials and API tokens can be asked, and in which order they come.
+//! What lists can be asked, and in which order those of accounts, credentials and API tokens come.
 
+use serde_json::Value;
 use serde_json::json;
 
 use crate::app::credentials::CredentialQuery;
 use crate::app::held::HeldQuery;
+use crate::app::page::Search;
 use crate::app::page::SortKey;
 use crate::domain::credential::CredentialStatus;
 use crate::domain::resource::ResourceKey;
@@ -49,13 +51,32 @@ fn read_resource(text: &str) -> Result<(ResourceType, ResourceKey), &'static str
     parts.ok_or("`type:key`, such as `project:APOLLO`")
 }
 
-/// What is asked of credentials and API tokens.
+/// What is searched for, in a list that can be asked nothing else.
+pub(super) fn read_search(query: &mut Query) -> Search {
+    query.prose("q")
+}
+
+/// How an API token may stand: nobody stops one for a while.
+const TOKEN_STATUSES: [CredentialStatus; 3] = [
+    CredentialStatus::Active,
+    CredentialStatus::Expired,
+    CredentialStatus::Revoked,
+];
+
+/// What is asked of credentials.
 pub(super) fn read_credentials(query: &mut Query) -> CredentialQuery {
+    read_any(query, &CredentialStatus::ALL)
+}
+
+/// What is asked of API tokens.
+pub(super) fn read_api_tokens(query: &mut Query) -> CredentialQuery {
+    read_any(query, &TOKEN_STATUSES)
+}
+
+fn read_any(query: &mut Query, statuses: &[CredentialStatus]) -> CredentialQuery {
+    let statuses: Vec<_> = statuses.iter().map(|one| (one.as_str(), *one)).collect();
     CredentialQuery {
-        status: query.one_of(
-            "status",
-            &CredentialStatus::ALL.map(|one| (one.as_str(), one)),
-        ),
+        status: query.one_of("status", &statuses),
         text: query.prose("q"),
         owner: query.prose("owner"),
         held: read_held(query),
@@ -100,20 +121,26 @@ impl Operation {
         )
     }
 
+    /// Its query may say what to look for, and in what.
+    pub(super) fn searches(self, description: &'static str) -> Self {
+        self.parameter("q", description, shape::search())
+    }
+
     /// Its query may say what [`read_credentials`] reads.
     pub(super) fn filters_credentials(self) -> Self {
-        self.parameter(
-            "status",
-            "How they stand now",
-            words(CredentialStatus::ALL.map(CredentialStatus::as_str)),
-        )
-        .parameter(
-            "q",
-            "A part of the name or of the client id, without regard to case; or the id",
-            shape::search(),
-        )
-        .parameter("owner", "The owner of their account", shape::search())
-        .filters_by_access()
-        .filters_by_time()
+        self.filters_any(words(CredentialStatus::ALL.map(CredentialStatus::as_str)))
+    }
+
+    /// Its query may say what [`read_api_tokens`] reads.
+    pub(super) fn filters_api_tokens(self) -> Self {
+        self.filters_any(words(TOKEN_STATUSES.map(CredentialStatus::as_str)))
+    }
+
+    fn filters_any(self, statuses: Value) -> Self {
+        self.parameter("status", "How they stand now", statuses)
+            .searches("A part of the name or of the client id, without regard to case; or the id")
+            .parameter("owner", "The owner of their account", shape::search())
+            .filters_by_access()
+            .filters_by_time()
     }
 }

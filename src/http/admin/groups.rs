@@ -17,6 +17,7 @@ use crate::domain::role::AdminScope;
 
 use super::account_roles::read_names;
 use super::fields::Fields;
+use super::filters::read_search;
 use super::inside::Inside;
 use super::listing::created;
 use super::listing::listed;
@@ -62,7 +63,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 AdminScope::AccountsRead,
                 "List the groups of an organization",
             )
-            .lists::<GroupBody>(),
+            .lists::<GroupBody>()
+            .searches(
+                "A part of the name or of the description, without regard to case; or the id",
+            ),
         )
         .post(
             groups,
@@ -108,7 +112,7 @@ pub(super) async fn post(
 pub(super) async fn list(
     Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let found = groups::list(&within, call.page()).await?;
+    let found = groups::list(&within, call.page_of(read_search)).await?;
     Ok(listed::<_, GroupBody>(found))
 }
 

@@ -6,12 +6,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::keys;
+use crate::app::keys::KeyQuery;
 use crate::app::keys::rotate::Rotation;
 use crate::app::page::Listing;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::domain::role::AdminScope;
 use crate::domain::signing_key::Algorithm;
+use crate::domain::signing_key::KeyState;
 use crate::domain::signing_key::SigningKeyRecord;
 
 use super::fields::Fields;
@@ -22,8 +24,10 @@ use super::listing::listed;
 use super::listing::shown;
 use super::operation::action;
 use super::place::Place;
+use super::query::Query;
 use super::routes::Routes;
 use super::schema::Instant;
+use super::shape::words;
 
 /// A signing key as answers show it: never its private half.
 #[derive(JsonSchema, Serialize)]
@@ -76,7 +80,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 AdminScope::KeysRead,
                 "List the signing keys",
             )
-            .lists::<KeyBody>(),
+            .lists::<KeyBody>()
+            .parameter("state", "How they stand now", words(KeyState::ALL.map(KeyState::as_str)))
+            .parameter("alg", "What they sign with", words(Algorithm::ALL.map(Algorithm::as_str))),
         )
         .post(
             "/keys",
@@ -179,7 +185,7 @@ pub(super) async fn post(
 pub(super) async fn list(
     OfInstance(instance, [], call): OfInstance<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let found = keys::list(&instance, call.page()).await?;
+    let found = keys::list(&instance, call.page_of(read_query)).await?;
     Ok(listed::<_, KeyBody>(found))
 }
 
@@ -232,6 +238,14 @@ pub(super) async fn rotate(
         items: successors,
         next_cursor: None,
     }))
+}
+
+/// What the list is asked for.
+fn read_query(query: &mut Query) -> KeyQuery {
+    KeyQuery {
+        state: query.one_of("state", &KeyState::ALL.map(|one| (one.as_str(), one))),
+        algorithm: query.one_of("alg", &Algorithm::ALL.map(|one| (one.as_str(), one))),
+    }
 }
 
 fn read_rotation(fields: &mut Fields<'_>) -> Rotation {

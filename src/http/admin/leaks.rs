@@ -19,6 +19,7 @@ use crate::domain::role::AdminScope;
 
 use super::anonymous::AnonymousCall;
 use super::fields::Fields;
+use super::filters::read_search;
 use super::inside::Inside;
 use super::listing::listed;
 use super::operation::action;
@@ -96,6 +97,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 "List the reports of leaked secrets that wait for a person",
             )
             .lists::<LeakBody>()
+            .searches(
+                "A part of the name or of the id of the account or the credential, without regard to \
+                 case; or the id of the secret",
+            )
             .described(
                 "As long as what was reported may still be used. To agree, revoke the credential or \
                  the API token.",
@@ -118,7 +123,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
 pub(super) async fn list(
     Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let found = waiting::list(&within, call.page()).await?;
+    let found = waiting::list(&within, call.page_of(read_search)).await?;
     Ok(listed::<_, LeakBody>(found))
 }
 

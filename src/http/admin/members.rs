@@ -13,6 +13,7 @@ use crate::domain::group::Member;
 use crate::domain::id::AccountId;
 use crate::domain::role::AdminScope;
 
+use super::filters::read_search;
 use super::inside::Inside;
 use super::listing::listed;
 use super::operation::action;
@@ -50,7 +51,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 AdminScope::AccountsRead,
                 "List the service accounts in a group",
             )
-            .lists::<MemberBody>(),
+            .lists::<MemberBody>()
+            .searches("A part of the name or of the e-mail, without regard to case; or the id"),
         )
         .put(
             member,
@@ -81,7 +83,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
 pub(super) async fn list(
     Inside(within, [group], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let found = groups::list_members(&within, &group, call.page()).await?;
+    let wanted = call.page_of(read_search);
+    let found = groups::list_members(&within, &group, wanted).await?;
     Ok(listed::<_, MemberBody>(found))
 }
 

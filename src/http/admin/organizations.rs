@@ -13,6 +13,7 @@ use crate::app::organizations;
 use crate::app::organizations::DescribedOrganization;
 use crate::app::organizations::NewOrganization;
 use crate::app::organizations::OrganizationEdit;
+use crate::app::organizations::OrganizationFilter;
 use crate::app::organizations::PolicyEdit;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
@@ -20,6 +21,7 @@ use crate::domain::id::OrganizationId;
 use crate::domain::name::Name;
 use crate::domain::organization::LeakReport;
 use crate::domain::organization::Policy;
+use crate::domain::organization::Status;
 use crate::domain::role::AdminScope;
 
 use super::call::Call;
@@ -31,9 +33,14 @@ use super::listing::listed;
 use super::listing::shown;
 use super::operation::action;
 use super::place::Place;
+use super::query::Query;
 use super::routes::Routes;
 use super::schema::Instant;
 use super::shape;
+use super::shape::words;
+
+/// How an organization may stand.
+const STATUSES: [Status; 2] = [Status::Active, Status::Disabled];
 
 /// An organization as answers show it.
 #[derive(JsonSchema, Serialize)]
@@ -90,7 +97,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 AdminScope::OrganizationsRead,
                 "List the organizations that the token reaches",
             )
-            .lists::<OrganizationBody>(),
+            .lists::<OrganizationBody>()
+            .parameter("status", "How they stand now", words(STATUSES.map(Status::as_str)))
+            .searches("A part of the name, without regard to case; or the id"),
         )
         .post(
             "/organizations",
@@ -167,7 +176,8 @@ pub(super) async fn post(
 
 /// `GET /organizations` lists those that the token reaches.
 pub(super) async fn list(State(app): State<App>, call: Call) -> Result<impl IntoResponse, Problem> {
-    let found = organizations::list(&app, &call.caller, call.page()).await?;
+    let wanted = call.page_of(read_query);
+    let found = organizations::list(&app, &call.caller, wanted).await?;
     Ok(listed::<_, OrganizationBody>(found))
 }
 
@@ -202,6 +212,14 @@ pub(super) async fn enable(
 ) -> Result<impl IntoResponse, Problem> {
     let enabled = organizations::enable(within, call.nothing()).await?;
     Ok(shown::<_, OrganizationBody>(enabled))
+}
+
+/// What the list is asked for.
+fn read_query(query: &mut Query) -> OrganizationFilter {
+    OrganizationFilter {
+        status: query.one_of("status", &STATUSES.map(|one| (one.as_str(), one))),
+        text: query.prose("q"),
+    }
 }
 
 fn read(fields: &mut Fields<'_>) -> Option<NewOrganization> {

@@ -10,10 +10,12 @@ use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::app::resources;
 use crate::app::resources::NewResource;
+use crate::app::resources::ResourceFilter;
 use crate::domain::id::ResourceId;
 use crate::domain::name::Label;
 use crate::domain::resource::Resource;
 use crate::domain::resource::ResourceKey;
+use crate::domain::resource::ResourceType;
 use crate::domain::role::AdminScope;
 
 use super::fields::Fields;
@@ -24,8 +26,10 @@ use super::listing::shown;
 use super::operation::FORCE;
 use super::operation::action;
 use super::place::Place;
+use super::query::Query;
 use super::routes::Routes;
 use super::shape;
+use super::shape::text_like;
 
 /// A resource as answers show it.
 #[derive(JsonSchema, Serialize)]
@@ -60,7 +64,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 AdminScope::ApisRead,
                 "List the resources of an API",
             )
-            .lists::<ResourceBody>(),
+            .lists::<ResourceBody>()
+            .parameter("type", "Of this type", text_like(shape::resource_type()))
+            .searches("A part of the key or of the name, without regard to case; or the id"),
         )
         .post(
             resources,
@@ -117,7 +123,7 @@ pub(super) async fn post(
 pub(super) async fn list(
     Inside(within, [api], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let found = resources::list(&within, &api, call.page()).await?;
+    let found = resources::list(&within, &api, call.page_of(read_query)).await?;
     Ok(listed::<_, ResourceBody>(found))
 }
 
@@ -150,6 +156,14 @@ pub(super) async fn delete(
 ) -> Result<impl IntoResponse, Problem> {
     resources::delete(within, api, resource, call.force()).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What the list is asked for.
+fn read_query(query: &mut Query) -> ResourceFilter {
+    ResourceFilter {
+        resource_type: query.read("type", ResourceType::parse),
+        text: query.prose("q"),
+    }
 }
 
 /// The name that a resource is to have.

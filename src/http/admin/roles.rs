@@ -18,6 +18,7 @@ use crate::domain::role::AdminScope;
 
 use super::access::read_access;
 use super::fields::Fields;
+use super::filters::read_search;
 use super::inside::Inside;
 use super::listing::created;
 use super::listing::listed;
@@ -65,6 +66,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 "List the roles of an organization",
             )
             .lists::<RoleBody>()
+            .searches("A part of the name or of the description, without regard to case; or the id")
             .described("Those that are built in come first."),
         )
         .post(
@@ -115,7 +117,7 @@ pub(super) async fn post(
 pub(super) async fn list(
     Inside(within, [], call): Inside<0>,
 ) -> Result<impl IntoResponse, Problem> {
-    let found = roles::list(&within, call.page()).await?;
+    let found = roles::list(&within, call.page_of(read_search)).await?;
     Ok(listed::<_, RoleBody>(found))
 }
 

@@ -14,6 +14,7 @@ use crate::domain::role::AdminScope;
 use crate::domain::scope::Scope;
 
 use super::fields::Fields;
+use super::filters::read_search;
 use super::inside::Inside;
 use super::listing::created;
 use super::listing::listed;
@@ -58,7 +59,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 AdminScope::ApisRead,
                 "List the scopes of an API",
             )
-            .lists::<ScopeBody>(),
+            .lists::<ScopeBody>()
+            .searches("A part of the name or of the description, without regard to case"),
         )
         .post(
             scopes,
@@ -104,7 +106,7 @@ pub(super) async fn post(
 pub(super) async fn list(
     Inside(within, [api], call): Inside<1>,
 ) -> Result<impl IntoResponse, Problem> {
-    let found = apis::list_scopes(&within, &api, call.page()).await?;
+    let found = apis::list_scopes(&within, &api, call.page_of(read_search)).await?;
     Ok(listed::<_, ScopeBody>(found))
 }
 

@@ -80,6 +80,7 @@ CREATE TABLE role (
     description TEXT,
     access_changed_at BIGINT,
     row_version BIGINT NOT NULL DEFAULT 1,
+    search_text TEXT NOT NULL DEFAULT '',
     UNIQUE (organization_id, name)
 );
 CREATE INDEX role_of_organization ON role (organization_id, id);
@@ -103,6 +104,7 @@ CREATE TABLE account_group (
     description TEXT,
     access_changed_at BIGINT,
     row_version BIGINT NOT NULL DEFAULT 1,
+    search_text TEXT NOT NULL DEFAULT '',
     UNIQUE (organization_id, name)
 );
 CREATE INDEX account_group_of_organization ON account_group (organization_id, id);
@@ -229,10 +231,13 @@ CREATE TABLE resource (
     resource_key TEXT NOT NULL CHECK (resource_key <> '*'),
     name TEXT,
     row_version BIGINT NOT NULL DEFAULT 1,
+    search_text TEXT NOT NULL DEFAULT '',
     UNIQUE (api_id, resource_type, resource_key),
     FOREIGN KEY (api_id, resource_type) REFERENCES api_resource_type (api_id, resource_type)
 );
-CREATE INDEX resource_of_api ON resource (api_id, id);
+-- With all that is searched, so that a search reads nothing else.
+CREATE INDEX resource_of_api ON resource (api_id, id, search_text);
+CREATE INDEX resource_of_type ON resource (api_id, resource_type, id, search_text);
 
 -- Grants. holder_id is the id of the account, the role or the credential that holds them: ids carry
 -- their kind, so one key serves all. Scopes and keys are names rather than references, because those

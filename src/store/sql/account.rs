@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::account::ServiceAccount;
+use crate::domain::folded::folded;
 use crate::domain::id::AccountId;
 use crate::domain::id::OrganizationId;
 use crate::domain::name::AccountName;
@@ -25,7 +26,6 @@ use super::query::one;
 use super::query::paged;
 use super::query::placeholders;
 use super::query::seconds;
-use super::statement::folded;
 
 /// What is missing when a change touches nothing.
 const WHAT: &str = "service account";

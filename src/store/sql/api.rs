@@ -33,8 +33,8 @@ use super::query::assembled;
 use super::query::execute;
 use super::query::execute_one;
 use super::query::millis;
-use super::query::paged;
 use super::query::seconds;
+use super::statement::Conditions;
 
 /// How the APIs that meet a condition are read.
 pub(super) fn facts(condition: &str) -> [Fact<'_>; 3] {
@@ -204,14 +204,25 @@ pub(super) async fn find_by_audience(db: &mut Db, audience: &str) -> Answer<Opti
 pub(super) async fn list(
     db: &mut Db,
     organization: OrganizationId,
+    text: Option<&str>,
     page: Page<ApiId>,
 ) -> Answer<Vec<ApiRecord>> {
-    let query = assembled(union(facts(
-        "api.id IN (SELECT id FROM api
-                    WHERE organization_id = $1 AND deleted_at IS NULL AND id > $2
-                    ORDER BY id LIMIT $3)",
-    )));
-    records(db, paged(query.bind(organization.to_string()), page)).await
+    let mut conditions = Conditions::default();
+    let organization = conditions.text(organization.to_string());
+    conditions.add(format!("organization_id = {organization}"));
+    conditions.add("deleted_at IS NULL".to_owned());
+    conditions.add_after("id", page.after);
+    if let Some(text) = text {
+        // An audience is ASCII.
+        conditions.add_search(text, &["name", "lower(audience)"], "id");
+    }
+    let limit = conditions.number(page.limit.into());
+    let query = conditions.written(|conditions| {
+        let some =
+            format!("api.id IN (SELECT id FROM api WHERE {conditions} ORDER BY id LIMIT {limit})");
+        union(facts(&some))
+    });
+    records(db, query).await
 }
 
 /// With its scopes and resource types.

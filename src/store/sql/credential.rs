@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::domain::access::Access;
 use crate::domain::credential::Credential;
 use crate::domain::credential::CredentialKind;
+use crate::domain::folded::folded;
 use crate::domain::id::AccountId;
 use crate::domain::id::CredentialId;
 use crate::domain::id::OrganizationId;
@@ -31,7 +32,6 @@ use super::query::one;
 use super::query::paged;
 use super::query::placeholders;
 use super::secret;
-use super::statement::folded;
 
 /// What is missing when a change touches nothing.
 const WHAT: &str = "credential";

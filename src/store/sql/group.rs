@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 
+use crate::domain::folded::folded;
 use crate::domain::group::Group;
 use crate::domain::group::Member;
 use crate::domain::id::AccountId;
@@ -29,6 +30,7 @@ use super::facts::named;
 use super::facts::union;
 use super::failure::Answer;
 use super::failure::Failure;
+use super::inventory;
 use super::query::Db;
 use super::query::Query;
 use super::query::Row;
@@ -36,14 +38,14 @@ use super::query::all;
 use super::query::assembled;
 use super::query::execute;
 use super::query::execute_one;
-use super::query::paged;
+use super::statement::Conditions;
 
 /// What is missing when a change touches nothing.
 const WHAT: &str = "group";
 
 /// The statement that reads the groups that meet a condition.
-fn select(condition: &str) -> Query<'static> {
-    assembled(union([
+fn select(condition: &str) -> String {
+    union([
         Fact {
             part: "group",
             id: "account_group.id",
@@ -64,7 +66,7 @@ fn select(condition: &str) -> Query<'static> {
                    JOIN role ON role.id = role_id",
             condition,
         },
-    ]))
+    ])
 }
 
 async fn read_all(db: &mut Db, query: Query<'_>) -> Answer<Vec<Group>> {
@@ -117,38 +119,67 @@ async fn find(
         Lookup::Id(_) => "account_group.organization_id = $1 AND account_group.id = $2",
         Lookup::Name(_) => "account_group.organization_id = $1 AND account_group.name = $2",
     });
-    let query = query.bind(organization.to_string()).bind(group.to_string());
+    let query = assembled(query)
+        .bind(organization.to_string())
+        .bind(group.to_string());
     Ok(read_all(db, query).await?.pop())
 }
 
 async fn list(
     db: &mut Db,
     organization: OrganizationId,
+    text: Option<&str>,
     page: Page<GroupId>,
 ) -> Answer<Vec<Group>> {
-    let query = select(
-        "account_group.id IN (SELECT id FROM account_group
-                              WHERE organization_id = $1 AND id > $2 ORDER BY id LIMIT $3)",
-    );
-    read_all(db, paged(query.bind(organization.to_string()), page)).await
+    let mut conditions = Conditions::default();
+    let organization = conditions.text(organization.to_string());
+    conditions.add(format!("organization_id = {organization}"));
+    conditions.add_after("id", page.after);
+    if let Some(text) = text {
+        conditions.add_search(text, &["search_text"], "id");
+    }
+    let limit = conditions.number(page.limit.into());
+    let query = conditions.written(|conditions| {
+        select(&format!(
+            "account_group.id IN (SELECT id FROM account_group
+                                  WHERE {conditions} ORDER BY id LIMIT {limit})"
+        ))
+    });
+    read_all(db, query).await
 }
 
 async fn list_members(
     db: &mut Db,
     organization: OrganizationId,
     group: GroupId,
+    text: Option<&str>,
     page: Page<AccountId>,
 ) -> Answer<Vec<Member>> {
-    let query = sqlx::query(
+    let mut conditions = Conditions::default();
+    let (of, group) = (
+        conditions.text(organization.to_string()),
+        conditions.text(group.to_string()),
+    );
+    conditions.add(format!(
+        "account_group.organization_id = {of} AND group_id = {group}"
+    ));
+    conditions.add_after("account_id", page.after);
+    if let Some(text) = text {
+        // A name and an e-mail are ASCII.
+        let columns = ["service_account.folded_name", "lower(email)"];
+        conditions.add_search(text, &columns, "service_account.id");
+        if let Some(few) = inventory::few_written(db, organization, text).await? {
+            conditions.add_one_of("account_id", few);
+        }
+    }
+    let limit = conditions.number(page.limit.into());
+    let query = conditions.statement(
         "SELECT service_account.id, service_account.name, email FROM group_member
          JOIN account_group ON account_group.id = group_id
-         JOIN service_account ON service_account.id = account_id
-         WHERE account_group.organization_id = $1 AND group_id = $2 AND account_id > $3
-         ORDER BY account_id LIMIT $4",
+         JOIN service_account ON service_account.id = account_id",
+        &format!("ORDER BY account_id LIMIT {limit}"),
     );
-    let query = query.bind(organization.to_string()).bind(group.to_string());
-    let rows = all(db, paged(query, page)).await?;
-    rows.iter().map(read_member).collect()
+    all(db, query).await?.iter().map(read_member).collect()
 }
 
 fn read_member(row: &Row) -> Answer<Member> {
@@ -179,14 +210,15 @@ async fn list_member_ids(
 
 async fn add(db: &mut Db, group: &Group) -> Answer<()> {
     let query = sqlx::query(
-        "INSERT INTO account_group (id, organization_id, name, description)
-         VALUES ($1, $2, $3, $4)",
+        "INSERT INTO account_group (id, organization_id, name, description, search_text)
+         VALUES ($1, $2, $3, $4, $3 || ' ' || $5)",
     );
     let query = query
         .bind(group.id.to_string())
         .bind(group.organization.to_string())
         .bind(group.name.as_str())
-        .bind(group.description.as_deref());
+        .bind(group.description.as_deref())
+        .bind(folded(group.description.as_deref().unwrap_or_default()));
     execute(db, query).await?;
     let roles: Vec<_> = group.roles.iter().map(|role| role.id).collect();
     add_roles(db, group.organization, group.id, &roles).await
@@ -220,8 +252,15 @@ async fn update(
     roles: &[RoleId],
 ) -> Answer<()> {
     touch(db, organization, group).await?;
-    let query = sqlx::query("UPDATE account_group SET description = $2 WHERE id = $1");
-    execute(db, query.bind(group.to_string()).bind(description)).await?;
+    // A name is in lower case already.
+    let query = sqlx::query(
+        "UPDATE account_group SET description = $2, search_text = name || ' ' || $3 WHERE id = $1",
+    );
+    let query = query
+        .bind(group.to_string())
+        .bind(description)
+        .bind(folded(description.unwrap_or_default()));
+    execute(db, query).await?;
     let query = sqlx::query("DELETE FROM group_role WHERE group_id = $1");
     execute(db, query.bind(group.to_string())).await?;
     add_roles(db, organization, group, roles).await
@@ -287,20 +326,30 @@ impl GroupReads for SqlStore {
     async fn list_groups(
         &self,
         organization: OrganizationId,
+        text: Option<&str>,
         page: Page<GroupId>,
     ) -> Result<Vec<Group>, StoreError> {
-        self.read(move |db| Box::pin(list(db, organization, page)))
-            .await
+        let text = text.map(str::to_owned);
+        self.read(move |db| {
+            Box::pin(async move { list(db, organization, text.as_deref(), page).await })
+        })
+        .await
     }
 
     async fn list_members(
         &self,
         organization: OrganizationId,
         group: GroupId,
+        text: Option<&str>,
         page: Page<AccountId>,
     ) -> Result<Vec<Member>, StoreError> {
-        self.read(move |db| Box::pin(list_members(db, organization, group, page)))
-            .await
+        let text = text.map(str::to_owned);
+        self.read(move |db| {
+            Box::pin(
+                async move { list_members(db, organization, group, text.as_deref(), page).await },
+            )
+        })
+        .await
     }
 }
 

@@ -9,6 +9,7 @@ mod credentials;
 mod few;
 mod held;
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
@@ -44,8 +45,6 @@ use super::query::assembled;
 use super::query::millis;
 use super::query::placeholders;
 use super::statement::Conditions;
-use super::statement::containing;
-use super::statement::folded;
 
 /// What never ends, in the order of ends: the index says the same number.
 const NEVER: &str = "9223372036854775807";
@@ -279,17 +278,17 @@ fn merge(found: &mut Vec<(Position, Row)>, order: Order, limit: u16) {
     found.truncate(limit.into());
 }
 
-/// `text` in one of the columns, which are folded, or as the id.
-fn add_search(conditions: &mut Conditions, text: &str, columns: &[&str], id: &str) {
-    let text = folded(text);
-    let pattern = conditions.text(containing(&text));
-    let mut found: Vec<_> = columns
-        .iter()
-        .map(|column| format!(r"{column} LIKE {pattern} ESCAPE '\'"))
-        .collect();
-    let text = conditions.text(text);
-    found.push(format!("{id} = {text}"));
-    conditions.add(format!("({})", found.join(" OR ")));
+/// The accounts of which somebody wrote this text, where they are few.
+pub(super) async fn few_written(
+    db: &mut Db,
+    organization: OrganizationId,
+    text: &str,
+) -> Answer<Option<BTreeSet<String>>> {
+    let filter = AccountFilter {
+        text: Some(text.to_owned()),
+        ..AccountFilter::default()
+    };
+    few::few_accounts(db, organization, &filter).await
 }
 
 fn add_unused(conditions: &mut Conditions, table: &str, since: Timestamp) {

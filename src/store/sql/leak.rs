@@ -27,8 +27,8 @@ use super::query::execute;
 use super::query::execute_one;
 use super::query::millis;
 use super::query::one;
-use super::query::paged;
 use super::secret;
+use super::statement::Conditions;
 
 #[async_trait]
 impl LeakReads for SqlStore {
@@ -44,11 +44,15 @@ impl LeakReads for SqlStore {
     async fn list_leaks(
         &self,
         organization: OrganizationId,
+        text: Option<&str>,
         now: Timestamp,
         page: Page<SecretId>,
     ) -> Result<Vec<Leak>, StoreError> {
-        self.read(move |db| Box::pin(list(db, organization, now, page)))
-            .await
+        let text = text.map(str::to_owned);
+        self.read(move |db| {
+            Box::pin(async move { list(db, organization, text.as_deref(), now, page).await })
+        })
+        .await
     }
 }
 
@@ -107,33 +111,47 @@ fn read_owner(row: &Row) -> Answer<SecretOwner> {
     })
 }
 
-/// The reports in the organization `$1` of secrets that are alive at `$2`.
-macro_rules! select {
-    ($rest:literal) => {
-        concat!(
-            "SELECT leak.secret_id, credential.id AS credential_id, credential.kind,
-                    credential.account_id, leak.reported_at, leak.address
-             FROM leak JOIN secret ON secret.id = leak.secret_id
-             JOIN credential ON credential.id = secret.credential_id
-             WHERE credential.organization_id = $1
-               AND credential.status <> 'revoked' AND secret.revoked_at IS NULL
-               AND (secret.ends_at IS NULL OR secret.ends_at > $2) ",
-            $rest
-        )
-    };
+/// Reports with what they are about.
+const SELECT: &str = "SELECT leak.secret_id, credential.id AS credential_id, credential.kind,
+        credential.account_id, leak.reported_at, leak.address
+    FROM leak JOIN secret ON secret.id = leak.secret_id
+    JOIN credential ON credential.id = secret.credential_id
+    JOIN service_account ON service_account.id = credential.account_id";
+
+/// Only those in the organization of secrets that are alive at `now`.
+fn waiting(organization: OrganizationId, now: Timestamp) -> Conditions {
+    let mut conditions = Conditions::default();
+    let organization = conditions.text(organization.to_string());
+    conditions.add(format!("credential.organization_id = {organization}"));
+    conditions.add("credential.status <> 'revoked' AND secret.revoked_at IS NULL".to_owned());
+    let now = conditions.number(millis(now));
+    conditions.add(format!(
+        "(secret.ends_at IS NULL OR secret.ends_at > {now})"
+    ));
+    conditions
 }
 
 async fn list(
     db: &mut Db,
     organization: OrganizationId,
+    text: Option<&str>,
     now: Timestamp,
     page: Page<SecretId>,
 ) -> Answer<Vec<Leak>> {
-    let query = sqlx::query(select!(
-        "AND leak.secret_id > $3 ORDER BY leak.secret_id LIMIT $4"
-    ));
-    let query = query.bind(organization.to_string()).bind(millis(now));
-    let rows = all(db, paged(query, page)).await?;
+    let mut conditions = waiting(organization, now);
+    conditions.add_after("leak.secret_id", page.after);
+    if let Some(text) = text {
+        let columns = [
+            "service_account.folded_name",
+            "service_account.id",
+            "credential.folded_name",
+            "credential.id",
+        ];
+        conditions.add_search(text, &columns, "leak.secret_id");
+    }
+    let limit = conditions.number(page.limit.into());
+    let rest = format!("ORDER BY leak.secret_id LIMIT {limit}");
+    let rows = all(db, conditions.statement(SELECT, &rest)).await?;
     rows.iter().map(read).collect()
 }
 
@@ -143,10 +161,10 @@ async fn find(
     secret: SecretId,
     now: Timestamp,
 ) -> Answer<Option<Leak>> {
-    let query = sqlx::query(select!("AND leak.secret_id = $3"))
-        .bind(organization.to_string())
-        .bind(millis(now))
-        .bind(secret.to_string());
+    let mut conditions = waiting(organization, now);
+    let secret = conditions.text(secret.to_string());
+    conditions.add(format!("leak.secret_id = {secret}"));
+    let query = conditions.statement(SELECT, "");
     one(db, query).await?.as_ref().map(read).transpose()
 }
 

@@ -7,6 +7,7 @@ use crate::domain::organization::LeakReport;
 use crate::domain::organization::Organization;
 use crate::domain::organization::Policy;
 use crate::store::Lookup;
+use crate::store::OrganizationFilter;
 use crate::store::Page;
 
 use super::failure::Answer;
@@ -14,15 +15,13 @@ use super::failure::Failure;
 use super::query::Db;
 use super::query::Row;
 use super::query::all;
-use super::query::assembled;
 use super::query::execute;
 use super::query::execute_one;
 use super::query::flag;
 use super::query::millis;
 use super::query::one;
-use super::query::paged;
-use super::query::placeholders;
 use super::query::seconds;
+use super::statement::Conditions;
 
 /// What is missing when a change touches nothing.
 const WHAT: &str = "organization";
@@ -78,20 +77,22 @@ pub(super) async fn find(
 pub(super) async fn list(
     db: &mut Db,
     among: Option<&[OrganizationId]>,
+    filter: &OrganizationFilter,
     page: Page<OrganizationId>,
 ) -> Answer<Vec<Organization>> {
-    let query = match among {
-        None => sqlx::query(select!("WHERE id > $1 ORDER BY id LIMIT $2")),
-        Some([]) => return Ok(Vec::new()),
-        Some(among) => assembled(format!(
-            "{} WHERE id > $1 AND id IN ({}) ORDER BY id LIMIT $2",
-            select!(""),
-            placeholders(3, among.len())
-        )),
-    };
-    let query = paged(query, page);
-    let ids = among.unwrap_or_default().iter();
-    let query = ids.fold(query, |query, id| query.bind(id.to_string()));
+    let mut conditions = Conditions::default();
+    conditions.add_after("id", page.after);
+    if let Some(among) = among {
+        conditions.add_one_of("id", among.iter().map(ToString::to_string));
+    }
+    if let Some(status) = filter.status {
+        conditions.add(format!("status = '{}'", status.as_str()));
+    }
+    if let Some(text) = &filter.text {
+        conditions.add_search(text, &["name"], "id");
+    }
+    let limit = conditions.number(page.limit.into());
+    let query = conditions.statement(select!(""), &format!("ORDER BY id LIMIT {limit}"));
     all(db, query).await?.iter().map(read).collect()
 }
 

@@ -35,7 +35,9 @@ use crate::store::CredentialReads;
 use crate::store::Holder;
 use crate::store::Instance;
 use crate::store::Lookup;
+use crate::store::OrganizationFilter;
 use crate::store::Page;
+use crate::store::ResourceFilter;
 use crate::store::ResourceLookup;
 use crate::store::RevokedToken;
 use crate::store::SigningKeyReads;
@@ -201,10 +203,14 @@ impl ApiReads for SqlStore {
     async fn list_apis(
         &self,
         organization: OrganizationId,
+        text: Option<&str>,
         page: Page<ApiId>,
     ) -> Result<Vec<ApiRecord>, StoreError> {
-        self.read(move |db| Box::pin(api::list(db, organization, page)))
-            .await
+        let text = text.map(str::to_owned);
+        self.read(move |db| {
+            Box::pin(async move { api::list(db, organization, text.as_deref(), page).await })
+        })
+        .await
     }
 
     async fn find_resource(
@@ -224,10 +230,14 @@ impl ApiReads for SqlStore {
         &self,
         organization: OrganizationId,
         api: ApiId,
+        filter: &ResourceFilter,
         page: Page<ResourceId>,
     ) -> Result<Vec<Resource>, StoreError> {
-        self.read(move |db| Box::pin(resource::list(db, organization, api, page)))
-            .await
+        let filter = filter.clone();
+        self.read_snapshot(move |db| {
+            Box::pin(async move { resource::list(db, organization, api, &filter, page).await })
+        })
+        .await
     }
 }
 
@@ -276,11 +286,12 @@ impl AccountReads for SqlStore {
     async fn list_organizations(
         &self,
         among: Option<&[OrganizationId]>,
+        filter: &OrganizationFilter,
         page: Page<OrganizationId>,
     ) -> Result<Vec<Organization>, StoreError> {
-        let among = among.map(<[_]>::to_vec);
+        let (among, filter) = (among.map(<[_]>::to_vec), filter.clone());
         self.read(move |db| {
-            Box::pin(async move { organization::list(db, among.as_deref(), page).await })
+            Box::pin(async move { organization::list(db, among.as_deref(), &filter, page).await })
         })
         .await
     }

@@ -1,5 +1,6 @@
 //! The resources of APIs.
 
+use crate::domain::folded::folded;
 use crate::domain::id::ApiId;
 use crate::domain::id::OrganizationId;
 use crate::domain::id::ResourceId;
@@ -8,6 +9,7 @@ use crate::domain::resource::Resource;
 use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
 use crate::store::Page;
+use crate::store::ResourceFilter;
 use crate::store::ResourceLookup;
 
 use super::api;
@@ -19,19 +21,26 @@ use super::query::all;
 use super::query::assembled;
 use super::query::execute;
 use super::query::one;
-use super::query::paged;
 use super::query::placeholders;
+use super::statement::Conditions;
 
 /// The most keys that one statement looks for.
 const BATCH: usize = 500;
 
+/// Resources with their API, and what is read of them.
+macro_rules! columns {
+    () => {
+        "SELECT resource.id, api_id, resource_type, resource_key, resource.name,
+                resource.row_version AS row_version
+         FROM resource JOIN api ON api.id = api_id "
+    };
+}
+
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT resource.id, api_id, resource_type, resource_key, resource.name,
-                    resource.row_version AS row_version
-             FROM resource JOIN api ON api.id = api_id
-             WHERE organization_id = $1 AND api_id = $2 AND deleted_at IS NULL ",
+            columns!(),
+            "WHERE organization_id = $1 AND api_id = $2 AND deleted_at IS NULL ",
             $rest
         )
     };
@@ -73,14 +82,61 @@ pub(super) async fn list(
     db: &mut Db,
     organization: OrganizationId,
     api: ApiId,
+    filter: &ResourceFilter,
     page: Page<ResourceId>,
 ) -> Answer<Vec<Resource>> {
-    let query = sqlx::query(select!(
-        "AND resource.id > $3 ORDER BY resource.id LIMIT $4"
+    let mut conditions = Conditions::default();
+    let (organization, of) = (
+        conditions.text(organization.to_string()),
+        conditions.text(api.to_string()),
+    );
+    conditions.add(format!(
+        "organization_id = {organization} AND api_id = {of} AND deleted_at IS NULL"
     ));
-    let query = query.bind(organization.to_string()).bind(api.to_string());
-    let rows = all(db, paged(query, page)).await?;
+    conditions.add_after("resource.id", page.after);
+    if let Some(kind) = &filter.resource_type {
+        let kind = conditions.text(kind.as_str());
+        conditions.add(format!("resource_type = {kind}"));
+    }
+    if let Some(text) = &filter.text {
+        let found = find_written(db, api, filter.resource_type.as_ref(), text, &page).await?;
+        conditions.add_one_of("resource.id", found);
+    }
+    let limit = conditions.number(page.limit.into());
+    let rest = format!("ORDER BY resource.id LIMIT {limit}");
+    let rows = all(db, conditions.statement(columns!(), &rest)).await?;
     rows.iter().map(read).collect()
+}
+
+/// The ids of a page of resources that somebody wrote this text of: read of an index and of nothing
+/// else.
+async fn find_written(
+    db: &mut Db,
+    api: ApiId,
+    kind: Option<&ResourceType>,
+    text: &str,
+    page: &Page<ResourceId>,
+) -> Answer<Vec<String>> {
+    let mut conditions = Conditions::default();
+    let api = conditions.text(api.to_string());
+    conditions.add(format!("api_id = {api}"));
+    conditions.add_after("id", page.after);
+    if let Some(kind) = kind {
+        let kind = conditions.text(kind.as_str());
+        conditions.add(format!("resource_type = {kind}"));
+    }
+    conditions.add_search(text, &["search_text"], "id");
+    let limit = conditions.number(page.limit.into());
+    let rest = format!("ORDER BY id LIMIT {limit}");
+    let rows = all(db, conditions.statement("SELECT id FROM resource", &rest)).await?;
+    let ids = rows.iter().map(|row| row.text("id").map(str::to_owned));
+    ids.collect()
+}
+
+/// What people wrote of a resource, for those who look for a part of it.
+pub(super) fn search_text(resource: &Resource) -> String {
+    let name = resource.name.as_ref().map_or("", Label::as_str);
+    folded(&format!("{} {name}", resource.key))
 }
 
 pub(super) async fn list_known_keys(
@@ -118,15 +174,16 @@ pub(super) async fn add(
 ) -> Answer<()> {
     api::touch(db, organization, resource.api).await?;
     let query = sqlx::query(
-        "INSERT INTO resource (id, api_id, resource_type, resource_key, name)
-         VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO resource (id, api_id, resource_type, resource_key, name, search_text)
+         VALUES ($1, $2, $3, $4, $5, $6)",
     );
     let query = query
         .bind(resource.id.to_string())
         .bind(resource.api.to_string())
         .bind(resource.resource_type.as_str())
         .bind(resource.key.as_str())
-        .bind(resource.name.as_ref().map(Label::as_str));
+        .bind(resource.name.as_ref().map(Label::as_str))
+        .bind(search_text(resource));
     execute(db, query).await?;
     Ok(())
 }

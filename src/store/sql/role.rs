@@ -7,6 +7,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::domain::access::Access;
+use crate::domain::folded::folded;
+use crate::domain::folded::is_found;
 use crate::domain::holdings::Holdings;
 use crate::domain::id::AccountId;
 use crate::domain::id::OrganizationId;
@@ -44,8 +46,8 @@ use super::query::assembled;
 use super::query::execute;
 use super::query::execute_one;
 use super::query::millis;
-use super::query::paged;
 use super::query::placeholders;
+use super::statement::Conditions;
 
 /// What is missing when a change touches nothing.
 const WHAT: &str = "role";
@@ -114,11 +116,11 @@ async fn read_all(db: &mut Db, query: Query<'_>) -> Answer<Vec<Role>> {
 }
 
 /// The statement that reads the organization's own roles among `ids`, with their grants.
-fn own_roles(ids: &str) -> Query<'static> {
+fn own_roles(ids: &str) -> String {
     let of_role = format!("role.id IN ({ids})");
     let of_holder = format!("holder_id IN ({ids})");
     let facts = access::facts(&of_holder).into_iter();
-    assembled(union(facts.chain([head("role", &of_role)])))
+    union(facts.chain([head("role", &of_role)]))
 }
 
 async fn find(
@@ -139,25 +141,51 @@ async fn find(
     if let Some(built_in) = built_in {
         return Ok(Some(built_in.of(organization)));
     }
-    let query = query.bind(organization.to_string()).bind(role.to_string());
+    let query = assembled(query)
+        .bind(organization.to_string())
+        .bind(role.to_string());
     Ok(read_all(db, query).await?.pop())
 }
 
-async fn list(db: &mut Db, organization: OrganizationId, page: Page<RoleId>) -> Answer<Vec<Role>> {
+async fn list(
+    db: &mut Db,
+    organization: OrganizationId,
+    text: Option<&str>,
+    page: Page<RoleId>,
+) -> Answer<Vec<Role>> {
     let is_next = |role: &BuiltInRole| page.after.is_none_or(|after| role.id() > after);
     let built_in = BuiltInRole::ALL.into_iter().filter(is_next);
     let built_in = built_in.map(|role| role.of(organization));
+    let built_in = built_in.filter(|role| text.is_none_or(|text| is_meant(role, text)));
     let mut roles: Vec<_> = built_in.take(page.limit.into()).collect();
-    let rest = Page {
-        limit: page.limit - u16::try_from(roles.len()).unwrap_or(page.limit),
-        after: page.after,
-    };
-    let query = own_roles(
-        "SELECT id FROM role WHERE organization_id = $1 AND id > $2 ORDER BY id LIMIT $3",
-    );
-    let query = paged(query.bind(organization.to_string()), rest);
+    let rest = page.limit - u16::try_from(roles.len()).unwrap_or(page.limit);
+    let mut conditions = Conditions::default();
+    let organization = conditions.text(organization.to_string());
+    conditions.add(format!("organization_id = {organization}"));
+    conditions.add_after("id", page.after);
+    if let Some(text) = text {
+        conditions.add_search(text, &["search_text"], "id");
+    }
+    let limit = conditions.number(rest.into());
+    let query = conditions.written(|conditions| {
+        own_roles(&format!(
+            "SELECT id FROM role WHERE {conditions} ORDER BY id LIMIT {limit}"
+        ))
+    });
     roles.extend(read_all(db, query).await?);
     Ok(roles)
+}
+
+/// The same of a role that is built in.
+fn is_meant(role: &Role, text: &str) -> bool {
+    let written = [Some(role.name.as_str()), role.description.as_deref()];
+    is_found(text, written.into_iter().flatten(), &role.id.to_string())
+}
+
+/// What people wrote of a role, for those who look for a part of it.
+fn search_text(role: &Role) -> String {
+    let description = role.description.as_deref().unwrap_or_default();
+    folded(&format!("{} {description}", role.name))
 }
 
 async fn list_of(
@@ -272,24 +300,29 @@ pub(super) fn read_holder(row: &Row) -> Answer<NamedHolder> {
 
 async fn add(db: &mut Db, role: &Role) -> Answer<()> {
     let query = sqlx::query(
-        "INSERT INTO role (id, organization_id, name, description) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO role (id, organization_id, name, description, search_text)
+         VALUES ($1, $2, $3, $4, $5)",
     );
     let query = query
         .bind(role.id.to_string())
         .bind(role.organization.to_string())
         .bind(role.name.as_str())
-        .bind(role.description.as_deref());
+        .bind(role.description.as_deref())
+        .bind(search_text(role));
     execute(db, query).await?;
     access::add(db, Holder::Role(role.id), &role.access).await
 }
 
 async fn update(db: &mut Db, role: &Role) -> Answer<()> {
-    let query =
-        sqlx::query("UPDATE role SET description = $3 WHERE organization_id = $1 AND id = $2");
+    let query = sqlx::query(
+        "UPDATE role SET description = $3, search_text = $4
+         WHERE organization_id = $1 AND id = $2",
+    );
     let query = query
         .bind(role.organization.to_string())
         .bind(role.id.to_string())
-        .bind(role.description.as_deref());
+        .bind(role.description.as_deref())
+        .bind(search_text(role));
     execute_one(db, query, WHAT).await?;
     let holder = Holder::Role(role.id);
     access::replace(db, role.organization, holder, Some(&role.access)).await
@@ -383,10 +416,14 @@ impl RoleReads for SqlStore {
     async fn list_roles(
         &self,
         organization: OrganizationId,
+        text: Option<&str>,
         page: Page<RoleId>,
     ) -> Result<Vec<Role>, StoreError> {
-        self.read(move |db| Box::pin(list(db, organization, page)))
-            .await
+        let text = text.map(str::to_owned);
+        self.read(move |db| {
+            Box::pin(async move { list(db, organization, text.as_deref(), page).await })
+        })
+        .await
     }
 
     async fn list_roles_of(

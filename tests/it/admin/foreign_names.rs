@@ -177,7 +177,7 @@ const PLAIN: [&str; 14] = [
 ];
 
 /// What a parameter of a query names; nothing names nothing.
-const PARAMETERS: [(&str, &[&str]); 17] = [
+const PARAMETERS: [(&str, &[&str]); 18] = [
     ("action", &[]),
     ("actor", &["account", "client"]),
     ("api", &["api"]),
@@ -187,7 +187,21 @@ const PARAMETERS: [(&str, &[&str]); 17] = [
     ("from", &[]),
     ("organization", &["organization"]),
     ("owner", &["owner"]),
-    ("q", &["account", "credential", "client", "owner"]),
+    (
+        "q",
+        &[
+            "organization",
+            "account",
+            "credential",
+            "client",
+            "owner",
+            "api",
+            "resource",
+            "role",
+            "group",
+            "secret",
+        ],
+    ),
     ("request_id", &["request"]),
     ("resource", &["resource"]),
     ("scope", &["scope"]),
@@ -197,6 +211,7 @@ const PARAMETERS: [(&str, &[&str]); 17] = [
         &["account", "credential", "api", "role", "group", "secret"],
     ),
     ("to", &[]),
+    ("type", &[]),
     ("unused_for", &[]),
 ];
 

@@ -248,7 +248,7 @@ async fn leaks(server: &TestServer) -> Vec<ostler::domain::leak::Leak> {
         after: None,
     };
     store
-        .list_leaks(organization, server.now(), page)
+        .list_leaks(organization, None, server.now(), page)
         .await
         .unwrap()
 }

@@ -275,13 +275,14 @@ async fn update_resource(
 ) -> Answer<()> {
     touch(db, organization, resource.api).await?;
     let query = sqlx::query(
-        "UPDATE resource SET name = $3, row_version = row_version + 1
+        "UPDATE resource SET name = $3, search_text = $4, row_version = row_version + 1
          WHERE api_id = $1 AND id = $2",
     );
     let query = query
         .bind(resource.api.to_string())
         .bind(resource.id.to_string())
-        .bind(resource.name.as_ref().map(Label::as_str));
+        .bind(resource.name.as_ref().map(Label::as_str))
+        .bind(resource::search_text(resource));
     execute_one(db, query, "resource").await
 }
 

@@ -11,7 +11,6 @@ use super::super::query::millis;
 use super::super::statement::Conditions;
 use super::NEVER;
 use super::add_ending;
-use super::add_search;
 use super::add_unused;
 use super::held;
 
@@ -26,12 +25,7 @@ pub(super) fn restrict(
         conditions.add(condition);
     }
     if let Some(text) = &filter.text {
-        add_search(
-            conditions,
-            text,
-            &["service_account.search_text"],
-            "service_account.id",
-        );
+        conditions.add_search(text, &["service_account.search_text"], "service_account.id");
     }
     if let Some(owner) = &filter.owner {
         let owner = conditions.text(owner.as_str());

@@ -12,7 +12,6 @@ use super::super::statement::Conditions;
 use super::End;
 use super::NEVER;
 use super::add_ending;
-use super::add_search;
 use super::add_unused;
 use super::held;
 
@@ -32,7 +31,7 @@ pub(super) fn restrict(
     }
     if let Some(text) = &filter.text {
         let columns = ["credential.folded_name", "credential.client_id"];
-        add_search(conditions, text, &columns, "credential.id");
+        conditions.add_search(text, &columns, "credential.id");
     }
     if let Some(owner) = &filter.owner {
         let owner = conditions.text(owner.as_str());

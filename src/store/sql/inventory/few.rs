@@ -14,7 +14,6 @@ use super::super::query::Db;
 use super::super::query::all;
 use super::super::query::millis;
 use super::super::statement::Conditions;
-use super::add_search;
 
 /// How many ids may be listed in a statement.
 const FEW: usize = 500;
@@ -39,7 +38,7 @@ pub(super) async fn few_accounts(
         let organization = conditions.text(organization.to_string());
         conditions.add(format!("organization_id = {organization}"));
         conditions.add("deleted_at IS NULL".to_owned());
-        add_search(&mut conditions, text, &["search_text"], "id");
+        conditions.add_search(text, &["search_text"], "id");
         take(few_ids(db, conditions, "SELECT id FROM service_account").await?);
     }
     if let Some(owner) = &filter.owner {
@@ -88,7 +87,7 @@ pub(super) async fn restrict_credentials(
         let organization = named.text(organization.to_string());
         named.add(format!("organization_id = {organization}"));
         named.add(format!("kind = '{}'", kind.as_str()));
-        add_search(&mut named, text, &["folded_name", "client_id"], "id");
+        named.add_search(text, &["folded_name", "client_id"], "id");
         let few = few_ids(db, named, "SELECT id FROM credential").await?;
         add_few(conditions, few);
     }

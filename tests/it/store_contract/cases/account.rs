@@ -7,6 +7,7 @@ use ostler::domain::role::BuiltInRole;
 use ostler::store::Holder;
 use ostler::store::Lookup;
 use ostler::store::Page;
+use ostler::store::ResourceFilter;
 use ostler::store::WriteError;
 
 use crate::store_contract::bench::Bench;
@@ -220,7 +221,7 @@ pub async fn nothing_of_another_organization_is_found(bench: &mut Bench) {
         .await;
     assert!(listed.unwrap().is_empty());
     none!(store.find_api(alpha, &Lookup::Id(api.api.id)));
-    empty!(store.list_resources(alpha, api.api.id, first_page()));
+    empty!(store.list_resources(alpha, api.api.id, &ResourceFilter::default(), first_page()));
 }
 
 pub async fn nothing_of_another_organization_is_changed(bench: &mut Bench) {

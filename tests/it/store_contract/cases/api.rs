@@ -16,6 +16,7 @@ use ostler::domain::version::Version;
 use ostler::store::Holder;
 use ostler::store::Lookup;
 use ostler::store::Page;
+use ostler::store::ResourceFilter;
 use ostler::store::ResourceLookup;
 use ostler::store::WriteError;
 
@@ -101,14 +102,14 @@ pub async fn an_api_keeps_its_settings_scopes_and_types(bench: &mut Bench) {
     all.sort_by_key(|api| api.api.id);
     let page = |limit, after| Page { limit, after };
     let list = store
-        .list_apis(organization, page(201, None))
+        .list_apis(organization, None, page(201, None))
         .await
         .unwrap();
     assert_eq!(list.len(), 2, "`ostler` is nobody's");
     assert_same(&list[0], &all[0]);
     assert_same(&list[1], &all[1]);
     let list = store
-        .list_apis(organization, page(1, Some(all[0].api.id)))
+        .list_apis(organization, None, page(1, Some(all[0].api.id)))
         .await
         .unwrap();
     assert_eq!(list.len(), 1);
@@ -253,7 +254,12 @@ pub async fn resources_are_found_by_id_and_by_key(bench: &mut Bench) {
     let ids: Vec<_> = all.iter().map(|resource| resource.id).collect();
     let list = async |limit, after| -> Vec<_> {
         let list = store
-            .list_resources(organization, app, Page { limit, after })
+            .list_resources(
+                organization,
+                app,
+                &ResourceFilter::default(),
+                Page { limit, after },
+            )
             .await;
         list.unwrap().iter().map(|resource| resource.id).collect()
     };

@@ -15,6 +15,7 @@ use ostler::store::ApiPart;
 use ostler::store::Change;
 use ostler::store::Holder;
 use ostler::store::Lookup;
+use ostler::store::ResourceFilter;
 use ostler::store::ResourceLookup;
 use ostler::store::WriteError;
 
@@ -107,7 +108,7 @@ pub async fn a_removed_api_leaves_every_grant_and_its_audience_stays_reserved(be
     let store = bench.reopen().await;
     none!(store.find_api(alpha, &Lookup::Id(app.id)));
     none!(store.find_api_by_audience(app.audience.as_str()));
-    empty!(store.list_resources(alpha, app.id, first_page()));
+    empty!(store.list_resources(alpha, app.id, &ResourceFilter::default(), first_page()));
     assert_eq!(ok!(store.find_access(alpha, holder)), Some(access([])));
     let mut change = bench.change(beta).await;
     let taken = change.add_api(&api(beta, "app")).await;

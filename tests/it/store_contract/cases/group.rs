@@ -41,12 +41,12 @@ pub async fn a_group_keeps_its_roles_and_its_members(bench: &mut Bench) {
         assert_eq!(found.as_ref(), Some(&crew));
     }
     assert_eq!(
-        ok!(store.list_groups(organization, first_page())),
+        ok!(store.list_groups(organization, None, first_page())),
         [crew.clone()]
     );
     let mut members = vec![one.id, two.id];
     members.sort();
-    let listed = ok!(store.list_members(organization, crew.id, first_page()));
+    let listed = ok!(store.list_members(organization, crew.id, None, first_page()));
     let ids: Vec<_> = listed.iter().map(|member| member.id).collect();
     assert_eq!(ids, members);
     let of_one = listed.iter().find(|member| member.id == one.id).unwrap();
@@ -58,7 +58,7 @@ pub async fn a_group_keeps_its_roles_and_its_members(bench: &mut Bench) {
         limit: 10,
         after: Some(members[0]),
     };
-    let listed = ok!(store.list_members(organization, crew.id, rest));
+    let listed = ok!(store.list_members(organization, crew.id, None, rest));
     assert_eq!(listed.len(), 1);
 
     let mut change = bench.change(organization).await;
@@ -117,7 +117,7 @@ pub async fn a_deleted_account_leaves_its_groups(bench: &mut Bench) {
     let store = bench.reopen().await;
     let found = ok!(store.find_group(organization, &Lookup::Id(crew.id))).unwrap();
     assert_eq!(found.member_count, 0);
-    empty!(store.list_members(organization, crew.id, first_page()));
+    empty!(store.list_members(organization, crew.id, None, first_page()));
 }
 
 pub async fn nothing_of_another_organization_is_found_or_changed(bench: &mut Bench) {
@@ -142,8 +142,8 @@ pub async fn nothing_of_another_organization_is_found_or_changed(bench: &mut Ben
     none!(store.find_role(alpha, &Lookup::Id(foreign_role.id)));
     none!(store.find_group(alpha, &Lookup::Id(crew.id)));
     none!(store.find_holdings(alpha, account));
-    empty!(store.list_members(alpha, crew.id, first_page()));
-    assert_eq!(ok!(store.list_roles(alpha, first_page())).len(), 3);
+    empty!(store.list_members(alpha, crew.id, None, first_page()));
+    assert_eq!(ok!(store.list_roles(alpha, None, first_page())).len(), 3);
 
     let all = "SELECT id, row_version FROM role UNION ALL
                SELECT id, row_version FROM account_group UNION ALL

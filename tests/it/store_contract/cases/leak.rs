@@ -44,16 +44,16 @@ pub async fn a_report_is_kept_once_and_listed_while_its_secret_lives(bench: &mut
         address,
     });
     known.sort_by_key(|leak| leak.secret);
-    let listed = store.list_leaks(organization, at(1_499), first_page());
+    let listed = store.list_leaks(organization, None, at(1_499), first_page());
     assert_eq!(listed.await.unwrap(), known);
     let page = Page {
         limit: 1,
         after: Some(known[0].secret),
     };
-    let listed = store.list_leaks(organization, at(1_499), page).await;
+    let listed = store.list_leaks(organization, None, at(1_499), page).await;
     assert_eq!(listed.unwrap(), known[1..]);
-    empty!(store.list_leaks(organization, at(1_500), first_page()));
-    empty!(store.list_leaks(foreign, at(1_499), first_page()));
+    empty!(store.list_leaks(organization, None, at(1_500), first_page()));
+    empty!(store.list_leaks(foreign, None, at(1_499), first_page()));
 
     let mut change = bench.change(organization).await;
     ok!(change.revoke_secret(organization, one.secrets[0].id, at(1_200)));
@@ -62,7 +62,7 @@ pub async fn a_report_is_kept_once_and_listed_while_its_secret_lives(bench: &mut
     empty!(
         bench
             .store()
-            .list_leaks(organization, at(1_201), first_page())
+            .list_leaks(organization, None, at(1_201), first_page())
     );
 }
 
@@ -87,7 +87,7 @@ pub async fn a_report_that_was_dismissed_is_gone_and_may_come_again(bench: &mut 
     ok!(change.remove_leak(organization, secret));
     ok!(change.commit(&event_of(organization)));
     let store = bench.reopen().await;
-    empty!(store.list_leaks(organization, at(1_200), first_page()));
+    empty!(store.list_leaks(organization, None, at(1_200), first_page()));
     let mut change = bench.change(organization).await;
     assert!(ok!(change.add_leak(organization, secret, at(1_200), None)));
 }

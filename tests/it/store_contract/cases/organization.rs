@@ -3,6 +3,7 @@
 use ostler::domain::audit::Chain;
 use ostler::domain::organization::Status;
 use ostler::store::Lookup;
+use ostler::store::OrganizationFilter;
 use ostler::store::Page;
 use ostler::store::WriteError;
 
@@ -38,8 +39,9 @@ pub async fn organizations_are_found_by_id_and_by_name_and_paged_by_id(bench: &m
     let ids: Vec<_> = all.iter().map(|organization| organization.id).collect();
     let page = |limit, after| Page { limit, after };
     let two = [ids[2], ids[0]];
+    let every = OrganizationFilter::default();
     let list = async |among, page| -> Vec<_> {
-        let list = store.list_organizations(among, page).await.unwrap();
+        let list = store.list_organizations(among, &every, page).await.unwrap();
         list.iter().map(|organization| organization.id).collect()
     };
     assert_eq!(list(None, page(200, None)).await, ids);

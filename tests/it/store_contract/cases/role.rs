@@ -59,12 +59,16 @@ pub async fn the_built_in_roles_come_first_and_are_nobodys(bench: &mut Bench) {
     }
     let ids = |roles: Vec<Role>| roles.iter().map(|role| role.id).collect::<Vec<_>>();
     let built_in = BuiltInRole::ALL.map(BuiltInRole::id);
-    let all = ids(ok!(store.list_roles(alpha, first_page())));
+    let all = ids(ok!(store.list_roles(alpha, None, first_page())));
     assert_eq!(all, [&built_in[..], &[own.id]].concat());
-    assert_eq!(ids(ok!(store.list_roles(beta, first_page()))), built_in);
+    assert_eq!(
+        ids(ok!(store.list_roles(beta, None, first_page()))),
+        built_in
+    );
     let mut paged = Vec::new();
     while let [next] = ids(ok!(store.list_roles(
         alpha,
+        None,
         Page {
             limit: 1,
             after: paged.last().copied(),
