@@ -10,6 +10,7 @@ use crate::domain::id::looks_like_an_id;
 use crate::domain::retirement::Evidence;
 use crate::domain::retry::KeptAnswer;
 use crate::domain::role::AdminScope;
+use crate::domain::secret::looks_secret;
 use crate::store::NamedHolder;
 use crate::store::StoreError;
 use crate::store::WriteError;
@@ -372,12 +373,6 @@ pub fn shown(text: &str) -> Option<String> {
         shown.push('…');
     }
     Some(shown)
-}
-
-/// Whether it holds something that is one of our secrets, or one of our tokens.
-fn looks_secret(text: &str) -> bool {
-    let marks = ["ostler_cs_", "ostler_at_", "ostler_ot_", "eyJ"];
-    marks.iter().any(|mark| text.contains(mark))
 }
 
 /// A member's name in a JSON pointer ([RFC 6901 §3]). One that is long, or holds a secret that was

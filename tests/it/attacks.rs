@@ -25,3 +25,4 @@ pub mod secrets;
 mod signatures;
 mod sizes;
 mod stage;
+mod user_agents;
