@@ -13,6 +13,7 @@ mod hangup;
 mod help;
 mod identity;
 mod output;
+mod private_files;
 mod readme;
 mod reports;
 mod requests;

@@ -143,7 +143,7 @@ async fn a_whole_line_of_json_is_handed_over_or_nothing_is_finished() {
 }
 
 /// A server that is served, and ends with this value.
-struct Serving {
+pub struct Serving {
     child: Child,
     /// A log that nobody can read any more would be another thing to go wrong.
     log: BufReader<ChildStderr>,
@@ -151,7 +151,11 @@ struct Serving {
 
 impl Serving {
     fn start(operator: &Person) -> Self {
-        let mut child = operator.start(&["serve"]);
+        Self::of(operator.start(&["serve"]))
+    }
+
+    /// The server of this process, when it serves.
+    pub fn of(mut child: Child) -> Self {
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut serving = Self { child, log };
         let mut said = String::new();
@@ -160,6 +164,14 @@ impl Serving {
             assert!(read > 0, "it ended: {said}");
         }
         serving
+    }
+}
+
+impl Serving {
+    /// Ends it as a service manager does.
+    pub fn stop(mut self) {
+        rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
     }
 }
 
