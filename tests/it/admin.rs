@@ -3,7 +3,7 @@
 //! Contract, section 3. The caller's authority is in `authority`, each route by who calls it in
 //! `matrix`, what is of another organization in a path in `crossing` and elsewhere in `foreign_names`,
 //! what is told to whoever reads in `readers`, what a body may be in `bodies` and, in an edit, in
-//! `same_rules`, which of several mistakes is told in `check_order`, paging in `lists`, changes of one
+//! `same_rules`, what no body may say in `unwritable`, which of several mistakes is told in `check_order`, paging in `lists`, changes of one
 //! version in `versions` and every route by its version in `if_match`, calls that are made again in
 //! `retries` and every route under a key in `keyed`, what is written down in `audit` and `changes`, and
 //! what the API says of itself in `openapi`.
@@ -47,7 +47,7 @@ mod matrix;
 mod openapi;
 mod organization_life;
 mod organizations;
-mod readers;
+pub mod readers;
 mod reductions;
 mod refused_calls;
 mod resources;
@@ -59,5 +59,6 @@ mod same_rules;
 mod schemathesis;
 mod scopes;
 mod token_tools;
+mod unwritable;
 mod usage;
 mod versions;

@@ -9,7 +9,9 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::harness::Reply;
+use crate::harness::TestClient;
 use crate::harness::TestServer;
+use crate::harness::server::ISSUER;
 
 use super::actors::Administrator;
 use super::authority::ROUTES;
@@ -173,6 +175,25 @@ pub async fn owner(server: &TestServer, admin: &Administrator, org: &str) -> Adm
     Administrator::of(&server.client_of(&made.json())).await
 }
 
+/// A client of the account that the paths of an organization name, and a token of it.
+async fn named_by_paths(
+    server: &TestServer,
+    admin: &Administrator,
+    things: &Things,
+) -> (TestClient, String) {
+    let account = filled("/organizations/{org}/service-accounts/{account}", things);
+    let roles = format!("{account}/roles");
+    let given = admin.put(&roles, json!({"roles": ["auditor"]})).await;
+    assert_eq!(given.status, 200, "{}", given.wire());
+    let credentials = format!("{account}/credentials");
+    let live = admin.post(&credentials, json!({"name": "live"})).await;
+    assert_eq!(live.status, 201, "{}", live.wire());
+    let account = things["account"].as_str();
+    let client = server.client_of(&json!({"id": account, "credential": live.json()}));
+    let token = client.ask(&format!("resource={ISSUER}")).await;
+    (client, token.access_token())
+}
+
 // Security cases 84 and 85: own parents with a foreign child, foreign parents with an own child, each
 // by its id and by its name; and what they belong to goes on as before.
 #[tokio::test]
@@ -185,6 +206,7 @@ async fn an_id_of_another_organization_is_answered_like_one_of_nothing() {
     }
     let (ours, theirs) = (things(&admin, "ours").await, things(&admin, "theirs").await);
     let of_theirs = owner(&server, &admin, "theirs").await;
+    let (named, token) = named_by_paths(&server, &admin, &theirs).await;
     let owner = owner(&server, &admin, "ours").await;
     let before = changes(&server).await;
     for (method, route, _) in ROUTES {
@@ -210,4 +232,9 @@ async fn an_id_of_another_organization_is_answered_like_one_of_nothing() {
     }
     assert_eq!(changes(&server).await, before);
     assert!(server.admin.sees_active(of_theirs.token()).await);
+    assert!(
+        server.admin.sees_active(&token).await,
+        "of an account that was named"
+    );
+    assert_eq!(named.ask(&format!("resource={ISSUER}")).await.status, 200);
 }

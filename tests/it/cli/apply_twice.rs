@@ -310,3 +310,36 @@ async fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     ");
     assert_eq!(admin.run("api show jira").await.code, Some(3));
 }
+
+// Security case 81: a declaration hands on no more than whoever applies it holds, however it is said; and
+// what was refused is not half done.
+#[tokio::test]
+async fn a_declaration_hands_on_nothing_that_is_not_held() {
+    let server = TestServer::start().await;
+    let scopes = json!([
+        "accounts:write",
+        "access:write",
+        "apis:write",
+        "credentials:write"
+    ]);
+    let own = json!({"organization": ["default"], "api": "*"});
+    let grant = json!([{"api": "ostler", "scopes": scopes, "resources": own}]);
+    let manager = server.client_with("the-manager", grant).await;
+    let manager = Person::as_client(&server, &manager);
+    let reaching = "{api: ostler, scopes: [keys:read], resources: {organization: '*', api: []}}";
+    for declared in [
+        format!("accounts: {{climber: {{access: [{reaching}]}}}}\n"),
+        "accounts: {climber: {roles: [owner]}}\n".to_owned(),
+        format!("roles: {{ladder: {{access: [{reaching}]}}}}\n"),
+        "groups: {ladder: {roles: [owner]}}\n".to_owned(),
+    ] {
+        manager.write("acme.yaml", &declared, 0o644);
+        let ran = manager
+            .run("apply -f acme.yaml --secret-out secrets --yes")
+            .await;
+        assert_eq!(ran.code, Some(4), "{declared}{ran}");
+        for made in ["account get climber", "role get ladder", "group get ladder"] {
+            assert_eq!(manager.run(made).await.code, Some(3), "{declared}{made}");
+        }
+    }
+}

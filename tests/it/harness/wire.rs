@@ -289,7 +289,10 @@ impl Reply {
         // A head that could not be parsed is answered before there is a request with an id.
         let is_answered = self.header("x-request-id").is_some();
         let is_of_oauth = target.contains("/oauth/") && !target.contains("/oauth/authorize");
-        let has_secret = String::from_utf8_lossy(&self.body).contains("ostler_cs_");
+        let body = String::from_utf8_lossy(&self.body);
+        let has_secret = ["ostler_cs_", "ostler_at_"]
+            .iter()
+            .any(|prefix| body.contains(prefix));
         if is_answered && (is_of_oauth || has_secret) {
             let cached = self.header("cache-control");
             assert_eq!(cached, Some("no-store"), "{target}: {}", self.wire());
