@@ -5,6 +5,7 @@
 //! owner, a *credential* is its registered client), the type says so.
 
 pub mod access;
+pub mod access_size;
 pub mod account;
 pub mod api;
 pub mod api_token;

@@ -17,6 +17,7 @@
 //! [`SqlStore`] is the store over SQLite and PostgreSQL.
 
 mod access;
+mod access_size;
 mod account;
 mod answered_call;
 mod api;
@@ -41,6 +42,8 @@ pub use access::AccessChanges;
 pub use access::AccessReads;
 pub use access::ApiHolder;
 pub use access::Holder;
+pub use access_size::AccessSizes;
+pub use access_size::ConcernedBy;
 pub use account::AccountChanges;
 pub use account::AccountReads;
 pub use answered_call::AnsweredCall;
@@ -261,6 +264,7 @@ pub trait Store:
 #[async_trait]
 pub trait Change:
     AccessChanges
+    + AccessSizes
     + AccountChanges
     + AnsweredCallWrites
     + ApiChanges

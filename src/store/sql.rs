@@ -12,6 +12,7 @@
 //! their deadline, and a connection in doubt is closed, never lent again.
 
 mod access;
+mod access_size;
 mod account;
 mod answered_call;
 mod api;

@@ -22,6 +22,7 @@ pub mod audit_verify;
 mod authority;
 mod bodies;
 mod bounds;
+mod budget;
 mod changes;
 mod check_order;
 mod clean_up;

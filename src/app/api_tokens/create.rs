@@ -70,7 +70,7 @@ pub async fn create(
         let mut reading = Reading::new(&within, &nothing);
         let narrowing = match &new.access {
             None => None,
-            Some(presented) => Some(reading.read(change.rows(), presented).await?),
+            Some(presented) => Some(reading.narrowing(change.rows(), presented).await?),
         };
         if !reading.is_good() {
             drop(change);
@@ -86,6 +86,9 @@ pub async fn create(
         let unused = UsageReading::default();
         let described = describe(token, &unused, &reading.book, change.now);
         let changes = changes(&described.token, described.access.as_ref());
+            changes
+        } else {
+        };
         let target = target(&described.token);
         change.commit("api_token.create", target, changes).await?;
         Ok(IssuedApiToken {

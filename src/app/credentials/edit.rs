@@ -71,7 +71,7 @@ pub async fn edit(
         let narrowing = match &edit.access {
             Edit::Keep => before.narrowing.clone(),
             Edit::Clear => None,
-            Edit::Set(presented) => Some(reading.read(change.rows(), presented).await?),
+            Edit::Set(presented) => Some(reading.narrowing(change.rows(), presented).await?),
         };
         if !reading.is_good() {
             drop(change);

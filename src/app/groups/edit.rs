@@ -8,9 +8,11 @@ use crate::domain::audit::Changes;
 use crate::domain::group::Group;
 use crate::domain::id::GroupId;
 use crate::domain::role::Role;
+use crate::store::ConcernedBy;
 use crate::store::Lookup;
 
 use super::super::access::Reading;
+use super::super::access::budget;
 use super::super::account_roles::names_of;
 use super::super::audited::AuditedChange;
 use super::super::authority::InOrganization;
@@ -87,6 +89,10 @@ async fn write(
         .rows()
         .update_group(within.id(), after.id, description, &ids)
         .await?;
+    if roles.iter().any(|role| !had.contains(role)) {
+        let by = ConcernedBy::Group(after.id);
+        budget::check_all(&mut change, within.id(), by).await?;
+    }
     let reduced = held.settle(&mut change).await?;
     let mut changes = Changes::default();
     if before.description != after.description {

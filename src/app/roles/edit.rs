@@ -2,14 +2,17 @@
 
 use serde_json::Value;
 
+use crate::domain::access_size::AccessSize;
 use crate::domain::audit::Changes;
 use crate::domain::holdings::Holdings;
 use crate::domain::id::RoleId;
 use crate::domain::role::Role;
+use crate::store::ConcernedBy;
 
 use super::super::access::Book;
 use super::super::access::PresentedAccess;
 use super::super::access::Reading;
+use super::super::access::budget;
 use super::super::audited::AuditedChange;
 use super::super::authority::InOrganization;
 use super::super::edit::Edit;
@@ -95,6 +98,10 @@ async fn write(
     let loses = before.access.is_reduced_to(&after.access);
     let held = Before::read(&mut change, within.id(), concerned, loses).await?;
     change.rows().update_role(after).await?;
+    if AccessSize::of(&after.access).grows(AccessSize::of(&before.access)) {
+        let by = ConcernedBy::Role(before.id);
+        budget::check_all(&mut change, within.id(), by).await?;
+    }
     let reduced = held.settle(&mut change).await?;
     let mut changes = Changes::default();
     if before.description != after.description {

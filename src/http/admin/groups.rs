@@ -84,7 +84,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 .answers::<GroupBody>()
                 .described("Whoever loses something by it loses the tokens too.")
                 .reads(|fields| Some(read_edit(fields)))
-                .conflicts(&[Conflict::LastAdministrator]),
+                .conflicts(&[Conflict::QuotaReached, Conflict::LastAdministrator]),
         )
         .delete(
             group,

@@ -153,7 +153,9 @@ parameter that is not listed here is refused.
 A list goes on with `cursor` = the `next_cursor` of the page before, until that is `null`.
 
 An access has at most 100 grants, and its scopes and keys have at most 131072 bytes in all: each counts \
-with three bytes more than its own.
+with three bytes more than its own. All that an account holds, by itself, by its roles and by its \
+groups, each once, has at most 2000 grants and 1048576 such bytes. What a credential or an API token is \
+narrowed to has at most 10 grants at one API.
 
 An answer about one thing tells its version (`ETag`); a change that sends it back (`If-Match`) is of \
 that version or is not made. An edit (`PATCH`) is a merge patch (RFC 7396). A `POST` with an \

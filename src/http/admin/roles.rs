@@ -87,7 +87,11 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 .answers::<RoleBody>()
                 .described("Whoever loses something by it loses the tokens too.")
                 .reads(|fields| Some(read_edit(fields)))
-                .conflicts(&[Conflict::WrongState, Conflict::LastAdministrator]),
+                .conflicts(&[
+                    Conflict::QuotaReached,
+                    Conflict::WrongState,
+                    Conflict::LastAdministrator,
+                ]),
         )
         .delete(
             role,

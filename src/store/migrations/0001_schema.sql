@@ -219,11 +219,12 @@ CREATE INDEX resource_of_api ON resource (api_id, id);
 
 -- Grants. holder_id is the id of the account, the role or the credential that holds them: ids carry
 -- their kind, so one key serves all. Scopes and keys are names rather than references, because those
--- of the built-in API are not rows.
+-- of the built-in API are not rows. text_bytes is how much its scopes and keys count for.
 CREATE TABLE access_grant (
     holder_id TEXT NOT NULL,
     position BIGINT NOT NULL CHECK (position >= 0),
     api_id TEXT NOT NULL REFERENCES api (id),
+    text_bytes BIGINT NOT NULL DEFAULT 0 CHECK (text_bytes >= 0),
     account_id TEXT REFERENCES service_account (id),
     role_id TEXT REFERENCES role (id) ON DELETE CASCADE,
     credential_id TEXT REFERENCES credential (id) ON DELETE CASCADE,
