@@ -187,12 +187,10 @@ async fn watch(State(watched): State<Watched>, mut request: Request, next: Next)
     if let Some(scope) = watched.opened_by {
         request.extensions_mut().insert(scope);
     }
-    let only_reads = watched.opened_by.is_some_and(|scope| scope.0.only_reads());
     let uri = request.uri().clone();
     let keeper = kept::Keeper {
         app: watched.app.clone(),
         known: known.clone(),
-        only_reads,
     };
     let response = keeper.answer(request, next).await;
     let denial = response.extensions().get::<Denial>();
