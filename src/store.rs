@@ -24,6 +24,7 @@ mod api;
 mod api_token;
 mod audit;
 mod clean_up;
+mod counts;
 mod credential;
 mod credential_counts;
 mod findings;
@@ -65,6 +66,7 @@ pub use audit::Named;
 pub use clean_up::CleanUpReads;
 pub use clean_up::CleanUpWrites;
 pub use clean_up::CleanedUp;
+pub use counts::Counts;
 pub use credential::CredentialChanges;
 pub use credential::CredentialReads;
 pub use credential_counts::CredentialCounts;
@@ -272,6 +274,7 @@ pub trait Change:
     + ApiTokenRows
     + AuditWrites
     + CleanUpWrites
+    + Counts
     + CredentialCountsInChange
     + CredentialChanges
     + GroupChanges

@@ -26,6 +26,7 @@ use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
 use crate::domain::id::ApiId;
 use crate::domain::name::Name;
+use crate::domain::quota::Limited;
 use crate::domain::resource::ResourceType;
 use crate::domain::role::OSTLER_NAME;
 use crate::domain::version::Version;
@@ -68,6 +69,9 @@ pub async fn create(
         check_lifetime(&within.app, new.token.lifetime)?;
         let mut change = within.begin().await?;
         check_reserved(&within, &mut change, &new).await?;
+        for what in [Limited::Apis, Limited::Audiences] {
+            change.check_room(within.id(), what).await?;
+        }
         let record = record(&within, &change, new);
         let added = change.rows().add_api(&record).await;
         added.map_err(|error| {

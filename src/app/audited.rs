@@ -16,6 +16,7 @@ use crate::domain::id::EventId;
 use crate::domain::id::OrganizationId;
 use crate::domain::id::RequestId;
 use crate::domain::organization::Organization;
+use crate::domain::quota::Limited;
 use crate::domain::version::Versioned;
 use crate::live::Dead;
 use crate::store::Change;
@@ -32,6 +33,7 @@ use super::change;
 use super::change::OpenChange;
 use super::directory::Touched;
 use super::init::new_id;
+use super::problem::Conflict;
 use super::problem::Problem;
 use super::terms::Terms;
 
@@ -118,6 +120,18 @@ impl AuditedChange {
     /// Every action on a thing asks this, once it is known that the request itself is right.
     pub fn check_version(&self, thing: &impl Versioned) -> Result<(), Problem> {
         self.terms.check(thing)
+    }
+
+    /// Refuses to make one more of what the organization has enough of.
+    pub(super) async fn check_room(
+        &mut self,
+        organization: OrganizationId,
+        what: Limited,
+    ) -> Result<(), Problem> {
+        if self.rows().is_full(organization, what).await? {
+            return Err(Problem::conflict(Conflict::QuotaReached, what.to_string()));
+        }
+        Ok(())
     }
 
     /// The account as this change has left it so far.

@@ -22,6 +22,7 @@ mod change;
 mod clean_up;
 mod client;
 mod connector;
+mod counts;
 mod credential;
 mod credential_counts;
 mod facts;

@@ -70,7 +70,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
             action("group.create", AdminScope::AccessWrite, "Make a group")
                 .makes::<GroupBody>()
                 .reads(read)
-                .conflicts(&[Conflict::NameTaken]),
+                .conflicts(&[Conflict::NameTaken, Conflict::QuotaReached])
+                .described("An organization has at most 10000 groups."),
         )
         .get(
             group,

@@ -73,7 +73,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
             action("role.create", AdminScope::AccessWrite, "Make a role")
                 .makes::<RoleBody>()
                 .reads(read)
-                .conflicts(&[Conflict::NameTaken]),
+                .conflicts(&[Conflict::NameTaken, Conflict::QuotaReached])
+                .described("An organization has at most 2000 roles of its own."),
         )
         .get(
             role,
