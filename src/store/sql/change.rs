@@ -85,6 +85,10 @@ impl SigningKeyChanges for SqlChange {
     async fn update_signing_key(&mut self, key: &SigningKeyRecord) -> Result<Version, StoreError> {
         self.0.run(|db| signing_key::update(db, key)).await
     }
+
+    async fn remove_signing_keys(&mut self, before: Timestamp) -> Result<Vec<String>, StoreError> {
+        self.0.run(|db| signing_key::remove_over(db, before)).await
+    }
 }
 
 #[async_trait]
