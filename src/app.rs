@@ -76,8 +76,6 @@ pub use crate::store::StoreError;
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 use crate::clock::Clock;
 use crate::detached::detached;
 use crate::domain::api::Api;
@@ -90,6 +88,7 @@ use crate::live::LiveState;
 use crate::store::Store;
 use crate::telemetry::registry::Registry;
 
+use audit::walks::Walks;
 use current::CurrentConfig;
 use directory::Directory;
 use keys::KeyTurn;
@@ -139,8 +138,8 @@ pub struct Parts {
     pub server_key: ServerKey,
     /// What signs the heads of audit chains.
     pub audit_key: AuditKey,
-    /// How many audit chains are walked at once.
-    pub verifications: Semaphore,
+    /// Which audit chains are walked.
+    pub walks: Arc<Walks>,
     /// The calls under a key that are being carried out.
     pub under_way: UnderWay,
 }

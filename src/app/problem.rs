@@ -56,6 +56,8 @@ pub enum Problem {
     InUse(Box<InUse>),
     /// It was carried out before, under the same `Idempotency-Key`: this was answered then.
     Answered(Box<KeptAnswer>),
+    /// The server has too much to do to begin with it; the text says what to wait for.
+    Busy(&'static str),
     /// The server cannot know. It says nothing about what was asked.
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -163,7 +165,7 @@ impl Problem {
             Self::TooManyRequests(_) => "too_many_requests",
             Self::InUse(_) => Conflict::InUse.code(),
             Self::Answered(_) => "answered",
-            Self::Unavailable(_) => "unavailable",
+            Self::Busy(_) | Self::Unavailable(_) => "unavailable",
         }
     }
 
@@ -198,6 +200,7 @@ impl Problem {
                     .into()
             }
             Self::Answered(_) => "this call was carried out before".into(),
+            Self::Busy(detail) => (*detail).into(),
             Self::Unavailable(_) => "the server cannot answer at the moment; try again".into(),
         }
     }

@@ -179,7 +179,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
             .described(
                 "Finds an edit, a deletion and a reordering, and with a `head` that was given out \
                  earlier also a truncation. The answer for a long trail may take longer than other \
-                 answers: blanks come before it.",
+                 answers: blanks come before it. A trail is verified once at a time, and several \
+                 at once: after two seconds whoever waits for that is answered 503, and asks again.",
             )
     };
     routes
@@ -284,7 +285,7 @@ fn to_lines(events: Vec<AuditEvent>) -> Result<Bytes, CutOff> {
 /// Answers at once when the chain is short; else the answer begins now and ends when it is found.
 async fn check(trail: Trail, call: &Call) -> Result<Response, Problem> {
     let head = call.object(|fields| Some(read_head(fields)))?;
-    let mut verifying = audit::verify::begin(trail, head.as_deref())?;
+    let mut verifying = audit::verify::begin(trail, head.as_deref()).await?;
     let prompt = tokio::time::timeout(PROMPT, &mut verifying).await;
     if let Ok(answered) = prompt {
         let found = answered.map_err(|error| Problem::Unavailable(Box::new(error)))?;
