@@ -31,6 +31,7 @@ pub mod located;
 pub mod name;
 pub mod network;
 pub mod organization;
+pub mod prose;
 pub mod quota;
 pub mod region;
 pub mod resource;

@@ -14,6 +14,7 @@ use crate::app::roles::NewRole;
 use crate::app::roles::RoleEdit;
 use crate::domain::id::RoleId;
 use crate::domain::name::Name;
+use crate::domain::prose::MAX_DESCRIPTION;
 use crate::domain::role::AdminScope;
 
 use super::access::read_access;
@@ -151,7 +152,7 @@ pub(super) async fn delete(
 
 fn read(fields: &mut Fields<'_>) -> Option<NewRole> {
     let name = fields.required("name", |place| place.like(shape::name).parsed(Name::parse));
-    let description = fields.optional("description", |place| place.prose(1_000));
+    let description = fields.optional("description", |place| place.prose(MAX_DESCRIPTION));
     let access = fields.optional("access", read_access);
     Some(NewRole {
         name: name?,
@@ -162,7 +163,7 @@ fn read(fields: &mut Fields<'_>) -> Option<NewRole> {
 
 fn read_edit(fields: &mut Fields<'_>) -> RoleEdit {
     RoleEdit {
-        description: fields.edited("description", |place| place.prose(1_000)),
+        description: fields.edited("description", |place| place.prose(MAX_DESCRIPTION)),
         access: fields.given("access", read_access),
     }
 }

@@ -12,6 +12,8 @@ use super::actors::APIS;
 use super::actors::Administrator;
 use super::actors::GROUPS;
 use super::actors::ROLES;
+use super::actors::at;
+use super::actors::mistakes;
 use super::actors::refusal;
 
 const NIGHTLY: &str = "/organizations/default/service-accounts/nightly";
@@ -310,4 +312,35 @@ async fn of_the_api_tokens_of_an_account_that_have_ended_the_last_thousand_are_k
     let said = server.rows(forgets).await;
     assert_eq!(said.len(), 1);
     assert!(said[0].contains(oldest), "{}", said[0]);
+}
+
+#[tokio::test]
+async fn the_scopes_of_an_api_have_so_many_bytes_with_what_is_written_about_them() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let scope = |name: &str| json!({"name": name, "description": "x".repeat(1_000)});
+    let api = |count: usize| {
+        let scopes: Value = (0..count).map(|n| scope(&format!("s{n:03}"))).collect();
+        json!({"name": "wide", "audience": "https://wide.example.com", "scopes": scopes})
+    };
+    // Each has 1004.
+    let refused = admin.post(APIS, api(262)).await;
+    assert_eq!(mistakes(&refused), [at("/scopes", "too_large")]);
+    assert_eq!(admin.post(APIS, api(261)).await.status, 201);
+    let path = format!("{APIS}/wide/scopes");
+    let refused = admin.post(&path, scope("more")).await;
+    assert_eq!(refusal(&refused), quota_reached());
+    assert_eq!(
+        says(&refused),
+        "the scopes of an API and their descriptions have at most 262144 bytes in all: delete one that \
+         nobody holds, or put the rest at another API"
+    );
+    let short = json!({"name": "more", "description": "x".repeat(96)});
+    assert_eq!(admin.post(&path, short).await.status, 201);
+    assert_eq!(
+        refusal(&admin.post(&path, json!({"name": "x"})).await),
+        quota_reached()
+    );
+    assert_eq!(admin.delete(&format!("{path}/s000")).await.status, 204);
+    assert_eq!(admin.post(&path, scope("last")).await.status, 201);
 }
