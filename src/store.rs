@@ -250,6 +250,15 @@ pub trait Store:
         &self,
         organization: Option<OrganizationId>,
     ) -> Result<Box<dyn Change>, StoreError>;
+
+    /// The same for a change that somebody of the organization `by` makes. Until its end no change
+    /// inside that one commits either, though others may be made by its accounts at the same time:
+    /// what ends the token that this one is made with is over before it begins, or comes after it.
+    async fn begin_by(
+        &self,
+        organization: Option<OrganizationId>,
+        by: OrganizationId,
+    ) -> Result<Box<dyn Change>, StoreError>;
 }
 
 /// A transaction. Reads inside it see its own writes, and no other change of the same organization

@@ -32,8 +32,10 @@ use super::change;
 use super::change::OpenChange;
 use super::directory::Touched;
 use super::init::new_id;
+use super::problem::BearerFault;
 use super::problem::Problem;
 use super::terms::Terms;
+use super::tokens;
 
 /// An open change with who makes it and when.
 pub struct AuditedChange {
@@ -70,8 +72,7 @@ impl AuditedChange {
         caller: &Caller,
         organization: Option<OrganizationId>,
     ) -> Result<Self, Problem> {
-        let (identity, origin) = (caller.identity(), caller.origin());
-        let mut change = Self::begin(app, identity, origin, organization).await?;
+        let mut change = Self::begin_by(app, caller, organization).await?;
         change.terms = Arc::clone(caller.terms());
         if let Some(keyed) = caller.terms().keyed() {
             let now = change.now;
@@ -82,6 +83,27 @@ impl AuditedChange {
         Ok(change)
     }
 
+    /// Begins a change that a caller makes, on no terms. A call may wait for its own body and for
+    /// other changes; whoever is stopped meanwhile, on whichever node, makes none after it: their
+    /// token is looked at once more, under the locks, and is answered like any that is dead.
+    pub(super) async fn begin_by(
+        app: &App,
+        caller: &Caller,
+        organization: Option<OrganizationId>,
+    ) -> Result<Self, Problem> {
+        let (identity, origin) = (caller.identity(), caller.origin());
+        let Some(token) = caller.token() else {
+            return Ok(Self::begin(app, identity, origin, organization).await?);
+        };
+        let by = token.claims().organization;
+        let mut open = change::begin_by(app, organization, by).await?;
+        if let Err(dead) = tokens::check_in(app, token, open.rows.as_mut()).await? {
+            tracing::info!(%dead, "a caller was stopped while the call waited");
+            return Err(Problem::Unauthorized(BearerFault::Invalid));
+        }
+        Ok(Self::over(app, open, identity, origin, organization).await?)
+    }
+
     /// Begins a change by somebody who has no need of a token of ours to make it: the proof that they
     /// may is another one.
     pub(super) async fn begin(
@@ -90,7 +112,17 @@ impl AuditedChange {
         origin: &Origin,
         organization: Option<OrganizationId>,
     ) -> Result<Self, StoreError> {
-        let mut open = change::begin(app, organization).await?;
+        let open = change::begin(app, organization).await?;
+        Self::over(app, open, identity, origin, organization).await
+    }
+
+    async fn over(
+        app: &App,
+        mut open: OpenChange,
+        identity: &Identity,
+        origin: &Origin,
+        organization: Option<OrganizationId>,
+    ) -> Result<Self, StoreError> {
         // Named before the change, which may delete the very account that makes it.
         let actor = name_actor(identity, origin, open.rows.as_mut()).await?;
         Ok(Self {

@@ -13,6 +13,7 @@ mod endpoints;
 mod floods;
 mod forger;
 mod headers;
+mod held_back;
 mod issuance;
 mod killed;
 mod memory;

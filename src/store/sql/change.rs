@@ -11,6 +11,7 @@ use crate::domain::audit::AuditDraft;
 use crate::domain::credential::Credential;
 use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
+use crate::domain::id::ClientId;
 use crate::domain::id::CredentialId;
 use crate::domain::id::OrganizationId;
 use crate::domain::id::SecretId;
@@ -22,6 +23,7 @@ use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
 use crate::domain::secret::StoredSecret;
 use crate::domain::signing_key::SigningKeyRecord;
+use crate::domain::token::TokenId;
 use crate::domain::version::Version;
 use crate::store::AccessChanges;
 use crate::store::AccountChanges;
@@ -36,11 +38,13 @@ use crate::store::RevokedToken;
 use crate::store::SigningKeyChanges;
 use crate::store::StoreError;
 use crate::store::TokenChanges;
+use crate::store::TokenStanding;
 use crate::store::WriteError;
 
 use super::access;
 use super::account;
 use super::api;
+use super::client;
 use super::credential;
 use super::instance;
 use super::organization;
@@ -89,6 +93,17 @@ impl SigningKeyChanges for SqlChange {
 
 #[async_trait]
 impl TokenChanges for SqlChange {
+    async fn find_token_standing(
+        &mut self,
+        client_id: ClientId,
+        token: TokenId,
+        kid: &str,
+    ) -> Result<Option<TokenStanding>, StoreError> {
+        self.0
+            .run(|db| client::find_token_standing(db, client_id, token, kid))
+            .await
+    }
+
     async fn add_revoked_token(
         &mut self,
         token: &RevokedToken,

@@ -10,9 +10,9 @@ use crate::harness::TestClient;
 use crate::harness::TestServer;
 use crate::harness::server::ISSUER;
 
-/// What may end the token of an administrator.
+/// What may end the token of an administrator of the organization `default`.
 #[derive(Clone, Copy, Debug)]
-enum End {
+pub enum End {
     Revocation,
     ItsTime,
     DisabledAccount,
@@ -27,7 +27,7 @@ enum End {
 }
 
 impl End {
-    const ALL: [Self; 10] = [
+    pub const ALL: [Self; 10] = [
         Self::Revocation,
         Self::ItsTime,
         Self::DisabledAccount,
@@ -40,7 +40,7 @@ impl End {
         Self::LostRole,
     ];
 
-    async fn comes(self, server: &TestServer, holder: &TestClient, token: &str) {
+    pub async fn comes(self, server: &TestServer, holder: &TestClient, token: &str) {
         let (account, credential) = (holder.account_path(), holder.credential_path());
         let act = async |path: String, body| {
             server.act(&path, body).await;
@@ -73,7 +73,7 @@ impl End {
 }
 
 /// An administrator by a role and by a grant.
-async fn administrator(server: &TestServer, name: &str) -> TestClient {
+pub async fn administrator(server: &TestServer, name: &str) -> TestClient {
     let reach = json!({"organization": "*", "api": "*"});
     let grant = json!({"api": "ostler", "scopes": ["introspect"], "resources": reach});
     let account = json!({"name": name, "access": [grant], "roles": ["owner"],
@@ -82,7 +82,7 @@ async fn administrator(server: &TestServer, name: &str) -> TestClient {
     server.client_of(&server.create(path, account).await)
 }
 
-async fn token_of(client: &TestClient) -> String {
+pub async fn token_of(client: &TestClient) -> String {
     let reply = client.ask(&format!("resource={ISSUER}")).await;
     reply.access_token()
 }
