@@ -281,6 +281,7 @@ async fn name_actor(
     origin: &Origin,
     rows: &mut dyn Change,
 ) -> Result<Actor, StoreError> {
+    let mut credential = None;
     let (kind, id, name) = match *identity {
         Identity::Local { command } => ("local", String::new(), command.to_owned()),
         Identity::Anonymous => ("anonymous", String::new(), String::new()),
@@ -288,7 +289,9 @@ async fn name_actor(
         Identity::Account {
             account,
             organization,
+            client_id,
         } => {
+            credential = Some(client_id);
             let found = rows
                 .find_account(organization, &Lookup::Id(account))
                 .await?;
@@ -301,6 +304,7 @@ async fn name_actor(
         kind,
         id,
         name,
+        credential,
         address: origin.address.clone(),
         user_agent: origin.user_agent.clone(),
     })

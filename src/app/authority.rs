@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::domain::access::Access;
 use crate::domain::access::Grant;
 use crate::domain::id::AccountId;
+use crate::domain::id::ClientId;
 use crate::domain::id::OrganizationId;
 use crate::domain::id::RequestId;
 use crate::domain::organization::Organization;
@@ -41,6 +42,8 @@ pub enum Identity {
         account: AccountId,
         /// The organization that it belongs to.
         organization: OrganizationId,
+        /// Which of its credentials got the token.
+        client_id: ClientId,
     },
     /// A person at the server's own machine, by this command.
     Local {
@@ -86,6 +89,7 @@ impl Caller {
             identity: Identity::Account {
                 account: claims.account,
                 organization: claims.organization,
+                client_id: claims.client_id,
             },
             held: tokens::held_by(claims),
             token: Some(token),

@@ -255,6 +255,7 @@ fn event(action: &'static str, organization: OrganizationId, now: Timestamp) -> 
             kind: "local",
             id: String::new(),
             name: "init".to_owned(),
+            credential: None,
             address: None,
             user_agent: None,
         },

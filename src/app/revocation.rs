@@ -9,6 +9,7 @@ use crate::domain::audit::Chain;
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
 use crate::domain::id::ApiTokenId;
+use crate::domain::id::ClientId;
 use crate::domain::id::EventId;
 use crate::domain::organization::Status;
 use crate::domain::token::Claims;
@@ -67,8 +68,8 @@ pub async fn revoke(
         });
         return Err(refusal.into());
     }
-    let app = app.clone();
-    to_completion(async move { revoke_durably(&app, token.claims(), origin).await }).await?;
+    let (app, by) = (app.clone(), client.client().client_id);
+    to_completion(async move { revoke_durably(&app, token.claims(), by, origin).await }).await?;
     Ok(())
 }
 
@@ -101,6 +102,7 @@ async fn revoke_api_token(
     let by = Identity::Account {
         account,
         organization,
+        client_id: client.client().client_id,
     };
     to_completion(async move {
         let mut change = AuditedChange::begin(&app, &by, &origin, Some(organization)).await?;
@@ -122,7 +124,12 @@ async fn revoke_api_token(
     Ok(())
 }
 
-async fn revoke_durably(app: &App, claims: &Claims, origin: Origin) -> Result<(), StoreError> {
+async fn revoke_durably(
+    app: &App,
+    claims: &Claims,
+    by: ClientId,
+    origin: Origin,
+) -> Result<(), StoreError> {
     let now = app.clock.now();
     let token = RevokedToken {
         id: claims.id,
@@ -150,6 +157,7 @@ async fn revoke_durably(app: &App, claims: &Claims, origin: Origin) -> Result<()
             name: account
                 .map(|found| found.name.to_string())
                 .unwrap_or_default(),
+            credential: Some(by),
             address: origin.address,
             user_agent: origin.user_agent,
         },

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::id::ClientId;
 use super::id::EventId;
 use super::id::OrganizationId;
 use super::id::RequestId;
@@ -57,6 +58,8 @@ pub struct Actor {
     pub id: String,
     /// Its name at the time; a command or a job has one too.
     pub name: String,
+    /// The client id of the credential that let it in; `None` for who has none.
+    pub credential: Option<ClientId>,
     /// The address that the request came from.
     pub address: Option<String>,
     /// The `User-Agent`, bounded.

@@ -26,6 +26,7 @@ use crate::app::audit::export::Pages;
 use crate::app::audit::verify::Verification;
 use crate::app::problem::Problem;
 use crate::domain::audit_event::AuditEvent;
+use crate::domain::id::ClientId;
 use crate::domain::id::EventId;
 use crate::domain::id::RequestId;
 use crate::domain::role::AdminScope;
@@ -96,6 +97,9 @@ struct ActorBody {
     r#type: String,
     id: String,
     name: String,
+    /// The client id of the credential that let it in; `null` where there is none.
+    #[schemars(with = "Option<ClientId>")]
+    credential: Option<String>,
     address: Option<String>,
     user_agent: Option<String>,
 }
@@ -119,6 +123,7 @@ impl From<AuditEvent> for EventBody {
                 r#type: event.actor.kind,
                 id: event.actor.id,
                 name: event.actor.name,
+                credential: event.actor.credential,
                 address: event.actor.address,
                 user_agent: event.actor.user_agent,
             },

@@ -414,6 +414,7 @@ CREATE TABLE audit_event (
     actor_type TEXT NOT NULL,
     actor_id TEXT NOT NULL,
     actor_name TEXT NOT NULL,
+    actor_credential TEXT,
     actor_address TEXT,
     actor_user_agent TEXT,
     action TEXT NOT NULL,
@@ -433,6 +434,8 @@ CREATE INDEX audit_event_by_time ON audit_event (chain, latest_at, sequence);
 CREATE INDEX audit_event_by_action ON audit_event (chain, action, sequence);
 CREATE INDEX audit_event_by_actor_id ON audit_event (chain, actor_id, sequence);
 CREATE INDEX audit_event_by_actor_name ON audit_event (chain, actor_name, sequence);
+CREATE INDEX audit_event_by_actor_credential ON audit_event (chain, actor_credential, sequence)
+    WHERE actor_credential IS NOT NULL;
 CREATE INDEX audit_event_by_target_id ON audit_event (chain, target_id, sequence);
 CREATE INDEX audit_event_by_target_name ON audit_event (chain, target_name, sequence);
 CREATE INDEX audit_event_by_result ON audit_event (chain, result, sequence);

@@ -258,8 +258,8 @@ async fn what_is_too_old_goes_and_what_is_left_still_holds() {
     assert_eq!(job.len(), 1);
     assert_eq!(
         job[0]["actor"],
-        json!({"type": "system", "id": "", "name": "audit-retention", "address": null,
-               "user_agent": null})
+        json!({"type": "system", "id": "", "name": "audit-retention", "credential": null,
+               "address": null, "user_agent": null})
     );
     assert_eq!(job[0]["target"]["name"], "default");
     assert_eq!(
