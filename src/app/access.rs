@@ -133,7 +133,9 @@ pub async fn replace(
             if tokens_revoked {
                 change.kill_tokens_of(&account).await?;
             }
-            let changes = Changes::default().with("access", described(&before), described(&after));
+            let changes = Changes::default()
+                .with("access", described(&before), described(&after))
+                .with_tokens_revoked(tokens_revoked);
             tag = change.reread(&account).await?.tag();
             let target = accounts::target(&account);
             change

@@ -95,7 +95,9 @@ pub async fn replace(
             change.kill_tokens_of(&account).await?;
         }
         replaced.tag = change.reread(&account).await?.tag();
-        let changes = Changes::default().with("roles", names_of(&had), names_of(&roles));
+        let changes = Changes::default()
+            .with("roles", names_of(&had), names_of(&roles))
+            .with_tokens_revoked(replaced.tokens_revoked);
         let target = accounts::target(&account);
         change
             .commit("service_account.update_roles", target, changes)

@@ -1,6 +1,7 @@
 //! Revocation of a single token, or of an API token, by its own account.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::domain::audit::Actor;
 use crate::domain::audit::AuditDraft;
@@ -147,6 +148,7 @@ async fn revoke_durably(
         .rows
         .find_account(claims.organization, &account)
         .await?;
+    let (target, changes) = told(claims);
     let event = AuditDraft {
         id: new_id(EventId::generate, now),
         chain: Chain::Organization(claims.organization),
@@ -162,14 +164,24 @@ async fn revoke_durably(
             user_agent: origin.user_agent,
         },
         action: "token.revoke",
-        target: target(claims),
+        target,
         result: AuditResult::Success,
         count: 1,
         request_id: origin.request_id,
-        changes: Changes::default(),
+        changes,
     };
     change.revoke(token);
     change.commit(app, &event).await
+}
+
+/// What the event of a revocation tells: of a token nothing is kept but that it is dead.
+pub(super) fn told(claims: &Claims) -> (Target, Changes) {
+    let end = Timestamp::from_second(claims.expires_at).ok();
+    let changes = Changes::default()
+        .with("revoked", false, true)
+        .with("account", Value::Null, claims.account.to_string())
+        .with("expires_at", Value::Null, end.map(|end| end.to_string()));
+    (target(claims), changes)
 }
 
 fn target(claims: &Claims) -> Target {

@@ -108,6 +108,10 @@ impl AuditResult {
 /// was to whoever has it.
 pub const MAX_VALUE_BYTES: usize = 8 * 1024;
 
+/// The most things of one kind whose ids an event tells; how many there were stands beside them. So many
+/// ids are within [`MAX_VALUE_BYTES`].
+pub const MAX_TOLD: u16 = 200;
+
 /// The value of one field before and after a change. Only fields that are named here by the code
 /// that makes the change get in: never a secret, a hash or a private key.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -139,6 +143,16 @@ impl Changes {
             self
         } else {
             self.with(field, before, after)
+        }
+    }
+
+    /// Notes that tokens die of the change, if they do.
+    #[must_use]
+    pub fn with_tokens_revoked(self, revoked: bool) -> Self {
+        if revoked {
+            self.with("tokens_revoked", false, true)
+        } else {
+            self
         }
     }
 

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::domain::credential::Credential;
+use crate::domain::credential::CredentialRef;
 use crate::domain::id::AccountId;
 use crate::domain::id::CredentialId;
 use crate::domain::id::OrganizationId;
@@ -54,6 +55,15 @@ pub trait CredentialChanges: Send {
         organization: OrganizationId,
         account: AccountId,
     ) -> Result<Vec<Credential>, StoreError>;
+
+    /// The first credentials of an account and API tokens among them, however they stand, and how many
+    /// there are.
+    async fn list_credential_refs(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        limit: u16,
+    ) -> Result<(Vec<CredentialRef>, u32), StoreError>;
 
     /// A new credential with its secrets and its narrowing.
     async fn add_credential(&mut self, credential: &Credential) -> Result<(), WriteError>;

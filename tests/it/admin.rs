@@ -5,8 +5,8 @@
 //! what is told to whoever reads in `readers`, what a body may be in `bodies` and, in an edit, in
 //! `same_rules`, which of several mistakes is told in `check_order`, paging in `lists`, changes of one
 //! version in `versions` and every route by its version in `if_match`, calls that are made again in
-//! `retries` and every route under a key in `keyed`, what is written down in `audit` and `changes`, and
-//! what the API says of itself in `openapi`.
+//! `retries` and every route under a key in `keyed`, what is written down in `audit` and `changes` and
+//! what of each in `told`, and what the API says of itself in `openapi`.
 
 mod access;
 mod account_edits;
@@ -59,5 +59,6 @@ mod same_rules;
 mod schemathesis;
 mod scopes;
 mod token_tools;
+mod told;
 mod usage;
 mod versions;

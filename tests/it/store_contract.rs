@@ -70,6 +70,7 @@ on_both! {
     access::a_credential_that_is_not_narrowed_differs_from_one_narrowed_to_nothing,
     access::holders_are_those_with_a_grant_at_the_api_by_whichever_way,
     credential::a_credential_keeps_its_secrets_in_order_and_its_narrowing,
+    credential::credentials_of_every_kind_are_counted_and_the_first_are_named,
     credential::secrets_end_and_are_revoked,
     credential::credentials_are_paged_by_id_and_filtered_by_account,
     credential::a_secret_is_forgotten_and_its_use_is_known_of_its_credential,

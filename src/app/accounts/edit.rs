@@ -182,6 +182,7 @@ async fn write(
     if ends_earlier {
         change.kill_tokens_of(before).await?;
     }
+    let changes = changes.with_tokens_revoked(ends_earlier);
     change
         .commit("service_account.update", target(before), changes)
         .await

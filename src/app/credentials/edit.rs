@@ -142,6 +142,7 @@ async fn write(
     if is_reduced {
         change.kill_tokens_got_by(before).await?;
     }
+    let changes = changes.with_tokens_revoked(is_reduced);
     change
         .commit("credential.update", target(before), changes)
         .await

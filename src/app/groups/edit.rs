@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::domain::audit::Changes;
+use crate::domain::audit::MAX_TOLD;
 use crate::domain::group::Group;
 use crate::domain::id::GroupId;
 use crate::domain::role::Role;
@@ -123,12 +124,18 @@ pub async fn delete(
         change.check_version(&group)?;
         let concerned = concerned(&mut change, &within, group.id).await?;
         let held = Before::read(&mut change, within.id(), concerned, true).await?;
+        let members = change
+            .rows()
+            .list_member_ids(within.id(), group.id, u32::from(MAX_TOLD))
+            .await?;
+        let members: Vec<_> = members.iter().map(ToString::to_string).collect();
         change.rows().remove_group(within.id(), group.id).await?;
         let reduced = held.settle(&mut change).await?;
         let roles: Vec<_> = group.roles.iter().map(|role| role.name.as_str()).collect();
         let changes = Changes::default()
             .with("name", group.name.as_str(), Value::Null)
             .with("roles", roles, Value::Null)
+            .with("members", members, Value::Null)
             .with("member_count", group.member_count, Value::Null)
             .with("accounts_with_tokens_revoked", Value::Null, reduced.count());
         change

@@ -9,6 +9,7 @@ use crate::domain::api::ApiRecord;
 use crate::domain::api::DescribedScope;
 use crate::domain::audit::AuditDraft;
 use crate::domain::credential::Credential;
+use crate::domain::credential::CredentialRef;
 use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
 use crate::domain::id::ClientId;
@@ -274,6 +275,17 @@ impl CredentialChanges for SqlChange {
     ) -> Result<Vec<Credential>, StoreError> {
         self.0
             .run(|db| credential::of_account(db, organization, account))
+            .await
+    }
+
+    async fn list_credential_refs(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        limit: u16,
+    ) -> Result<(Vec<CredentialRef>, u32), StoreError> {
+        self.0
+            .run(|db| credential::refs_of_account(db, organization, account, limit))
             .await
     }
 

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::domain::access::Access;
 use crate::domain::credential::Credential;
 use crate::domain::credential::CredentialKind;
+use crate::domain::credential::CredentialRef;
 use crate::domain::id::AccountId;
 use crate::domain::id::CredentialId;
 use crate::domain::id::OrganizationId;
@@ -156,6 +157,31 @@ pub(super) async fn of_account(
         .bind(account.to_string());
     let rows = all(db, query).await?;
     complete(db, &rows).await
+}
+
+/// Of every kind: the first of them, and how many there are.
+pub(super) async fn refs_of_account(
+    db: &mut Db,
+    organization: OrganizationId,
+    account: AccountId,
+    limit: u16,
+) -> Answer<(Vec<CredentialRef>, u32)> {
+    let query = sqlx::query(
+        "SELECT id, kind, count(*) OVER () AS number FROM credential
+         WHERE organization_id = $1 AND account_id = $2 ORDER BY id LIMIT $3",
+    );
+    let query = query
+        .bind(organization.to_string())
+        .bind(account.to_string())
+        .bind(i64::from(limit));
+    let rows = all(db, query).await?;
+    let count = rows.first().map(|row| row.optional_count("number"));
+    let count = count.transpose()?.flatten();
+    let refs = rows.iter().map(|row| {
+        let kind = row.word("kind", CredentialKind::parse)?;
+        Ok(CredentialRef::of(row.parse("id")?, kind))
+    });
+    Ok((refs.collect::<Answer<_>>()?, count.unwrap_or(0)))
 }
 
 /// With its secrets and its narrowing.

@@ -1,6 +1,8 @@
 //! Credentials and secrets.
 
 use ostler::domain::credential::Credential;
+use ostler::domain::credential::CredentialKind;
+use ostler::domain::credential::CredentialRef;
 use ostler::domain::organization::Generation;
 use ostler::domain::organization::Status;
 use ostler::domain::resource::Identifiers;
@@ -79,6 +81,30 @@ pub async fn a_credential_keeps_its_secrets_in_order_and_its_narrowing(bench: &m
     let mut change = bench.change(organization).await;
     let taken = change.add_credential(&credential(&account, "bare")).await;
     assert!(matches!(taken, Err(WriteError::Taken)));
+}
+
+pub async fn credentials_of_every_kind_are_counted_and_the_first_are_named(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let account = bench.account(organization, "deploy-bot").await;
+    let other = bench.account(organization, "other-bot").await;
+    bench.credential(&other, "one").await;
+    let mut token = credential(&account, "tool");
+    token.kind = CredentialKind::ApiToken;
+    let mut revoked = credential(&account, "old");
+    revoked.status = Status::Revoked;
+    let all = [credential(&account, "one"), token, revoked];
+    let mut change = bench.change(organization).await;
+    assert_eq!(ok!(change.list_credential_refs(organization, account.id, 2)), (vec![], 0));
+    for credential in &all {
+        ok!(change.add_credential(credential));
+    }
+    let mut refs = all.map(|credential| CredentialRef::of(credential.id, credential.kind));
+    refs.sort_by_key(|credential| credential.id());
+    for limit in [2, 3, 200] {
+        let (named, count) = ok!(change.list_credential_refs(organization, account.id, limit));
+        assert_eq!(named, refs[..refs.len().min(usize::from(limit))]);
+        assert_eq!(count, 3);
+    }
 }
 
 pub async fn secrets_end_and_are_revoked(bench: &mut Bench) {
