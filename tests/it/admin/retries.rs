@@ -213,6 +213,71 @@ async fn a_replay_needs_the_same_authority_as_the_call() {
     assert_eq!(refusal(&refused), (403, "forbidden".into()));
 }
 
+// Security cases 80 and 84: nor is it answered to a token that reaches less than the one that asked first,
+// though both are of one account.
+#[tokio::test]
+async fn a_replay_tells_no_more_than_the_token_that_asks_again_reaches() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    assert_eq!(
+        admin
+            .post("/organizations", json!({"name": "acme"}))
+            .await
+            .status,
+        201
+    );
+    let body = json!({"name": "their-bot", "roles": ["auditor"], "credential": {"name": "x"}});
+    let made = admin
+        .post("/organizations/acme/service-accounts", body)
+        .await;
+    let theirs = server.client_of(&made.json());
+    let token = Administrator::of(&theirs).await.token().to_owned();
+
+    let reach = |organizations: Value| json!([ostler(&["accounts:read"], &organizations)]);
+    let wide = server.client_with("the-reader", reach(json!("*"))).await;
+    let credentials = format!("{ACCOUNTS}/the-reader/credentials");
+    let narrowed = json!({"name": "narrowed", "access": reach(json!(["default"]))});
+    let narrowed = admin.post(&credentials, narrowed).await.json();
+    let narrow = server.client_of(&json!({"id": wide.account, "credential": narrowed}));
+    let (wide, narrow) = (
+        Administrator::of(&wide).await,
+        Administrator::of(&narrow).await,
+    );
+    let question = json!({"client_id": theirs.id, "resource": server.issuer});
+    for (path, body, told) in [
+        ("/tokens/inspect", json!({"token": token}), "active"),
+        ("/tokens/preview", question, "granted"),
+    ] {
+        let first = wide.keyed("k", path, &body).await;
+        assert_eq!(
+            (first.status, &first.json()[told]),
+            (200, &json!(true)),
+            "{path}"
+        );
+        let again = narrow.keyed("k", path, &body).await;
+        assert_eq!(
+            refusal(&again),
+            (409, "idempotency_conflict".into()),
+            "{path}"
+        );
+        // Under a key of its own, and without any, it is told what it may know.
+        let own = [
+            narrow.keyed("own", path, &body).await,
+            narrow.post(path, body.clone()).await,
+        ];
+        for reply in own {
+            assert_eq!(
+                (reply.status, &reply.json()[told]),
+                (200, &json!(false)),
+                "{path}"
+            );
+        }
+        let again = wide.renewed().await.keyed("k", path, &body).await;
+        assert!(is_replayed(&again), "{path}");
+        assert_eq!(again.json(), first.json(), "{path}");
+    }
+}
+
 #[tokio::test]
 async fn a_call_that_was_refused_may_be_made_again_under_its_key() {
     let server = TestServer::start().await;

@@ -94,7 +94,10 @@ pub async fn credentials_of_every_kind_are_counted_and_the_first_are_named(bench
     revoked.status = Status::Revoked;
     let all = [credential(&account, "one"), token, revoked];
     let mut change = bench.change(organization).await;
-    assert_eq!(ok!(change.list_credential_refs(organization, account.id, 2)), (vec![], 0));
+    assert_eq!(
+        ok!(change.list_credential_refs(organization, account.id, 2)),
+        (vec![], 0)
+    );
     for credential in &all {
         ok!(change.add_credential(credential));
     }
