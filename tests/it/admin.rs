@@ -41,6 +41,7 @@ mod key_life;
 mod key_schedule;
 mod keyed;
 mod keys;
+mod largest_access;
 mod leaks;
 mod lists;
 mod matrix;
