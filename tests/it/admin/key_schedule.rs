@@ -149,6 +149,74 @@ async fn a_key_stays_for_tokens_that_could_live_longer_when_they_were_signed() {
     );
 }
 
+// The same without a restart.
+#[tokio::test]
+async fn a_key_stays_for_its_tokens_when_a_running_server_is_told_of_a_lower_maximum() {
+    let mut server = TestServer::with()
+        .set("tokens.max_lifetime_seconds", "14400")
+        .set("tokens.lifetime_seconds", "14400")
+        .start()
+        .await;
+    let admin = Administrator::first(&server).await;
+    let old = active(&admin, "ES256").await;
+    let client = server.client("nightly", "deploy:read").await;
+    server.advance(HOUR);
+    let long = client.token("").await;
+    let lower = [
+        ("tokens.lifetime_seconds", "900"),
+        ("tokens.max_lifetime_seconds", "3600"),
+    ];
+    server.renew(&lower).await;
+    assert_eq!(client.ask("").await.json()["expires_in"], 900);
+
+    server.advance(SECOND);
+    let rotate = json!({"alg": "ES256", "force": true});
+    assert_eq!(admin.post("/keys/rotate", rotate).await.status, 200);
+    assert_ne!(kid_of(&client.token("").await), old);
+    // Four hours for the token, and one for clocks that differ.
+    assert_eq!(
+        key(&admin, &old).await["leaves_jwks_at"],
+        "2026-03-01T18:00:00Z"
+    );
+    server.advance((4 * HOUR).saturating_sub(2 * SECOND));
+    step(&server).await;
+    assert!(client.sees_active(&long).await);
+    server.advance(SECOND);
+    assert!(!client.sees_active(&long).await);
+    server.advance(HOUR.saturating_sub(SECOND));
+    step(&server).await;
+    assert!(published(&server).await.contains(&old));
+    server.advance(SECOND);
+    step(&server).await;
+    assert!(!published(&server).await.contains(&old));
+}
+
+// A maximum that is lowered, raised and lowered again hides nothing of what was signed in between.
+#[tokio::test]
+async fn each_maximum_that_was_in_force_counts_for_what_was_signed_under_it() {
+    let mut server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let old = active(&admin, "ES256").await;
+    let renew = async |server: &mut TestServer, seconds: &str| {
+        let settings = [
+            ("tokens.lifetime_seconds", seconds),
+            ("tokens.max_lifetime_seconds", seconds),
+        ];
+        server.renew(&settings).await;
+        server.advance(SECOND);
+    };
+    renew(&mut server, "7200").await;
+    renew(&mut server, "600").await;
+    renew(&mut server, "60").await;
+    let rotate = json!({"alg": "ES256", "force": true});
+    assert_eq!(admin.post("/keys/rotate", rotate).await.status, 200);
+    // Two hours from the second at which it was lowered, and one for clocks that differ.
+    assert_eq!(
+        key(&admin, &old).await["leaves_jwks_at"],
+        "2026-03-01T15:00:01Z"
+    );
+}
+
 #[tokio::test]
 async fn a_rotation_that_was_asked_for_completes_by_itself() {
     let server = TestServer::start().await;

@@ -15,6 +15,7 @@ use ostler::clock::ManualClock;
 use ostler::config::Config;
 use ostler::config::Sources;
 use ostler::http::server::Listeners;
+use ostler::run::renewal;
 use ostler::run::serve_on;
 use ostler::shutdown::Shutdown;
 use serde_json::Value;
@@ -306,6 +307,15 @@ impl TestServer {
             admin,
             ground,
         }
+    }
+
+    /// Sets keys of the configuration anew, and lets it read all of that again, as on SIGHUP.
+    pub async fn renew(&mut self, settings: &[(&str, &str)]) {
+        for (key, value) in settings {
+            self.ground.sources = self.ground.sources.clone().flag(key, "test", *value);
+        }
+        let sources = self.ground.sources.clone();
+        assert!(renewal::once(&self.app, None, sources).await);
     }
 
     /// Moves its clock forward.
