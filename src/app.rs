@@ -22,7 +22,8 @@
 //! - [`throttle`]: how many guesses are too many
 //! - [`usage`]: what was used and how often, on its way from the request to the store, and as it is
 //!   shown; [`refused_calls`] likewise
-//! - [`init`]: the first organization, administrator and keys
+//! - [`init`]: the first organization, administrator and keys; [`recovery`]: the way back in when
+//!   nobody holds an administrator's secret any more
 //! - [`open`]: from a configuration to an [`App`]; [`current`] is the configuration in force
 
 pub mod access;
@@ -57,6 +58,7 @@ pub mod open;
 pub mod organizations;
 pub mod page;
 pub mod problem;
+pub mod recovery;
 mod reduction;
 pub mod refused_calls;
 pub mod resources;

@@ -96,6 +96,13 @@ pub enum StartError {
     Redis(#[from] InvalidRedisUrl),
 }
 
+impl StartError {
+    /// Whether another process has the store.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Open(error) if error.is_locked())
+    }
+}
+
 /// A store that is open and up to date, with the files that belong to it.
 pub struct Ground {
     config: Config,

@@ -67,6 +67,15 @@ pub trait CredentialChanges: Send {
         at: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// Takes back every credential of an account that was not yet, its API tokens among them. Returns
+    /// how many.
+    async fn revoke_all_credentials(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        at: Timestamp,
+    ) -> Result<u64, StoreError>;
+
     /// Raises a credential's counter; every older token of it is dead. Returns the new value.
     async fn raise_credential_generation(
         &mut self,

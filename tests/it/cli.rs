@@ -14,6 +14,7 @@ mod help;
 mod identity;
 mod output;
 mod readme;
+mod recover;
 mod reports;
 mod requests;
 mod secrets;

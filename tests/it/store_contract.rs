@@ -71,6 +71,7 @@ on_both! {
     access::holders_are_those_with_a_grant_at_the_api_by_whichever_way,
     credential::a_credential_keeps_its_secrets_in_order_and_its_narrowing,
     credential::secrets_end_and_are_revoked,
+    credential::all_credentials_of_an_account_are_revoked_at_once,
     credential::credentials_are_paged_by_id_and_filtered_by_account,
     credential::a_secret_is_forgotten_and_its_use_is_known_of_its_credential,
     credential::a_removed_credential_takes_its_secrets_and_narrowing_with_it,

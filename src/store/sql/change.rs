@@ -278,6 +278,17 @@ impl CredentialChanges for SqlChange {
             .await
     }
 
+    async fn revoke_all_credentials(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.0
+            .run(|db| credential::revoke_all(db, organization, account, at))
+            .await
+    }
+
     async fn raise_credential_generation(
         &mut self,
         organization: OrganizationId,

@@ -233,6 +233,25 @@ pub(super) async fn set_status(
     execute_one(db, query, WHAT).await
 }
 
+/// Of whichever kind.
+pub(super) async fn revoke_all(
+    db: &mut Db,
+    organization: OrganizationId,
+    account: AccountId,
+    at: Timestamp,
+) -> Answer<u64> {
+    let query = sqlx::query(
+        "UPDATE credential SET status = 'revoked', updated_at = $3, revoked_at = $3,
+             row_version = row_version + 1
+         WHERE organization_id = $1 AND account_id = $2 AND status <> 'revoked'",
+    );
+    let query = query
+        .bind(organization.to_string())
+        .bind(account.to_string())
+        .bind(millis(at));
+    execute(db, query).await
+}
+
 pub(super) async fn raise_generation(
     db: &mut Db,
     organization: OrganizationId,

@@ -65,6 +65,7 @@ async fn a_store_is_initialised_once() {
     let again = operator.run("init -o json").await;
     assert_snapshot!(again.screen(), @"
     ! error: this store is initialised already: its administrator's credential was shown when that was done
+    !   fix: if nobody has it any more, make another: ostler admin recover
     exit 5
     ");
 }
@@ -252,6 +253,7 @@ async fn the_doctor_says_what_is_wrong_and_what_to_do() {
     ! ✓ signing_key: ok
     ! ✓ clock: ok
     ! ✓ http://127.0.0.1:PORT answers, and says that it is that
+    ! ✓ data/ostler.sock is nobody else's to ask
     exit 0
     ");
     let key = fs::read_dir(operator.home().join("keys")).unwrap().last();
