@@ -22,7 +22,8 @@
 //! - [`throttle`]: how many guesses are too many
 //! - [`usage`]: what was used and how often, on its way from the request to the store, and as it is
 //!   shown; [`refused_calls`] likewise
-//! - [`init`]: the first organization, administrator and keys
+//! - [`init`]: the first organization, administrator and keys; [`recovery`]: the way back in when
+//!   nobody holds an administrator's secret any more
 //! - [`open`]: from a configuration to an [`App`]; [`current`] is the configuration in force
 
 pub mod access;
@@ -57,6 +58,7 @@ pub mod open;
 pub mod organizations;
 pub mod page;
 pub mod problem;
+pub mod recovery;
 mod reduction;
 pub mod refused_calls;
 pub mod resources;
@@ -76,8 +78,6 @@ pub use crate::store::StoreError;
 use std::future::Future;
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
-
 use crate::clock::Clock;
 use crate::detached::detached;
 use crate::domain::api::Api;
@@ -90,6 +90,7 @@ use crate::live::LiveState;
 use crate::store::Store;
 use crate::telemetry::registry::Registry;
 
+use audit::walks::Walks;
 use current::CurrentConfig;
 use directory::Directory;
 use keys::KeyTurn;
@@ -139,8 +140,8 @@ pub struct Parts {
     pub server_key: ServerKey,
     /// What signs the heads of audit chains.
     pub audit_key: AuditKey,
-    /// How many audit chains are walked at once.
-    pub verifications: Semaphore,
+    /// Which audit chains are walked.
+    pub walks: Arc<Walks>,
     /// The calls under a key that are being carried out.
     pub under_way: UnderWay,
 }

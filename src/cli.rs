@@ -14,6 +14,7 @@
 )]
 
 mod account;
+mod admin;
 mod api;
 mod api_token;
 mod apply;
@@ -100,6 +101,9 @@ enum Command {
     Config(config::Verb),
     /// Say what is wrong with this server, on its own machine
     Doctor(doctor::Doctor),
+    /// Get back in, on the server's own machine
+    #[command(subcommand)]
+    Admin(admin::Verb),
     /// Service accounts: the identities of machines
     Account(Noun<account::Verb>),
     /// Credentials: the ways in which an account proves itself
@@ -178,6 +182,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(serve) => serve.run(&environment),
         Command::Config(verb) => config::run(&environment, &verb),
         Command::Doctor(doctor) => doctor.run(&environment),
+        Command::Admin(verb) => admin::run(&environment, &verb),
         Command::Account(noun) => remote(environment, noun, account::run),
         Command::Credential(noun) => remote(environment, noun, credential::run),
         Command::ApiToken(noun) => remote(environment, noun, api_token::run),

@@ -5,6 +5,7 @@
 //! owner, a *credential* is its registered client), the type says so.
 
 pub mod access;
+pub mod access_size;
 pub mod account;
 pub mod api;
 pub mod api_token;
@@ -31,6 +32,8 @@ pub mod located;
 pub mod name;
 pub mod network;
 pub mod organization;
+pub mod prose;
+pub mod quota;
 pub mod region;
 pub mod resource;
 pub mod resource_keys;

@@ -3,9 +3,12 @@
 //! - [`serve`]: the server
 //! - [`init`]: `ostler init`
 //! - [`dev`]: both, with a demo
+//! - [`recovery`]: `ostler admin recover`, which asks a running server through the [`local_socket`]
 //! - [`renewal`]: a running server reads its configuration again
 
 pub mod dev;
+pub mod local_socket;
+pub mod recovery;
 pub mod renewal;
 
 use std::sync::Arc;
@@ -83,6 +86,7 @@ async fn serve_renewed(listeners: Listeners, app: &App, renewals: Renewals, shut
 
 /// Serves `app` on open listeners until `shutdown`.
 pub async fn serve_on(listeners: Listeners, app: &App, shutdown: &Shutdown) {
+    let socket = local_socket::listen(app).await;
     tracing::info!(
         listen = %app.config.server.listen,
         issuer = %app.config.server.issuer,
@@ -113,6 +117,7 @@ pub async fn serve_on(listeners: Listeners, app: &App, shutdown: &Shutdown) {
         Box::pin(keep_keys(app, until_all_served())),
         forget_kept_answers(app, shutdown),
         forget_old_usage(app, shutdown),
+        Box::pin(local_socket::serve(app, socket, shutdown)),
     );
     tracing::info!("stopped");
 }

@@ -17,12 +17,14 @@
 //! [`SqlStore`] is the store over SQLite and PostgreSQL.
 
 mod access;
+mod access_size;
 mod account;
 mod answered_call;
 mod api;
 mod api_token;
 mod audit;
 mod clean_up;
+mod counts;
 mod credential;
 mod credential_counts;
 mod findings;
@@ -41,6 +43,8 @@ pub use access::AccessChanges;
 pub use access::AccessReads;
 pub use access::ApiHolder;
 pub use access::Holder;
+pub use access_size::AccessSizes;
+pub use access_size::ConcernedBy;
 pub use account::AccountChanges;
 pub use account::AccountReads;
 pub use account::OrganizationFilter;
@@ -64,6 +68,7 @@ pub use audit::Named;
 pub use clean_up::CleanUpReads;
 pub use clean_up::CleanUpWrites;
 pub use clean_up::CleanedUp;
+pub use counts::Counts;
 pub use credential::CredentialChanges;
 pub use credential::CredentialReads;
 pub use credential_counts::CredentialCounts;
@@ -253,6 +258,15 @@ pub trait Store:
         &self,
         organization: Option<OrganizationId>,
     ) -> Result<Box<dyn Change>, StoreError>;
+
+    /// The same for a change that somebody of the organization `by` makes. Until its end no change
+    /// inside that one commits either, though others may be made by its accounts at the same time:
+    /// what ends the token that this one is made with is over before it begins, or comes after it.
+    async fn begin_by(
+        &self,
+        organization: Option<OrganizationId>,
+        by: OrganizationId,
+    ) -> Result<Box<dyn Change>, StoreError>;
 }
 
 /// A transaction. Reads inside it see its own writes, and no other change of the same organization
@@ -264,6 +278,7 @@ pub trait Store:
 #[async_trait]
 pub trait Change:
     AccessChanges
+    + AccessSizes
     + AccountChanges
     + AnsweredCallWrites
     + ApiChanges
@@ -271,6 +286,7 @@ pub trait Change:
     + ApiTokenRows
     + AuditWrites
     + CleanUpWrites
+    + Counts
     + CredentialCountsInChange
     + CredentialChanges
     + GroupChanges

@@ -4,6 +4,7 @@
 //! that no live token says more than its account may do now. Additions raise nothing.
 
 mod book;
+pub(super) mod budget;
 mod own_keys;
 mod presented;
 mod reading;
@@ -21,6 +22,7 @@ pub use presented::PresentedIdentifiers;
 pub(super) use reading::Reading;
 
 use crate::domain::access::Access;
+use crate::domain::access_size::AccessSize;
 use crate::domain::account::ServiceAccount;
 use crate::domain::audit::Changes;
 use crate::domain::holdings::Holdings;
@@ -107,16 +109,18 @@ pub async fn replace(
             return Err(reading.refuse().await);
         }
         reading.book.learn(change.rows(), &before).await?;
-        let all_before = held.access();
+        let (all_before, size) = (held.access(), AccessSize::of_holdings(&held));
         let all_after = Holdings {
             own: after.clone(),
             ..held
         };
+        let size_after = AccessSize::of_holdings(&all_after);
         let all_after = all_after.access();
         if !after.lies_within(&before) {
             within.caller.may_hand_on(&all_after)?;
         }
         change.check_version(&account)?;
+        budget::check(size, size_after)?;
         administrators::keep_one(&mut change, account.id, &all_before, &all_after).await?;
 
         let tokens_revoked = all_before.is_reduced_to(&all_after);
@@ -137,7 +141,9 @@ pub async fn replace(
             if tokens_revoked {
                 change.kill_tokens_of(&account).await?;
             }
-            let changes = Changes::default().with("access", described(&before), described(&after));
+            let changes = Changes::default()
+                .with("access", described(&before), described(&after))
+                .with_tokens_revoked(tokens_revoked);
             tag = change.reread(&account).await?.tag();
             let target = accounts::target(&account);
             change

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::domain::access_size::AccessSize;
 use crate::domain::audit::Changes;
 use crate::domain::holdings::Holdings;
 use crate::domain::id::RoleId;
@@ -12,6 +13,7 @@ use crate::domain::version::Versioned;
 use crate::store::AccessOf;
 
 use super::access::Reading;
+use super::access::budget;
 use super::accounts;
 use super::administrators;
 use super::authority::InOrganization;
@@ -69,15 +71,18 @@ pub async fn replace(
 
         let held = accounts::holdings(&mut change, &account).await?;
         let (before, had) = (held.access(), held.roles.clone());
+        let size = AccessSize::of_holdings(&held);
         let after = Holdings {
             roles: roles.clone(),
             ..held
         };
+        let size_after = AccessSize::of_holdings(&after);
         let after = after.access();
         if !after.lies_within(&before) {
             within.caller.may_hand_on(&after)?;
         }
         change.check_version(&account)?;
+        budget::check(size, size_after)?;
         administrators::keep_one(&mut change, account.id, &before, &after).await?;
         let mut replaced = ReplacedRoles {
             tokens_revoked: before.is_reduced_to(&after),
@@ -99,7 +104,9 @@ pub async fn replace(
             change.kill_tokens_of(&account).await?;
         }
         replaced.tag = change.reread(&account).await?.tag();
-        let changes = Changes::default().with("roles", names_of(&had), names_of(&roles));
+        let changes = Changes::default()
+            .with("roles", names_of(&had), names_of(&roles))
+            .with_tokens_revoked(replaced.tokens_revoked);
         let target = accounts::target(&account);
         change
             .commit("service_account.update_roles", target, changes)

@@ -18,13 +18,18 @@ pub(in crate::app) use list::before;
 pub(in crate::app) use list::ending;
 pub use list::list;
 
+use serde_json::Value;
+
 use crate::domain::access::Access;
 use crate::domain::account::ServiceAccount;
 use crate::domain::audit::Changes;
+use crate::domain::audit::MAX_TOLD;
 use crate::domain::audit::Target;
 use crate::domain::holdings::Holdings;
 use crate::domain::organization::Status;
 
+use super::access::Book;
+use super::account_roles::names_of;
 use super::administrators;
 use super::audited::AuditedChange;
 use super::authority::InOrganization;
@@ -129,23 +134,48 @@ pub async fn delete(
         let account = within.account_in(change.rows(), &account).await?;
         nothing?;
         change.check_version(&account)?;
-        let held = effective_access(&mut change, &account).await?;
-        administrators::keep_one(&mut change, account.id, &held, &Access::NOTHING).await?;
+        let held = holdings(&mut change, &account).await?;
+        administrators::keep_one(&mut change, account.id, &held.access(), &Access::NOTHING).await?;
+        let changes = purged(&within, &mut change, &account, &held).await?;
         change.kill_tokens_of(&account).await?;
         let now = change.now;
         change
             .rows()
             .remove_account(within.id(), account.id, now)
             .await?;
-        let changes = Changes::default()
-            .with("name", account.name.as_str(), None::<&str>)
-            .with("email", account.email.as_str(), None::<&str>);
         change
             .commit("service_account.delete", target(&account), changes)
             .await?;
         Ok(())
     })
     .await
+}
+
+/// What goes with an account: nobody can look it up afterwards.
+async fn purged(
+    within: &InOrganization,
+    change: &mut AuditedChange,
+    account: &ServiceAccount,
+    held: &Holdings,
+) -> Result<Changes, Problem> {
+    let mut book = Book::new(within);
+    book.learn(change.rows(), &held.own).await?;
+    let groups = held.groups.iter().map(|group| group.name.as_str());
+    let groups: Vec<_> = groups.collect();
+    let (credentials, count) = change
+        .rows()
+        .list_credential_refs(account.organization, account.id, MAX_TOLD)
+        .await?;
+    let credentials: Vec<_> = credentials.iter().map(ToString::to_string).collect();
+    Ok(Changes::default()
+        .with("name", account.name.as_str(), Value::Null)
+        .with("email", account.email.as_str(), Value::Null)
+        .with("access", book.describe(&held.own).to_json(), Value::Null)
+        .with("roles", names_of(&held.roles), Value::Null)
+        .with("groups", groups, Value::Null)
+        .with("credentials", credentials, Value::Null)
+        .with("credential_count", count, Value::Null)
+        .with_tokens_revoked(true))
 }
 
 /// All that the account holds, and where it has it from.

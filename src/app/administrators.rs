@@ -97,7 +97,7 @@ pub(super) async fn keep_one_elsewhere(
 /// more. `held` is all that the account may do.
 ///
 /// Only a report of a leak ends the last one all the same: then a new one is made at the server's own
-/// machine.
+/// machine ([`super::recovery`]).
 pub(super) async fn keep_one_credential(
     change: &mut AuditedChange,
     credential: &Credential,

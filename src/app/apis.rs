@@ -21,11 +21,14 @@ use crate::domain::api::Api;
 use crate::domain::api::ApiRecord;
 use crate::domain::api::Audience;
 use crate::domain::api::DescribedScope;
+use crate::domain::api::MAX_SCOPE_BYTES;
 use crate::domain::api::TokenSettings;
+use crate::domain::api::scope_bytes;
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
 use crate::domain::id::ApiId;
 use crate::domain::name::Name;
+use crate::domain::quota::Limited;
 use crate::domain::resource::ResourceType;
 use crate::domain::role::OSTLER_NAME;
 use crate::domain::version::Version;
@@ -67,8 +70,12 @@ pub async fn create(
     to_completion(async move {
         let new = submitted?;
         check_lifetime(&within.app, new.token.lifetime)?;
+        check_size(&new.scopes)?;
         let mut change = within.begin().await?;
         check_reserved(&within, &mut change, &new).await?;
+        for what in [Limited::Apis, Limited::Audiences] {
+            change.check_room(within.id(), what).await?;
+        }
         let record = record(&within, &change, new);
         let added = change.rows().add_api(&record).await;
         added.map_err(|error| {
@@ -117,6 +124,19 @@ fn check_lifetime(app: &App, lifetime: Option<Duration>) -> Result<(), Problem> 
     if lifetime.is_some_and(|lifetime| lifetime > limit) {
         let detail = format!("tokens live for at most {} seconds here", limit.as_secs());
         mistakes.add("/token/lifetime_seconds", "invalid", detail);
+    }
+    mistakes.check()
+}
+
+fn check_size(scopes: &[DescribedScope]) -> Result<(), Problem> {
+    let bytes = scope_bytes(scopes);
+    let mut mistakes = Mistakes::default();
+    if bytes > MAX_SCOPE_BYTES {
+        let detail = format!(
+            "the scopes of an API and their descriptions have at most {MAX_SCOPE_BYTES} bytes in all, \
+             and these have {bytes}: say less about them, or put some at another API"
+        );
+        mistakes.add("/scopes", "too_large", detail);
     }
     mistakes.check()
 }

@@ -1,7 +1,7 @@
 //! The audit trail, as it is read: a chain at a time, the newest event first.
 //!
 //! - [`export`]: all of it, as it stands;
-//! - [`verify`]: whether it is what it was; [`head`] signs what was found;
+//! - [`verify`]: whether it is what it was; [`head`] signs what was found; [`walks`]: whose turn it is;
 //! - [`retention`]: what is too old goes, and leaves a checkpoint.
 //!
 //! How events come to be is in [`refused_calls`](super::refused_calls) and in every change
@@ -11,6 +11,7 @@ pub mod export;
 pub mod head;
 pub mod retention;
 pub mod verify;
+pub mod walks;
 
 use crate::domain::audit::Chain;
 use crate::domain::audit::Target;

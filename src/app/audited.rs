@@ -16,6 +16,7 @@ use crate::domain::id::EventId;
 use crate::domain::id::OrganizationId;
 use crate::domain::id::RequestId;
 use crate::domain::organization::Organization;
+use crate::domain::quota::Limited;
 use crate::domain::version::Versioned;
 use crate::live::Dead;
 use crate::store::AccessOf;
@@ -33,8 +34,11 @@ use super::change;
 use super::change::OpenChange;
 use super::directory::Touched;
 use super::init::new_id;
+use super::problem::BearerFault;
+use super::problem::Conflict;
 use super::problem::Problem;
 use super::terms::Terms;
+use super::tokens;
 
 /// An open change with who makes it and when.
 pub struct AuditedChange {
@@ -71,8 +75,7 @@ impl AuditedChange {
         caller: &Caller,
         organization: Option<OrganizationId>,
     ) -> Result<Self, Problem> {
-        let (identity, origin) = (caller.identity(), caller.origin());
-        let mut change = Self::begin(app, identity, origin, organization).await?;
+        let mut change = Self::begin_by(app, caller, organization).await?;
         change.terms = Arc::clone(caller.terms());
         if let Some(keyed) = caller.terms().keyed() {
             let now = change.now;
@@ -83,6 +86,27 @@ impl AuditedChange {
         Ok(change)
     }
 
+    /// Begins a change that a caller makes, on no terms. A call may wait for its own body and for
+    /// other changes; whoever is stopped meanwhile, on whichever node, makes none after it: their
+    /// token is looked at once more, under the locks, and is answered like any that is dead.
+    pub(super) async fn begin_by(
+        app: &App,
+        caller: &Caller,
+        organization: Option<OrganizationId>,
+    ) -> Result<Self, Problem> {
+        let (identity, origin) = (caller.identity(), caller.origin());
+        let Some(token) = caller.token() else {
+            return Ok(Self::begin(app, identity, origin, organization).await?);
+        };
+        let by = token.claims().organization;
+        let mut open = change::begin_by(app, organization, by).await?;
+        if let Err(dead) = tokens::check_in(app, token, open.rows.as_mut()).await? {
+            tracing::info!(%dead, "a caller was stopped while the call waited");
+            return Err(Problem::Unauthorized(BearerFault::Invalid));
+        }
+        Ok(Self::over(app, open, identity, origin, organization).await?)
+    }
+
     /// Begins a change by somebody who has no need of a token of ours to make it: the proof that they
     /// may is another one.
     pub(super) async fn begin(
@@ -91,7 +115,17 @@ impl AuditedChange {
         origin: &Origin,
         organization: Option<OrganizationId>,
     ) -> Result<Self, StoreError> {
-        let mut open = change::begin(app, organization).await?;
+        let open = change::begin(app, organization).await?;
+        Self::over(app, open, identity, origin, organization).await
+    }
+
+    async fn over(
+        app: &App,
+        mut open: OpenChange,
+        identity: &Identity,
+        origin: &Origin,
+        organization: Option<OrganizationId>,
+    ) -> Result<Self, StoreError> {
         // Named before the change, which may delete the very account that makes it.
         let actor = name_actor(identity, origin, open.rows.as_mut()).await?;
         Ok(Self {
@@ -119,6 +153,18 @@ impl AuditedChange {
     /// Every action on a thing asks this, once it is known that the request itself is right.
     pub fn check_version(&self, thing: &impl Versioned) -> Result<(), Problem> {
         self.terms.check(thing)
+    }
+
+    /// Refuses to make one more of what the organization has enough of.
+    pub(super) async fn check_room(
+        &mut self,
+        organization: OrganizationId,
+        what: Limited,
+    ) -> Result<(), Problem> {
+        if self.rows().is_full(organization, what).await? {
+            return Err(Problem::conflict(Conflict::QuotaReached, what.to_string()));
+        }
+        Ok(())
     }
 
     /// The account as this change has left it so far.
@@ -262,6 +308,7 @@ async fn name_actor(
     origin: &Origin,
     rows: &mut dyn Change,
 ) -> Result<Actor, StoreError> {
+    let mut credential = None;
     let (kind, id, name) = match *identity {
         Identity::Local { command } => ("local", String::new(), command.to_owned()),
         Identity::Anonymous => ("anonymous", String::new(), String::new()),
@@ -269,7 +316,9 @@ async fn name_actor(
         Identity::Account {
             account,
             organization,
+            client_id,
         } => {
+            credential = Some(client_id);
             let found = rows
                 .find_account(organization, &Lookup::Id(account))
                 .await?;
@@ -282,6 +331,7 @@ async fn name_actor(
         kind,
         id,
         name,
+        credential,
         address: origin.address.clone(),
         user_agent: origin.user_agent.clone(),
     })

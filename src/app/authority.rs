@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::domain::access::Access;
 use crate::domain::access::Grant;
 use crate::domain::id::AccountId;
+use crate::domain::id::ClientId;
 use crate::domain::id::OrganizationId;
 use crate::domain::id::RequestId;
 use crate::domain::organization::Organization;
@@ -24,13 +25,13 @@ use crate::domain::role;
 use crate::domain::role::AdminScope;
 use crate::domain::role::OSTLER_API;
 use crate::domain::scope::ScopeSet;
-use crate::domain::token::Claims;
 
 use super::App;
 use super::lookup;
 use super::problem::Problem;
 use super::terms::Terms;
 use super::tokens;
+use super::tokens::ActiveToken;
 
 /// Who is calling.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -41,6 +42,8 @@ pub enum Identity {
         account: AccountId,
         /// The organization that it belongs to.
         organization: OrganizationId,
+        /// Which of its credentials got the token.
+        client_id: ClientId,
     },
     /// A person at the server's own machine, by this command.
     Local {
@@ -71,20 +74,25 @@ pub struct Origin {
 #[derive(Clone, Debug)]
 pub struct Caller {
     identity: Identity,
+    /// What says so; `None` for who needs no token.
+    token: Option<ActiveToken>,
     held: Grant,
     origin: Origin,
     terms: Arc<Terms>,
 }
 
 impl Caller {
-    /// The bearer of an active token for this server that says this.
-    pub fn bearer(claims: &Claims, origin: Origin) -> Self {
+    /// The bearer of an active token for this server.
+    pub fn bearer(token: ActiveToken, origin: Origin) -> Self {
+        let claims = token.claims();
         Self {
             identity: Identity::Account {
                 account: claims.account,
                 organization: claims.organization,
+                client_id: claims.client_id,
             },
             held: tokens::held_by(claims),
+            token: Some(token),
             origin,
             terms: Arc::default(),
         }
@@ -94,6 +102,7 @@ impl Caller {
     pub fn local(command: &'static str) -> Self {
         Self {
             identity: Identity::Local { command },
+            token: None,
             held: role::everything_grant(),
             origin: Origin::default(),
             terms: Arc::default(),
@@ -112,6 +121,11 @@ impl Caller {
     /// Who it is.
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// The token that it presents; `None` for who needs none.
+    pub(super) fn token(&self) -> Option<&ActiveToken> {
+        self.token.as_ref()
     }
 
     /// Where the call came from.

@@ -55,9 +55,26 @@ pub async fn begin(
     app: &App,
     organization: Option<OrganizationId>,
 ) -> Result<OpenChange, StoreError> {
+    open(app, app.store.begin(organization)).await
+}
+
+/// The same for a change that somebody of the organization `by` makes: what ends their token waits
+/// for the end of it.
+pub async fn begin_by(
+    app: &App,
+    organization: Option<OrganizationId>,
+    by: OrganizationId,
+) -> Result<OpenChange, StoreError> {
+    open(app, app.store.begin_by(organization, by)).await
+}
+
+async fn open(
+    app: &App,
+    begun: impl Future<Output = Result<Box<dyn Change>, StoreError>>,
+) -> Result<OpenChange, StoreError> {
     // Before the connection: nobody waits for a turn while holding one.
     let turn = app.directory.turn().await?;
-    let rows = app.store.begin(organization).await?;
+    let rows = begun.await?;
     app.directory.settle(app.clock.now()).await?;
     Ok(OpenChange {
         rows,

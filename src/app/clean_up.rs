@@ -1,11 +1,14 @@
-//! Clean-up: secrets, credentials and API tokens that ended long ago are forgotten.
+//! Clean-up: secrets, credentials, API tokens and signing keys that ended long ago are forgotten.
 //!
 //! Until then they stay to be found: *expired*, *revoked*, and when last used. What ended a quarter of a
-//! year ago helps nobody any more, and a list that only grows hides what matters.
+//! year ago helps nobody any more, and a list that only grows hides what matters. A token of a key that
+//! is forgotten is one of a key that is unknown, and not active either: it was dead for long, since no
+//! token lives for more than a week.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
@@ -15,17 +18,21 @@ use crate::store::Lookup;
 use crate::store::StoreError;
 
 use super::App;
+use super::audit::the_instance;
 use super::audited::AuditedChange;
 use super::authority::Identity;
 use super::authority::Origin;
 use super::directory::Touched;
 use super::to_completion;
 
+/// Who does it.
+const JOB: Identity = Identity::Job { name: "clean-up" };
+
 /// How long something that has ended is kept.
 const KEPT: Duration = Duration::from_hours(90 * 24);
 
-/// Forgets what ended long ago, in every organization. Of what one has too much for one transaction, the
-/// next run takes the rest.
+/// Forgets what ended long ago, in every organization, and the signing keys. Of what one has too much for
+/// one transaction, the next run takes the rest.
 pub async fn once(app: &App) -> Result<(), StoreError> {
     let Ok(before) = app.clock.now().checked_sub(KEPT) else {
         return Ok(());
@@ -35,7 +42,26 @@ pub async fn once(app: &App) -> Result<(), StoreError> {
         let app = app.clone();
         to_completion(async move { clean_up(&app, organization, before).await }).await?;
     }
+    let keys = app.store.list_signing_keys().await?;
+    if keys.iter().any(|key| key.was_over(before)) {
+        let app = app.clone();
+        to_completion(async move { forget_keys(&app, before).await }).await?;
+    }
     Ok(())
+}
+
+async fn forget_keys(app: &App, before: Timestamp) -> Result<(), StoreError> {
+    let mut change = AuditedChange::begin(app, &JOB, &Origin::default(), None).await?;
+    let forgotten = change.rows().remove_signing_keys(before).await?;
+    if forgotten.is_empty() {
+        // Another node was faster.
+        return Ok(());
+    }
+    change.open.touch_keys();
+    let changes = Changes::default().with("signing_keys", forgotten, Value::Null);
+    change
+        .commit_on_no_terms("instance.clean_up", the_instance(), changes)
+        .await
 }
 
 async fn clean_up(
@@ -43,9 +69,8 @@ async fn clean_up(
     organization: OrganizationId,
     before: Timestamp,
 ) -> Result<(), StoreError> {
-    let job = Identity::Job { name: "clean-up" };
     let nowhere = Origin::default();
-    let mut change = AuditedChange::begin(app, &job, &nowhere, Some(organization)).await?;
+    let mut change = AuditedChange::begin(app, &JOB, &nowhere, Some(organization)).await?;
     let cleaned_up = change.rows().clean_up_secrets(organization, before).await?;
     if cleaned_up.secrets == 0 {
         // Another node was faster.
@@ -73,7 +98,7 @@ async fn target(
 }
 
 fn changes(cleaned_up: &CleanedUp) -> Changes {
-    let text = |ids: Vec<String>| serde_json::Value::from(ids);
+    let text = |ids: Vec<String>| Value::from(ids);
     let credentials = cleaned_up.credentials.iter().map(ToString::to_string);
     let api_tokens = cleaned_up.api_tokens.iter().map(ToString::to_string);
     Changes::default()

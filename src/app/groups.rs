@@ -21,6 +21,7 @@ use crate::domain::group::Group;
 use crate::domain::holdings::Holdings;
 use crate::domain::id::GroupId;
 use crate::domain::name::Name;
+use crate::domain::quota::Limited;
 use crate::domain::role::NamedRole;
 use crate::domain::role::Role;
 use crate::domain::version::Version;
@@ -65,6 +66,7 @@ pub async fn create(
             return Err(reading.refuse().await);
         }
         within.caller.may_hand_on(&access_of(&roles))?;
+        change.check_room(within.id(), Limited::Groups).await?;
         let group = Group {
             id: change.new_id(GroupId::generate),
             organization: within.id(),

@@ -146,7 +146,8 @@ async fn add_everything(
         created_at: now,
         version: Version::FIRST,
     };
-    let account = administrator(&organization, config, now);
+    let host = config.server.issuer.host();
+    let account = administrator(&organization, host, "ostler init", now);
     change.put_instance(instance).await?;
     change.add_organization(&organization).await?;
     change.add_account(&account).await?;
@@ -184,16 +185,21 @@ async fn resume(
     Ok((organization.id, account.id))
 }
 
-fn administrator(organization: &Organization, config: &Config, now: Timestamp) -> ServiceAccount {
+/// The account that administers everything, as `command` makes it. `host` is that of the issuer.
+pub(super) fn administrator(
+    organization: &Organization,
+    host: &str,
+    command: &str,
+    now: Timestamp,
+) -> ServiceAccount {
     let name = AccountName::parse(ADMINISTRATOR).expect("the built-in name follows the rule");
     let six = &Epoch::from_random(random::bytes()).to_string()[..6];
-    let host = config.server.issuer.host();
     ServiceAccount {
         id: new_id(AccountId::generate, now),
         organization: organization.id,
         email: email(&name, six, organization.name.as_str(), host),
         name,
-        description: Some("The first administrator, made by `ostler init`.".to_owned()),
+        description: Some(format!("The first administrator, made by `{command}`.")),
         owner: None,
         labels: std::collections::BTreeMap::new(),
         status: Status::Active,
@@ -255,6 +261,7 @@ fn event(action: &'static str, organization: OrganizationId, now: Timestamp) -> 
             kind: "local",
             id: String::new(),
             name: "init".to_owned(),
+            credential: None,
             address: None,
             user_agent: None,
         },

@@ -68,7 +68,11 @@ impl KeyQuery {
     }
 }
 
-/// Those of all signing keys that were ever made which are asked for, the oldest first.
+/// The most keys, those that are over among them: every node reads the records of all of them every
+/// second, and verifiers those of the ones that are not.
+const MAX_KEYS: usize = 500;
+
+/// The signing keys that are asked for, the oldest first.
 pub async fn list(
     instance: &OnInstance,
     request: Submitted<(PageRequest, KeyQuery)>,
@@ -106,24 +110,46 @@ pub async fn create(
 ) -> Result<SigningKeyRecord, Problem> {
     to_completion(async move {
         let algorithm = submitted?;
-        let kid = generate(&instance.app, algorithm).await?;
-        let mut change = instance.begin().await?;
-        let all = change.rows().list_signing_keys().await?;
-        if let Err(full) = check_room(&all, algorithm) {
-            discard(&instance.app, kid).await;
-            return Err(full);
+        let app = &instance.app;
+        // Nothing is made for a call that will be refused.
+        instance.caller.terms().check_compared()?;
+        let known = app.store.list_signing_keys().await?;
+        check_pending(&known, algorithm)?;
+        check_room(&known, 1)?;
+        let kid = generate(app, algorithm).await?;
+        let made = create_with(&instance, algorithm, &kid).await;
+        if made.as_ref().is_err_and(has_changed_nothing) {
+            discard(app, kid).await;
         }
-        let record = SigningKeyRecord::pending(kid, algorithm, change.now);
-        add(&mut change, &record).await?;
-        let changes = Changes::default()
-            .with("alg", Value::Null, algorithm.as_str())
-            .with("state", Value::Null, record.state.as_str());
-        change
-            .commit("signing_key.create", target(&record), changes)
-            .await?;
-        Ok(record)
+        made
     })
     .await
+}
+
+async fn create_with(
+    instance: &OnInstance,
+    algorithm: Algorithm,
+    kid: &str,
+) -> Result<SigningKeyRecord, Problem> {
+    let mut change = instance.begin().await?;
+    let all = change.rows().list_signing_keys().await?;
+    check_pending(&all, algorithm)?;
+    check_room(&all, 1)?;
+    let record = SigningKeyRecord::pending(kid.to_owned(), algorithm, change.now);
+    add(&mut change, &record).await?;
+    let changes = Changes::default()
+        .with("alg", Value::Null, algorithm.as_str())
+        .with("state", Value::Null, record.state.as_str());
+    change
+        .commit("signing_key.create", target(&record), changes)
+        .await?;
+    Ok(record)
+}
+
+/// Whether a change that ended like this has certainly not happened, so that the file of a key that was
+/// made for it is of no use. A store that has not answered may have made it.
+fn has_changed_nothing(problem: &Problem) -> bool {
+    !matches!(problem, Problem::Unavailable(_))
 }
 
 /// Makes a pending key the one that signs; the one before it goes on verifying what it signed.
@@ -207,7 +233,21 @@ fn find(all: &[SigningKeyRecord], kid: &str) -> Result<SigningKeyRecord, Problem
     found.cloned().ok_or(Problem::NotFound("signing key"))
 }
 
-fn check_room(all: &[SigningKeyRecord], algorithm: Algorithm) -> Result<(), Problem> {
+/// Refuses to make `more` keys where there are many, whatever has become of them. To revoke one is never
+/// refused.
+fn check_room(all: &[SigningKeyRecord], more: usize) -> Result<(), Problem> {
+    if all.len() + more <= MAX_KEYS {
+        return Ok(());
+    }
+    Err(Problem::conflict(
+        Conflict::QuotaReached,
+        format!(
+            "there are {MAX_KEYS} keys: those that are retired or revoked are forgotten after 90 days"
+        ),
+    ))
+}
+
+fn check_pending(all: &[SigningKeyRecord], algorithm: Algorithm) -> Result<(), Problem> {
     let pending = all
         .iter()
         .filter(|key| key.algorithm == algorithm && key.state == KeyState::Pending);

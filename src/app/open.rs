@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -40,7 +39,7 @@ use crate::telemetry::registry::Registry;
 
 use super::App;
 use super::Parts;
-use super::audit::verify::AT_ONCE;
+use super::audit::walks::Walks;
 use super::current::CurrentConfig;
 use super::directory::Directory;
 use super::init::FirstAdministrator;
@@ -94,6 +93,13 @@ pub enum StartError {
     /// The URL of Redis is none.
     #[error("redis.url is {0}")]
     Redis(#[from] InvalidRedisUrl),
+}
+
+impl StartError {
+    /// Whether another process has the store.
+    pub fn is_locked(&self) -> bool {
+        matches!(self, Self::Open(error) if error.is_locked())
+    }
 }
 
 /// A store that is open and up to date, with the files that belong to it.
@@ -213,7 +219,7 @@ impl Ground {
             pepper,
             server_key,
             audit_key,
-            verifications: Semaphore::new(AT_ONCE),
+            walks: Walks::new(),
             under_way: UnderWay::default(),
             store: self.store,
             config: CurrentConfig::new(self.config),

@@ -10,6 +10,7 @@ use crate::domain::id::looks_like_an_id;
 use crate::domain::retirement::Evidence;
 use crate::domain::retry::KeptAnswer;
 use crate::domain::role::AdminScope;
+use crate::domain::secret::looks_secret;
 use crate::store::NamedHolder;
 use crate::store::StoreError;
 use crate::store::WriteError;
@@ -56,6 +57,8 @@ pub enum Problem {
     InUse(Box<InUse>),
     /// It was carried out before, under the same `Idempotency-Key`: this was answered then.
     Answered(Box<KeptAnswer>),
+    /// The server has too much to do to begin with it; the text says what to wait for.
+    Busy(&'static str),
     /// The server cannot know. It says nothing about what was asked.
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -163,7 +166,7 @@ impl Problem {
             Self::TooManyRequests(_) => "too_many_requests",
             Self::InUse(_) => Conflict::InUse.code(),
             Self::Answered(_) => "answered",
-            Self::Unavailable(_) => "unavailable",
+            Self::Busy(_) | Self::Unavailable(_) => "unavailable",
         }
     }
 
@@ -198,6 +201,7 @@ impl Problem {
                     .into()
             }
             Self::Answered(_) => "this call was carried out before".into(),
+            Self::Busy(detail) => (*detail).into(),
             Self::Unavailable(_) => "the server cannot answer at the moment; try again".into(),
         }
     }
@@ -372,12 +376,6 @@ pub fn shown(text: &str) -> Option<String> {
         shown.push('…');
     }
     Some(shown)
-}
-
-/// Whether it holds something that is one of our secrets, or one of our tokens.
-fn looks_secret(text: &str) -> bool {
-    let marks = ["ostler_cs_", "ostler_at_", "ostler_ot_", "eyJ"];
-    marks.iter().any(|mark| text.contains(mark))
 }
 
 /// A member's name in a JSON pointer ([RFC 6901 §3]). One that is long, or holds a secret that was

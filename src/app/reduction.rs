@@ -18,6 +18,7 @@ use crate::store::StoreError;
 use super::administrators;
 use super::audited::AuditedChange;
 use super::directory::Touched;
+use super::off_the_workers;
 use super::problem::Problem;
 
 /// The most accounts that are looked at one by one: past it the tokens of the whole organization die.
@@ -132,47 +133,58 @@ impl Before {
         if !self.reduces {
             return Ok(Concerned::Accounts(Vec::new()));
         }
-        let (reduced, loses_administrator) = match &self.concerned {
+        let organization = self.organization;
+        let (reduced, loses_administrator) = match self.concerned {
             Concerned::Everybody => (Concerned::Everybody, true),
             Concerned::Accounts(accounts) => {
                 let rows = change.rows();
-                let after = rows.list_holdings(self.organization, accounts).await?;
-                let reduced = self.reduced(&after);
-                let loses = |account: &AccountId| {
-                    let before = self.holdings.get(account).map(Holdings::access);
-                    before.is_some_and(|access| administrators::administers_all(&access))
-                };
-                let loses_administrator = reduced.iter().any(loses);
-                (Concerned::Accounts(reduced), loses_administrator)
+                let after = rows.list_holdings(organization, &accounts).await?;
+                let before = self.holdings;
+                // Some thousands may each hold much, and another thing than the next.
+                off_the_workers(move || compare(&before, &after)).await?
             }
         };
-        change
-            .kill_tokens_of_all(self.organization, &reduced)
-            .await?;
+        change.kill_tokens_of_all(organization, &reduced).await?;
         if loses_administrator {
             administrators::keep_somebody(change).await?;
         }
         Ok(reduced)
     }
+}
 
-    /// Those who hold less after it.
-    fn reduced(&self, after: &BTreeMap<AccountId, Holdings>) -> Vec<AccountId> {
-        // Most of them hold nothing but the same roles, and are alike.
-        let mut known: HashMap<_, bool> = HashMap::new();
-        let nothing = Holdings::default();
-        let mut is_reduced = |account: &AccountId, before: &Holdings| {
-            let after = after.get(account).unwrap_or(&nothing);
-            let key = (key(before), key(after));
-            *known
-                .entry(key)
-                .or_insert_with(|| before.access().is_reduced_to(&after.access()))
-        };
-        let accounts = self.holdings.iter();
-        accounts
-            .filter(|(account, before)| is_reduced(account, before))
-            .map(|(account, _)| *account)
-            .collect()
-    }
+/// Those who hold less after it, and whether somebody who administers everything is among them.
+fn compare(
+    before: &BTreeMap<AccountId, Holdings>,
+    after: &BTreeMap<AccountId, Holdings>,
+) -> (Concerned, bool) {
+    let reduced = reduced(before, after);
+    let administers = |account: &AccountId| {
+        let held = before.get(account).map(Holdings::access);
+        held.is_some_and(|access| administrators::administers_all(&access))
+    };
+    let loses_administrator = reduced.iter().any(administers);
+    (Concerned::Accounts(reduced), loses_administrator)
+}
+
+fn reduced(
+    before: &BTreeMap<AccountId, Holdings>,
+    after: &BTreeMap<AccountId, Holdings>,
+) -> Vec<AccountId> {
+    // Most of them hold nothing but the same roles, and are alike.
+    let mut known: HashMap<_, bool> = HashMap::new();
+    let nothing = Holdings::default();
+    let mut is_reduced = |account: &AccountId, before: &Holdings| {
+        let after = after.get(account).unwrap_or(&nothing);
+        let key = (key(before), key(after));
+        *known
+            .entry(key)
+            .or_insert_with(|| before.access().is_reduced_to(&after.access()))
+    };
+    let accounts = before.iter();
+    accounts
+        .filter(|(account, before)| is_reduced(account, before))
+        .map(|(account, _)| *account)
+        .collect()
 }
 
 /// What the access of an account comes from, at one moment.

@@ -2,7 +2,7 @@
 //!
 //! That somebody who authenticated asked for what they may not have is evidence. But a row for each
 //! such call would let every holder of a credential fill the disk, so they are *gathered*: one event
-//! per actor, action and minute, with a count, which tells of the first of them when, from where and
+//! per actor (an account by one of its credentials), action and minute, with a count, which tells of the first of them when, from where and
 //! to what. A request only calls [`RefusedCalls::note`], which waits for nothing; an event is
 //! written once its minute is over, and at shutdown. A process that is killed loses the last minute.
 //!
@@ -32,6 +32,7 @@ use crate::domain::audit::Chain;
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
 use crate::domain::id::AccountId;
+use crate::domain::id::ClientId;
 use crate::domain::id::OrganizationId;
 use crate::domain::token::Claims;
 use crate::oauth::client_auth::AuthenticatedClient;
@@ -64,6 +65,8 @@ const OTHERS: &str = "(others)";
 pub struct RefusedCall {
     /// Whose call it was.
     pub account: AccountId,
+    /// By which of its credentials.
+    pub client_id: ClientId,
     /// The organization that the account belongs to.
     pub organization: OrganizationId,
     /// What it would have done, in the word of the event of a success.
@@ -78,6 +81,7 @@ impl RefusedCall {
         let client = client.client();
         Self {
             account: client.account,
+            client_id: client.client_id,
             organization: client.organization,
             action,
             at,
@@ -88,6 +92,7 @@ impl RefusedCall {
     pub fn of_bearer(claims: &Claims, action: &'static str, at: Timestamp) -> Self {
         Self {
             account: claims.account,
+            client_id: claims.client_id,
             organization: claims.organization,
             action,
             at,
@@ -102,8 +107,10 @@ impl RefusedCall {
             Identity::Account {
                 account,
                 organization,
+                client_id,
             } => Some(Self {
                 account,
+                client_id,
                 organization,
                 action,
                 at,
@@ -240,9 +247,9 @@ impl RefusedCalls {
         call: &Gathered,
         names: &mut BTreeMap<AccountId, String>,
     ) -> Result<Actor, StoreError> {
-        let (id, name) = match call.key.account {
+        let (id, name) = match call.key.actor {
             None => (String::new(), OTHERS.to_owned()),
-            Some(account) => {
+            Some((account, _)) => {
                 let name = match names.entry(account) {
                     Entry::Occupied(known) => known.get().clone(),
                     Entry::Vacant(place) => {
@@ -258,6 +265,7 @@ impl RefusedCalls {
             kind: "service_account",
             id,
             name,
+            credential: call.key.actor.map(|(_, client_id)| client_id),
             address: origin.address,
             user_agent: origin.user_agent,
         })

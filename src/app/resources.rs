@@ -7,6 +7,7 @@ use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
 use crate::domain::id::ResourceId;
 use crate::domain::name::Label;
+use crate::domain::quota::Limited;
 use crate::domain::resource::Resource;
 use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
@@ -59,6 +60,8 @@ pub async fn create(
             name: new.name,
             version: Version::FIRST,
         };
+        let what = Limited::Resources(record.api.id);
+        change.check_room(within.id(), what).await?;
         let added = change.rows().add_resource(within.id(), &resource).await;
         let taken = "the API has a resource of this type and key already";
         added.map_err(|error| Problem::of_write(error, taken))?;

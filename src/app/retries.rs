@@ -10,8 +10,9 @@
 //! What changes nothing keeps its answer by itself, afterwards: until then, making the call again
 //! comes to the same. A call that was refused keeps nothing: it may be made again under its key.
 //!
-//! Of calls that only read, the answers are kept up to a number ([`may_keep_reading`]): whoever may read
-//! does not make the database grow without end.
+//! Of calls that change nothing, the answers are kept up to a number ([`may_keep_of_nothing`]): whoever
+//! may read, or disables what is disabled, does not make the database grow without end and without an
+//! event that tells of it.
 //!
 //! A call that is made again while the first is under way ([`under_way`]) is refused. On another node
 //! it waits until the first has made its change, and gets its answer.
@@ -152,6 +153,11 @@ impl Keyed {
         Err(earlier.unwrap_or(Earlier::UnderWay).into())
     }
 
+    /// Whether the call changes anything: its answer is durable with that.
+    pub fn changes(&self) -> bool {
+        self.change().is_some()
+    }
+
     /// Rolls back what the call has changed: it is answered with a refusal.
     pub fn refuse(&self) {
         drop(self.change().take());
@@ -168,17 +174,17 @@ impl fmt::Debug for Keyed {
     }
 }
 
-/// How many answers of calls that only read are kept for one account in a day.
-const MAX_READINGS: u32 = 500;
+/// How many answers of calls that change nothing are kept for one account in a day.
+const MAX_OF_NOTHING: u32 = 500;
 
-/// How large an answer of a call that only reads may be to be kept, in bytes: all that is told of a
-/// token has less.
-const MAX_READING_BYTES: usize = 32 * 1024;
+/// How large an answer of a call that changes nothing may be to be kept, in bytes: all that is told of
+/// a token has less.
+const MAX_OF_NOTHING_BYTES: usize = 32 * 1024;
 
-/// Whether one more answer of a call that only reads is kept for the account. One that is not does no
-/// harm: the call is carried out anew when it is made again.
-pub async fn may_keep_reading(app: &App, account: AccountId, bytes: usize) -> bool {
-    if bytes > MAX_READING_BYTES {
+/// Whether one more answer of a call that changes nothing is kept for the account. One that is not does
+/// no harm: the call is carried out anew when it is made again.
+pub async fn may_keep_of_nothing(app: &App, account: AccountId, bytes: usize) -> bool {
+    if bytes > MAX_OF_NOTHING_BYTES {
         return false;
     }
     let counter = FailureCounter {
@@ -186,7 +192,7 @@ pub async fn may_keep_reading(app: &App, account: AccountId, bytes: usize) -> bo
         address: Ipv4Addr::UNSPECIFIED.into(),
     };
     let number = app.live.count_failure(&counter, KEPT_FOR, app.clock.now());
-    number.await.is_ok_and(|count| count <= MAX_READINGS)
+    number.await.is_ok_and(|count| count <= MAX_OF_NOTHING)
 }
 
 /// Forgets the answers that have been kept for long enough; returns how many.

@@ -1,6 +1,7 @@
 //! Revocation of a single token, or of an API token, by its own account.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use crate::domain::audit::Actor;
 use crate::domain::audit::AuditDraft;
@@ -9,6 +10,7 @@ use crate::domain::audit::Chain;
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
 use crate::domain::id::ApiTokenId;
+use crate::domain::id::ClientId;
 use crate::domain::id::EventId;
 use crate::domain::organization::Status;
 use crate::domain::token::Claims;
@@ -76,8 +78,8 @@ pub async fn revoke(
         });
         return Err(refusal.into());
     }
-    let app = app.clone();
-    to_completion(async move { revoke_durably(&app, token.claims(), origin).await }).await?;
+    let (app, by) = (app.clone(), client.client().client_id);
+    to_completion(async move { revoke_durably(&app, token.claims(), by, origin).await }).await?;
     Ok(())
 }
 
@@ -110,6 +112,7 @@ async fn revoke_api_token(
     let by = Identity::Account {
         account,
         organization,
+        client_id: client.client().client_id,
     };
     to_completion(async move {
         let mut change = AuditedChange::begin(&app, &by, &origin, Some(organization)).await?;
@@ -131,7 +134,12 @@ async fn revoke_api_token(
     Ok(())
 }
 
-async fn revoke_durably(app: &App, claims: &Claims, origin: Origin) -> Result<(), StoreError> {
+async fn revoke_durably(
+    app: &App,
+    claims: &Claims,
+    by: ClientId,
+    origin: Origin,
+) -> Result<(), StoreError> {
     let now = app.clock.now();
     let token = RevokedToken {
         id: claims.id,
@@ -149,6 +157,7 @@ async fn revoke_durably(app: &App, claims: &Claims, origin: Origin) -> Result<()
         .rows
         .find_account(claims.organization, &account)
         .await?;
+    let (target, changes) = told(claims);
     let event = AuditDraft {
         id: new_id(EventId::generate, now),
         chain: Chain::Organization(claims.organization),
@@ -159,18 +168,29 @@ async fn revoke_durably(app: &App, claims: &Claims, origin: Origin) -> Result<()
             name: account
                 .map(|found| found.name.to_string())
                 .unwrap_or_default(),
+            credential: Some(by),
             address: origin.address,
             user_agent: origin.user_agent,
         },
         action: "token.revoke",
-        target: target(claims),
+        target,
         result: AuditResult::Success,
         count: 1,
         request_id: origin.request_id,
-        changes: Changes::default(),
+        changes,
     };
     change.revoke(token);
     change.commit(app, &event).await
+}
+
+/// What the event of a revocation tells: of a token nothing is kept but that it is dead.
+pub(super) fn told(claims: &Claims) -> (Target, Changes) {
+    let end = Timestamp::from_second(claims.expires_at).ok();
+    let changes = Changes::default()
+        .with("revoked", false, true)
+        .with("account", Value::Null, claims.account.to_string())
+        .with("expires_at", Value::Null, end.map(|end| end.to_string()));
+    (target(claims), changes)
 }
 
 fn target(claims: &Claims) -> Target {

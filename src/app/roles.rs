@@ -17,6 +17,7 @@ use crate::domain::audit::Target;
 use crate::domain::holdings::Holdings;
 use crate::domain::id::RoleId;
 use crate::domain::name::Name;
+use crate::domain::quota::Limited;
 use crate::domain::role::BuiltInRole;
 use crate::domain::role::Role;
 use crate::domain::version::EntityTag;
@@ -91,6 +92,7 @@ pub async fn create(
             let taken = "a built-in role has this name in every organization";
             return Err(Problem::conflict(Conflict::NameTaken, taken));
         }
+        change.check_room(within.id(), Limited::Roles).await?;
         let role = Role {
             id: change.new_id(RoleId::generate),
             organization: within.id(),

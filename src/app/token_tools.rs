@@ -16,8 +16,6 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::domain::account::ServiceAccount;
-use crate::domain::audit::Changes;
-use crate::domain::audit::Target;
 use crate::domain::client::Client;
 use crate::domain::credential::Credential;
 use crate::domain::credential::CredentialKind;
@@ -38,6 +36,7 @@ use super::App;
 use super::authority::Caller;
 use super::problem::Problem;
 use super::problem::Submitted;
+use super::revocation;
 use super::to_completion;
 use super::tokens;
 use super::tokens::Inactive;
@@ -119,14 +118,8 @@ async fn revoke_durably(app: &App, caller: Caller, claims: &Claims) -> Result<()
         return Ok(());
     }
     change.open.revoke(token);
-    let target = Target {
-        kind: "token",
-        id: claims.id.to_string(),
-        name: claims.client_id.to_string(),
-    };
-    change
-        .commit("token.revoke", target, Changes::default())
-        .await?;
+    let (target, changes) = revocation::told(claims);
+    change.commit("token.revoke", target, changes).await?;
     Ok(())
 }
 

@@ -20,6 +20,7 @@ use crate::jwt::VerifiedToken;
 use crate::live::TokenNames;
 use crate::oauth::refusal::BearerFailure;
 use crate::oauth::refusal::Refusal;
+use crate::store::Change;
 use crate::store::StoreError;
 use crate::store::TokenStanding;
 
@@ -147,6 +148,23 @@ pub(super) async fn check_ours(
     kid: &str,
 ) -> Result<Result<(), Inactive>, StoreError> {
     Ok(check_durably(app, claims, kid).await?.map(|_| ()))
+}
+
+/// What has ended a token since it was found active, if anything, as a change finds it under its
+/// locks: memory may be about to forget, and the live state about to hear, what is durable already.
+pub(super) async fn check_in(
+    app: &App,
+    token: &ActiveToken,
+    rows: &mut dyn Change,
+) -> Result<Result<(), Dead>, StoreError> {
+    let (claims, kid) = (token.claims(), token.token.kid());
+    let standing = rows
+        .find_token_standing(claims.client_id, claims.id, kid)
+        .await?;
+    if claims.expires_at <= app.clock.now().as_second() {
+        return Ok(Err(Dead::TokenExpired));
+    }
+    Ok(check_facts(app, claims, standing).map(|_| ()))
 }
 
 /// Whether nothing has ended the token of the key `kid` that says `claims`, and whose and what for it

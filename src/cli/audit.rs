@@ -19,9 +19,13 @@ const VIEW: View = View {
         ("SEQUENCE", "sequence"),
         ("AT", "at"),
         ("ACTOR", "actor.name"),
+        // A name may be taken again, or look like another one: an id is one thing's alone.
+        ("ACTOR ID", "actor.id"),
+        ("CREDENTIAL", "actor.credential"),
         ("ADDRESS", "actor.address"),
         ("ACTION", "action"),
         ("TARGET", "target.name"),
+        ("TARGET ID", "target.id"),
         ("RESULT", "result"),
         ("COUNT", "count"),
         ("ID", "id"),
@@ -54,10 +58,10 @@ pub struct Filters {
     /// Only this action, such as service_account.disable
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
-    /// Only what this account did, by id or name
+    /// Only what this account did, by id or name, or by the client id of a credential
     #[arg(long, value_name = "ACTOR")]
     actor: Option<String>,
-    /// Only what was done to this thing, by id or name
+    /// Only what was done to this thing, by id or name, or by its client id
     #[arg(long, value_name = "TARGET")]
     target: Option<String>,
     /// Only what ended like this: success or refused

@@ -21,12 +21,15 @@ use crate::config;
 use crate::config::Config;
 use crate::domain::issuer::Issuer;
 use crate::keys::file::read_private;
+use crate::run::local_socket;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 It looks at the configuration, at the directory of the keys, and at the server when it runs: what its
-readiness says, and whether it answers under its issuer. It changes nothing, and ends with 6 when
-something is wrong.")]
+readiness says, whether it answers under its issuer, and that its local socket is nobody else's. It
+changes nothing, and ends with 6 when something is wrong.
+
+When nobody has a credential any more with which to administer: ostler admin recover.")]
 pub struct Doctor {
     #[command(flatten)]
     settings: SettingsArgs,
@@ -47,6 +50,7 @@ impl Doctor {
                 wrong += tell(found);
             }
             wrong += tell(issuer(&config).await);
+            wrong += socket(&config).map_or(0, tell);
             match wrong {
                 0 => Ok(()),
                 1 => Err(Failure::new(Exit::Negative, "one thing is wrong")),
@@ -100,6 +104,19 @@ fn keys(config: &Config) -> Found {
     Ok(format!(
         "{count} files in {shown} are nobody else's to read"
     ))
+}
+
+/// Whether a server that runs here can be asked by nobody else of this machine; `None` where there is
+/// no socket to ask it through.
+fn socket(config: &Config) -> Option<Found> {
+    let path = local_socket::path_in(&config.data.dir);
+    let shown = path.display();
+    let mode = fs::symlink_metadata(&path).ok()?.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Some(Ok(format!("{shown} is nobody else's to ask")));
+    }
+    let what = format!("others can open {shown} (its mode is {mode:04o})");
+    Some(Err(Failure::failed(what).fix(format!("chmod 600 {shown}"))))
 }
 
 /// What the server says of itself, check by check.

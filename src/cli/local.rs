@@ -58,19 +58,23 @@ pub fn no_signals(error: std::io::Error) -> Failure {
 /// What a failed run means to a script.
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub fn failure(error: RunError) -> Failure {
-    let exit = match &error {
-        RunError::Start(StartError::Init(
-            InitError::AlreadyInitialised | InitError::NotEmpty(_),
-        )) => Exit::Conflict,
-        _ => Exit::Failure,
-    };
-    Failure::new(exit, in_full(&error))
+    let told = in_full(&error);
+    match &error {
+        RunError::Start(StartError::Init(InitError::AlreadyInitialised)) => {
+            Failure::new(Exit::Conflict, told)
+                .fix("if nobody has it any more, make another: ostler admin recover")
+        }
+        RunError::Start(StartError::Init(InitError::NotEmpty(_))) => {
+            Failure::new(Exit::Conflict, told)
+        }
+        _ => Failure::failed(told),
+    }
 }
 
 /// What a failed `init` means: a store in use is one that somebody has initialised before.
 pub fn failure_of_init(error: RunError) -> Failure {
     match &error {
-        RunError::Start(StartError::Open(reason)) if reason.is_locked() => {
+        RunError::Start(reason) if reason.is_locked() => {
             Failure::new(Exit::Conflict, in_full(&error))
         }
         _ => failure(error),
@@ -78,7 +82,7 @@ pub fn failure_of_init(error: RunError) -> Failure {
 }
 
 /// The error with its causes; those that it tells itself are not repeated.
-fn in_full(error: &dyn Error) -> String {
+pub fn in_full(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

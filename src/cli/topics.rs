@@ -39,9 +39,9 @@ without being asked for:
   client_id = \"sac_01j9...\"
   client_secret_file = \"ci.secret\"    # beside this file; or client_secret = \"...\"
 
-The server itself (dev, init, serve, config check) reads its configuration from flags, then from
-variables, then from a file (-c or OSTLER_CONFIG). A variable is OSTLER_ and the key, with __ for
-each dot: OSTLER_SERVER__LISTEN, OSTLER_DATABASE__URL, or OSTLER_DATABASE__URL_FILE for a secret.
+The server itself (dev, init, serve, admin, config check) reads its configuration from flags, then
+from variables, then from a file (-c or OSTLER_CONFIG). A variable is OSTLER_ and the key, with __
+for each dot: OSTLER_SERVER__LISTEN, OSTLER_DATABASE__URL, or OSTLER_DATABASE__URL_FILE for a secret.
 
 For a certificate of your own authority, set SSL_CERT_FILE to its PEM file.";
 
@@ -67,8 +67,9 @@ Every command shows its request as a line to paste with --curl, and changes noth
 
 /// What `ostler help config` says beside the verbs.
 pub const CONFIG: &str = "\
-The server (dev, init, serve) reads its configuration from flags, then from variables, then from one
-TOML file (-c or OSTLER_CONFIG); what nothing says has a safe default. An unknown key is an error.
+The server (dev, init, serve, admin) reads its configuration from flags, then from variables, then
+from one TOML file (-c or OSTLER_CONFIG); what nothing says has a safe default. An unknown key is an
+error.
 
   [server]      listen, issuer, behind_tls_proxy, trusted_proxies, tls.cert_file, tls.key_file,
                 atlassian_path

@@ -160,7 +160,7 @@ pub const KEYS: &[Key] = &[
         path: "keys.publish_before_seconds",
         kind: Kind::Number { min: 0, max: WEEK },
         default: Some("3600"),
-        doc: "How long a new key is in the JWKS before it signs.",
+        doc: "How long a new key is in the JWKS before it signs; at least 360, as verifiers may keep the JWKS for 300 s.",
     },
     Key {
         path: "tokens.lifetime_seconds",

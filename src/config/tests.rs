@@ -309,6 +309,15 @@ fn keys_that_contradict_each_other_are_refused() {
             ],
             "keys.publish_before_seconds: 86400 is not less than keys.rotation_days",
         ),
+        // Security case 157.
+        (
+            &[("OSTLER_KEYS__PUBLISH_BEFORE_SECONDS", "0")],
+            "keys.publish_before_seconds: 0 is less than 360: a verifier may keep the JWKS for 300 s, and its clock may differ by 60 s; until then it refuses what a new key signs",
+        ),
+        (
+            &[("OSTLER_KEYS__PUBLISH_BEFORE_SECONDS", "359")],
+            "keys.publish_before_seconds: 359 is less than 360: a verifier may keep the JWKS for 300 s, and its clock may differ by 60 s; until then it refuses what a new key signs",
+        ),
         (
             &[("OSTLER_MANAGEMENT__LISTEN", "127.0.0.1:8080")],
             "management.listen: 127.0.0.1:8080 overlaps with server.listen",
@@ -335,6 +344,11 @@ fn keys_that_contradict_each_other_are_refused() {
     ] {
         assert_eq!(mistakes(given), [mistake]);
     }
+    let soon = variables(&[("OSTLER_KEYS__PUBLISH_BEFORE_SECONDS", "359")]);
+    let told = check(&soon).unwrap_err().to_string();
+    assert!(told.contains("set it to 360 or more"), "{told}");
+    let known = variables(&[("OSTLER_KEYS__PUBLISH_BEFORE_SECONDS", "360")]);
+    assert_eq!(good(&known).keys.publish_before, Duration::from_secs(360));
 }
 
 #[test]
@@ -390,10 +404,6 @@ fn what_is_allowed_but_hardly_meant_is_a_warning() {
                 ("OSTLER_SERVER__TRUSTED_PROXIES", "0.0.0.0/0"),
             ],
             "server.trusted_proxies: everybody may claim any address",
-        ),
-        (
-            &[("OSTLER_KEYS__PUBLISH_BEFORE_SECONDS", "0")],
-            "keys.publish_before_seconds: a verifier may keep the JWKS for 300 s and not know a new key yet",
         ),
     ] {
         assert_eq!(warnings(given), [warning]);

@@ -22,6 +22,19 @@ use super::version::Versioned;
 /// The most scopes of an API: all of them are read with it, and a grant may name each.
 pub const MAX_SCOPES: usize = 1_000;
 
+/// The most bytes of the scopes of an API with what is written about them: a sentence about each of a
+/// thousand. Two hundred APIs are on a page.
+pub const MAX_SCOPE_BYTES: usize = 256 * 1024;
+
+/// How many bytes these scopes have with what is written about them.
+pub fn scope_bytes<'a>(scopes: impl IntoIterator<Item = &'a DescribedScope>) -> usize {
+    let described = |scope: &DescribedScope| scope.description.as_ref().map_or(0, String::len);
+    let scopes = scopes.into_iter();
+    scopes
+        .map(|scope| scope.scope.as_str().len() + described(scope))
+        .sum()
+}
+
 /// A text that cannot be an audience; the message says the rule.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(

@@ -31,9 +31,13 @@ pub const MAX_LIFETIME: Duration = Duration::from_hours(365 * 24);
 /// How long an API token lives unless its maker says otherwise.
 pub const DEFAULT_LIFETIME: Duration = Duration::from_hours(90 * 24);
 
-/// The most API tokens of an account that are active at once. Those that have ended are forgotten after
-/// a while, and by nobody before, so they do not count.
+/// The most API tokens of an account that are active at once.
 pub const MAX_API_TOKENS: u32 = 1_000;
+
+/// How many API tokens of an account stay to be found after they have ended, with what they were narrowed
+/// to; the making of another one forgets older ones. So a script that makes one for every job does not
+/// leave them all until their time is over.
+pub const MAX_ENDED_API_TOKENS: u32 = 1_000;
 
 impl ApiTokenId {
     /// The credential that the API token is.

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::id::ClientId;
 use super::id::EventId;
 use super::id::OrganizationId;
 use super::id::RequestId;
@@ -57,6 +58,8 @@ pub struct Actor {
     pub id: String,
     /// Its name at the time; a command or a job has one too.
     pub name: String,
+    /// The client id of the credential that let it in; `None` for who has none.
+    pub credential: Option<ClientId>,
     /// The address that the request came from.
     pub address: Option<String>,
     /// The `User-Agent`, bounded.
@@ -105,6 +108,10 @@ impl AuditResult {
 /// was to whoever has it.
 pub const MAX_VALUE_BYTES: usize = 8 * 1024;
 
+/// The most things of one kind whose ids an event tells; how many there were stands beside them. So many
+/// ids are within [`MAX_VALUE_BYTES`].
+pub const MAX_TOLD: u16 = 200;
+
 /// The value of one field before and after a change. Only fields that are named here by the code
 /// that makes the change get in: never a secret, a hash or a private key.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -136,6 +143,16 @@ impl Changes {
             self
         } else {
             self.with(field, before, after)
+        }
+    }
+
+    /// Notes that tokens die of the change, if they do.
+    #[must_use]
+    pub fn with_tokens_revoked(self, revoked: bool) -> Self {
+        if revoked {
+            self.with("tokens_revoked", false, true)
+        } else {
+            self
         }
     }
 

@@ -56,6 +56,8 @@ pub struct RecordedActor {
     pub id: String,
     /// Its name at the time.
     pub name: String,
+    /// The client id of its credential.
+    pub credential: Option<String>,
     /// The address that the request came from.
     pub address: Option<String>,
     /// The `User-Agent`.
@@ -85,6 +87,7 @@ impl AuditDraft {
                 kind: self.actor.kind.to_owned(),
                 id: self.actor.id.clone(),
                 name: self.actor.name.clone(),
+                credential: self.actor.credential.map(|id| id.to_string()),
                 address: self.actor.address.clone(),
                 user_agent: self.actor.user_agent.clone(),
             },
@@ -130,6 +133,7 @@ impl AuditEvent {
                 "type": self.actor.kind,
                 "id": self.actor.id,
                 "name": self.actor.name,
+                "credential": self.actor.credential,
                 "address": self.actor.address,
                 "user_agent": self.actor.user_agent,
             },
@@ -172,6 +176,7 @@ pub(super) mod tests {
                 kind: "local",
                 id: String::new(),
                 name: "init".into(),
+                credential: None,
                 address: None,
                 user_agent: None,
             },
@@ -212,13 +217,14 @@ pub(super) mod tests {
     #[test]
     fn an_edit_of_any_member_is_seen() {
         type Edit = fn(&mut AuditEvent);
-        let edits: [Edit; 16] = [
+        let edits: [Edit; 17] = [
             |event| event.id.push('x'),
             |event| event.sequence += 1,
             |event| event.at = Timestamp::from_second(1).unwrap(),
             |event| event.actor.kind.push('x'),
             |event| event.actor.id.push('x'),
             |event| event.actor.name.push('x'),
+            |event| event.actor.credential = Some(String::new()),
             |event| event.actor.address = Some("192.0.2.1".into()),
             |event| event.actor.user_agent = Some(String::new()),
             |event| event.action.push('x'),

@@ -42,11 +42,12 @@ use product::Union;
 pub(super) struct TooMuchWork;
 
 /// What is left of the bound.
-pub(super) struct Budget(usize);
+#[derive(Debug)]
+pub struct Budget(usize);
 
 impl Budget {
     /// Some tens of milliseconds at the very most; everyday grants take a thousandth of it.
-    const FULL: Self = Self(500_000);
+    pub const FULL: Self = Self(500_000);
 
     /// So many keys and scopes.
     pub(super) const fn of(keys: usize) -> Self {
@@ -140,6 +141,18 @@ pub fn shared_resources(
     scopes: &ScopeSet,
     wanted: &Restrictions,
 ) -> Result<Vec<AuthorizationDetail>, NoSharedResources> {
+    let mut budget = Budget::FULL;
+    shared_resources_within(&mut budget, types, grants, scopes, wanted)
+}
+
+/// The same where several are asked for: all of them together are as bounded as one.
+pub fn shared_resources_within(
+    budget: &mut Budget,
+    types: &[ResourceType],
+    grants: &[&Grant],
+    scopes: &ScopeSet,
+    wanted: &Restrictions,
+) -> Result<Vec<AuthorizationDetail>, NoSharedResources> {
     let opens_any = |grant: &&&Grant| scopes.iter().any(|scope| grant.opens(scope));
     let holders: Vec<&Grant> = grants.iter().filter(opens_any).copied().collect();
     if let ([only], true) = (&holders[..], wanted.is_empty()) {
@@ -158,13 +171,12 @@ pub fn shared_resources(
     let wanted_alive: Vec<Option<&Identifiers>> =
         live.iter().map(|kind| wanted.mentioned(kind)).collect();
 
-    let mut budget = Budget::FULL;
-    let shared = shared_union(&live, &holders, scopes, &mut budget)?;
+    let shared = shared_union(&live, &holders, scopes, budget)?;
     refuse_what_is_not_held(&live, &shared, wanted)?;
     let mut largest = if shared.is_empty() {
         Product::nothing(live.len())
     } else {
-        shared.largest(&wanted_alive, &mut budget)?
+        shared.largest(&wanted_alive, budget)?
     };
     let of_type = |kind| match live.iter().position(|alive| *alive == kind) {
         Some(place) => largest.take(place),
@@ -195,6 +207,7 @@ fn shared_union(
     scopes: &ScopeSet,
     budget: &mut Budget,
 ) -> Result<Union, NoSharedResources> {
+    budget.spend(scopes.len() * holders.len())?;
     // Scopes that the same grants hold reach the same.
     let sets: BTreeSet<Vec<bool>> = scopes
         .iter()

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::digest::Digest;
 use super::id::AccountId;
+use super::resource::Identifiers;
 use super::secret::Secret;
 use super::secret::SecretKind;
 use super::version::EntityTag;
@@ -45,21 +46,37 @@ impl IdempotencyKey {
 pub struct KeyedCall {
     /// Of the caller, the route and the key.
     pub id: Digest,
-    /// Of what was sent.
+    /// Of what was sent, and by a token of what reach.
     pub request: Digest,
 }
 
 impl KeyedCall {
-    /// A call of `route` by `caller`. What was sent are the query and the body.
-    pub fn new(caller: AccountId, route: &str, key: &IdempotencyKey, sent: [&[u8]; 2]) -> Self {
+    /// A call of `route` by `caller`. What was sent are the query and the body. What some calls are told
+    /// depends on the organizations that the presented token reaches; an account may have tokens that
+    /// reach less than others, and with one of these it is another call.
+    pub fn new(
+        caller: AccountId,
+        reach: &Identifiers,
+        route: &str,
+        key: &IdempotencyKey,
+        [query, body]: [&[u8]; 2],
+    ) -> Self {
         let caller = caller.to_text();
+        let mut request = vec![query, body];
+        match reach {
+            Identifiers::All => request.push(b"*"),
+            Identifiers::Listed(keys) => {
+                request.push(b"");
+                request.extend(keys.iter().map(|key| key.as_str().as_bytes()));
+            }
+        }
         Self {
             id: Digest::of(&[
                 caller.as_str().as_bytes(),
                 route.as_bytes(),
                 key.0.as_bytes(),
             ]),
-            request: Digest::of(&sent),
+            request: Digest::of(&request),
         }
     }
 }
@@ -122,8 +139,10 @@ mod tests {
     fn a_call_is_known_by_its_caller_route_key_and_content() {
         let call = |caller, route, key: &str, body: &str| {
             let key = IdempotencyKey::parse(key.as_bytes()).unwrap();
+            let caller = AccountId::from_bits(caller);
             KeyedCall::new(
-                AccountId::from_bits(caller),
+                caller,
+                &Identifiers::All,
                 route,
                 &key,
                 [b"", body.as_bytes()],
@@ -141,6 +160,29 @@ mod tests {
         let different = call(1, "/a", "k", "{ }");
         assert_eq!(first.id, different.id);
         assert_ne!(first.request, different.request);
+    }
+
+    #[test]
+    fn a_call_by_a_token_of_another_reach_is_another_one() {
+        let call = |reach: &Identifiers| {
+            let key = IdempotencyKey::parse(b"k").unwrap();
+            KeyedCall::new(AccountId::from_bits(1), reach, "/a", &key, [b"", b"{}"])
+        };
+        let of = |keys: &[&str]| Identifiers::listed(keys.iter().copied()).unwrap();
+        let reaches = [
+            Identifiers::All,
+            of(&[]),
+            of(&["a"]),
+            of(&["b"]),
+            of(&["a", "b"]),
+        ];
+        for (number, one) in reaches.iter().enumerate() {
+            for (other_number, other) in reaches.iter().enumerate() {
+                assert_eq!(call(one).id, call(other).id);
+                let is_same = call(one).request == call(other).request;
+                assert_eq!(is_same, number == other_number, "{one:?}, {other:?}");
+            }
+        }
     }
 
     // Security case 144.

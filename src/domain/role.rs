@@ -132,11 +132,6 @@ impl AdminScope {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text)
     }
 
-    /// Whether nothing is changed by what it opens.
-    pub fn only_reads(self) -> bool {
-        self.as_str().ends_with(":read")
-    }
-
     /// Whether a token with `scopes` opens what this scope opens: `x:write` implies `x:read`.
     pub fn is_held_in(self, scopes: &ScopeSet) -> bool {
         let implied_by_write = || {

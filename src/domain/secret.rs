@@ -18,6 +18,20 @@
 //!     a == b
 //! }
 //! ```
+//!
+//! It is the `==` that does not compile, and nothing else about these lines: without it they do.
+//!
+//! ```
+//! fn is_like(a: &ostler::domain::secret::Secret, b: &ostler::domain::secret::Secret) -> bool {
+//!     a.hint() == b.hint()
+//! }
+//! ```
+//!
+//! ```
+//! fn is_same(a: ostler::domain::secret::SecretHash, b: ostler::domain::secret::SecretHash) -> bool {
+//!     a.matches(&b)
+//! }
+//! ```
 
 use std::fmt;
 
@@ -56,6 +70,14 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 const PREFIX_LEN: usize = 10;
 const RANDOM_LEN: usize = 43;
 const CHECKSUM_LEN: usize = 6;
+
+/// Whether a text of somebody else's holds one of our secrets or tokens, or what begins like one: it is
+/// neither shown nor kept. A JWT begins with `{"` in base64url.
+pub fn looks_secret(text: &str) -> bool {
+    let tokens = std::iter::once("eyJ");
+    let secrets = SecretKind::ALL.into_iter().map(SecretKind::prefix);
+    tokens.chain(secrets).any(|mark| text.contains(mark))
+}
 
 /// The length of every generated value, in characters.
 pub const SECRET_LEN: usize = PREFIX_LEN + RANDOM_LEN + CHECKSUM_LEN;

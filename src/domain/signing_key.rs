@@ -169,6 +169,11 @@ impl SigningKeyRecord {
         }
     }
 
+    /// Whether it is over, and left the JWKS for good at `before` or earlier.
+    pub fn was_over(&self, before: Timestamp) -> bool {
+        !self.state.is_published() && self.leaves_jwks_at.is_some_and(|left| left <= before)
+    }
+
     /// Whether it may become active at `now`, after `publish_before` in the JWKS; `force` does not
     /// wait for that.
     pub fn check_activation(

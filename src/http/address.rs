@@ -14,6 +14,8 @@ use axum::http::HeaderName;
 use axum::http::header;
 use ipnet::IpNet;
 
+use crate::domain::secret::looks_secret;
+
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The address that a request came from; every request carries one as an extension.
@@ -80,12 +82,16 @@ fn parse_hop(hop: &str) -> Option<IpAddr> {
     Some(address.to_canonical())
 }
 
-/// What a client calls itself: at most 128 visible ASCII characters of its `User-Agent`.
+/// What a client calls itself: at most 128 visible ASCII characters of its `User-Agent`. It is kept with
+/// the use of a secret and in the audit trail, so a secret that was put there is not repeated.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct UserAgent(String);
 
 impl UserAgent {
     const MAX_CHARS: usize = 128;
+
+    /// What is kept in place of one with a secret in it.
+    const HIDDEN: &str = "(not shown: it holds a secret)";
 
     /// The user agent of a request with these headers, if it names one.
     ///
@@ -97,6 +103,9 @@ impl UserAgent {
             _ => '?',
         };
         let text: String = field.iter().take(Self::MAX_CHARS).map(visible).collect();
+        if looks_secret(&text) {
+            return Some(Self(Self::HIDDEN.to_owned()));
+        }
         (!text.is_empty()).then_some(Self(text))
     }
 
@@ -169,6 +178,9 @@ mod tests {
         assert_eq!(of(b"curl/8.1 \xc3\xa4\t").unwrap().as_str(), "curl/8.1 ???");
         assert_eq!(of(&[b'x'; 500]).unwrap().as_str().len(), 128);
         assert_eq!(of(b""), None);
+        for secret in [&b"ostler_cs_0123"[..], b"x/1 (Bearer eyJhbGciOi.x.y)"] {
+            assert_eq!(of(secret).unwrap().as_str(), UserAgent::HIDDEN);
+        }
         assert_eq!(UserAgent::of(&HeaderMap::new()), None);
     }
 }

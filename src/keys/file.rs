@@ -24,7 +24,10 @@ const MAX_LEN: usize = 16 * 1024;
 #[non_exhaustive]
 pub enum KeyFileError {
     /// There is no such file or directory.
-    #[error("{} does not exist", path.display())]
+    #[error(
+        "{} does not exist; restore it from the backup that belongs to this database",
+        path.display()
+    )]
     Missing {
         /// Where it should be.
         path: PathBuf,

@@ -9,6 +9,7 @@ use std::fmt;
 
 use crate::domain::liveness::Dead;
 use crate::domain::role::AdminScope;
+use crate::domain::secret::looks_secret;
 
 /// A request that a specification tells us to refuse.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -287,10 +288,7 @@ fn clean(text: &str, limit: usize) -> String {
 /// a secret or a token that was pasted into the wrong place is not repeated.
 pub fn quoted(value: &str) -> String {
     const LIMIT: usize = 100;
-    let looks_secret = ["ostler_cs_", "ostler_at_", "ostler_ot_", "eyJ"]
-        .iter()
-        .any(|mark| value.contains(mark));
-    if looks_secret {
+    if looks_secret(value) {
         return "(a value that looks like a secret)".to_owned();
     }
     let cut = if value.chars().nth(LIMIT).is_some() {

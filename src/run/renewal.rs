@@ -44,24 +44,31 @@ impl Renewals {
     pub(super) async fn run(mut self, app: &App, tls: Option<Arc<Tls>>) {
         let failures = failures(app);
         while self.hangups.recv().await.is_some() {
-            let (own, tls, sources) = (app.clone(), tls.clone(), self.sources.clone());
-            // It reads files.
-            let renewed =
-                tokio::task::spawn_blocking(move || renew(&own, tls.as_deref(), &sources));
-            match renewed.await {
-                Ok(Ok(waiting)) => {
-                    limit_tokens(app).await;
-                    tell(&waiting);
-                }
-                Ok(Err(reason)) => {
-                    failures.increment(1);
-                    tracing::error!(%reason, "the configuration was not read again: the one before stays in force");
-                }
-                Err(_) => failures.increment(1),
+            if !once(app, tls.clone(), self.sources.clone()).await {
+                failures.increment(1);
             }
         }
         // Nobody can ask any more.
         std::future::pending::<()>().await;
+    }
+}
+
+/// Reads the configuration of `app` again; whether what it says is in force now.
+pub async fn once(app: &App, tls: Option<Arc<Tls>>, sources: Sources) -> bool {
+    let own = app.clone();
+    // It reads files.
+    let renewed = tokio::task::spawn_blocking(move || renew(&own, tls.as_deref(), &sources));
+    match renewed.await {
+        Ok(Ok(waiting)) => {
+            limit_tokens(app).await;
+            tell(&waiting);
+            true
+        }
+        Ok(Err(reason)) => {
+            tracing::error!(%reason, "the configuration was not read again: the one before stays in force");
+            false
+        }
+        Err(_) => false,
     }
 }
 

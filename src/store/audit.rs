@@ -36,6 +36,8 @@ pub struct EventFilter {
 pub enum Named {
     /// By id.
     Id(String),
+    /// By client id: an actor by the credential that let it in, a target where it is its name.
+    Client(String),
     /// By the name at the time.
     Name(String),
     /// By what may be either.

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::domain::id::AccountId;
 use crate::domain::id::ApiTokenId;
 use crate::domain::id::CredentialId;
 use crate::domain::id::OrganizationId;
@@ -41,4 +42,14 @@ pub trait CleanUpWrites {
         organization: OrganizationId,
         before: Timestamp,
     ) -> Result<CleanedUp, StoreError>;
+
+    /// Forgets the API tokens of an account that have ended at `now`, by themselves or by being taken
+    /// back, but for the last `kept` of them. Of many, a number that one transaction can hold.
+    async fn forget_ended_api_tokens(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        kept: u32,
+        now: Timestamp,
+    ) -> Result<Vec<ApiTokenId>, StoreError>;
 }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::domain::credential::Credential;
+use crate::domain::credential::CredentialRef;
 use crate::domain::id::AccountId;
 use crate::domain::id::CredentialId;
 use crate::domain::id::OrganizationId;
@@ -55,6 +56,15 @@ pub trait CredentialChanges: Send {
         account: AccountId,
     ) -> Result<Vec<Credential>, StoreError>;
 
+    /// The first credentials of an account and API tokens among them, however they stand, and how many
+    /// there are.
+    async fn list_credential_refs(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        limit: u16,
+    ) -> Result<(Vec<CredentialRef>, u32), StoreError>;
+
     /// A new credential with its secrets and its narrowing.
     async fn add_credential(&mut self, credential: &Credential) -> Result<(), WriteError>;
 
@@ -66,6 +76,15 @@ pub trait CredentialChanges: Send {
         status: Status,
         at: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// Takes back every credential of an account that was not yet, its API tokens among them. Returns
+    /// how many.
+    async fn revoke_all_credentials(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        at: Timestamp,
+    ) -> Result<u64, StoreError>;
 
     /// Raises a credential's counter; every older token of it is dead. Returns the new value.
     async fn raise_credential_generation(

@@ -14,7 +14,7 @@ use super::WriteError;
 /// The records of signing keys.
 #[async_trait]
 pub trait SigningKeyReads {
-    /// Every signing key that was ever recorded, the oldest first.
+    /// Every signing key that is recorded, the oldest first.
     async fn list_signing_keys(&self) -> Result<Vec<SigningKeyRecord>, StoreError>;
 
     /// Notes that these keys have signed at these instants (the later counts): written behind, no
@@ -36,7 +36,7 @@ pub trait SigningKeyReads {
 /// The same inside a change.
 #[async_trait]
 pub trait SigningKeyChanges: Send {
-    /// Every signing key that was ever recorded, the oldest first.
+    /// Every signing key that is recorded, the oldest first.
     async fn list_signing_keys(&mut self) -> Result<Vec<SigningKeyRecord>, StoreError>;
 
     /// A new signing key.
@@ -45,4 +45,7 @@ pub trait SigningKeyChanges: Send {
     /// Writes the state and the instants of a signing key anew, but for its last signature. Returns
     /// its new version.
     async fn update_signing_key(&mut self, key: &SigningKeyRecord) -> Result<Version, StoreError>;
+
+    /// Forgets the keys that have left the JWKS for good at `before` or earlier. Returns their `kid`s.
+    async fn remove_signing_keys(&mut self, before: Timestamp) -> Result<Vec<String>, StoreError>;
 }

@@ -12,6 +12,7 @@
 //! their deadline, and a connection in doubt is closed, never lent again.
 
 mod access;
+mod access_size;
 mod account;
 mod answered_call;
 mod api;
@@ -21,6 +22,7 @@ mod change;
 mod clean_up;
 mod client;
 mod connector;
+mod counts;
 mod credential;
 mod credential_counts;
 mod facts;
@@ -235,15 +237,17 @@ impl SqlStore {
         .await
     }
 
-    /// Begins a transaction in its turn, under the lock of the organization or the instance.
+    /// Begins a transaction in its turn, under the lock of the organization or the instance, and
+    /// under that of whose account makes it.
     async fn transaction(
         &self,
         organization: Option<OrganizationId>,
+        by: Option<OrganizationId>,
     ) -> Result<Transaction, StoreError> {
         self.gate.check()?;
         let turn = self.turns.wait(organization).await?;
         let lease = self.writers.acquire().await?;
-        Transaction::begin(lease, turn, self.engine, organization).await
+        Transaction::begin(lease, turn, self.engine, organization, by).await
     }
 
     /// Makes a write of one statement that is no change: usage, and forgetting what has expired.

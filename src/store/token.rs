@@ -63,9 +63,18 @@ pub trait TokenReads {
     async fn remove_revoked_tokens(&self, before: Timestamp) -> Result<u64, StoreError>;
 }
 
-/// Revocations in a change.
+/// Tokens and their revocations in a change.
 #[async_trait]
 pub trait TokenChanges: Send {
+    /// How a token stands, as [`TokenReads::find_token_standing`] says it, under the locks of the
+    /// change.
+    async fn find_token_standing(
+        &mut self,
+        client_id: ClientId,
+        token: TokenId,
+        kid: &str,
+    ) -> Result<Option<TokenStanding>, StoreError>;
+
     /// Revokes a single token; `false` when it was revoked already.
     async fn add_revoked_token(
         &mut self,

@@ -3,11 +3,11 @@
 //! Contract, section 3. The caller's authority is in `authority`, each route by who calls it in
 //! `matrix`, what is of another organization in a path in `crossing` and elsewhere in `foreign_names`,
 //! what is told to whoever reads in `readers`, what a body may be in `bodies` and, in an edit, in
-//! `same_rules`, which of several mistakes is told in `check_order`, paging in `lists`, what lists can be
-//! asked in `searches`, whose change an answer is of in `own_answers`, changes of one version in
-//! `versions` and every route by its version in `if_match`, calls that are made again in `retries` and
-//! every route under a key in `keyed`, what is written down in `audit` and `changes`, and what the API
-//! says of itself in `openapi`.
+//! `same_rules`, what no body may say in `unwritable`, which of several mistakes is told in
+//! `check_order`, paging in `lists`, what lists can be asked in `searches`, whose change an answer is of
+//! in `own_answers`, changes of one version in `versions` and every route by its version in `if_match`,
+//! calls that are made again in `retries` and every route under a key in `keyed`, what is written down
+//! in `audit` and `changes` and what of each in `told`, and what the API says of itself in `openapi`.
 
 mod access;
 mod account_edits;
@@ -23,6 +23,7 @@ pub mod audit_verify;
 mod authority;
 mod bodies;
 mod bounds;
+mod budget;
 mod changes;
 mod check_order;
 mod clean_up;
@@ -42,6 +43,7 @@ mod key_life;
 mod key_schedule;
 mod keyed;
 mod keys;
+mod largest_access;
 mod leaks;
 mod lists;
 mod matrix;
@@ -49,7 +51,7 @@ mod openapi;
 mod organization_life;
 mod organizations;
 mod own_answers;
-mod readers;
+pub mod readers;
 mod reductions;
 mod refused_calls;
 mod resources;
@@ -62,5 +64,7 @@ mod schemathesis;
 mod scopes;
 mod searches;
 mod token_tools;
+mod told;
+mod unwritable;
 mod usage;
 mod versions;

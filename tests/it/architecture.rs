@@ -2,7 +2,8 @@
 //!
 //! `main -> cli, run -> http -> app -> store, live, jwt, oauth -> domain`: each module imports what
 //! its arrow points to and nothing else, each outside library is named in one place, and the rules
-//! are synchronous. A citation of an RFC has a link, to the section that it names.
+//! are synchronous. A citation of an RFC has a link, to the section that it names. A route that asks
+//! nobody who they are is in a list that was looked over.
 
 use std::fs;
 use std::path::Path;
@@ -95,6 +96,78 @@ const HOMES: &[(&str, &str)] = &[
 
 /// Modules that decide and never wait: facts come in as arguments.
 const SYNCHRONOUS: &[&str] = &["domain", "oauth"];
+
+/// Every place where a route is made, and its path as it is written there: security case 92. Whatever is
+/// added here is open to everybody, unless it says otherwise: the OAuth endpoints authenticate clients
+/// by themselves, management is on a listener of its own, and a route of the admin API is made with the
+/// scope that opens it, or in the list that `admin::openapi` holds against the document.
+const ROUTES: &[(&str, &str)] = &[
+    ("src/http/admin/routes.rs", "path"),
+    ("src/http/management.rs", "\"/livez\""),
+    ("src/http/management.rs", "\"/metrics\""),
+    ("src/http/management.rs", "\"/readyz\""),
+    ("src/http/oauth.rs", "&guide"),
+    ("src/http/oauth.rs", "&path"),
+    ("src/http/oauth.rs", "paths::ATLASSIAN_TOKEN"),
+    ("src/http/oauth.rs", "paths::AUTHORIZE"),
+    ("src/http/oauth.rs", "paths::GUIDE"),
+    ("src/http/oauth.rs", "paths::INTROSPECT"),
+    ("src/http/oauth.rs", "paths::JWKS"),
+    ("src/http/oauth.rs", "paths::REVOKE"),
+    ("src/http/oauth.rs", "paths::TOKEN"),
+];
+
+/// Other ways to make routes: everything below `/admin/v1`, and everything again below the issuer's path.
+const NESTED: &[(&str, &str)] = &[
+    ("src/http/admin/routes.rs", "BASE"),
+    ("src/http/oauth.rs", "issuer.path()"),
+    ("src/http/server.rs", "path"),
+];
+
+#[test]
+fn every_route_is_made_where_somebody_has_looked() {
+    let sources = sources("src");
+    let made = |calls: &[&str]| {
+        let mut made: Vec<_> = sources
+            .iter()
+            .flat_map(|source| routes_made(source, calls))
+            .collect();
+        made.sort();
+        made
+    };
+    let reviewed = |list: &[(&str, &str)]| {
+        let owned = list.iter();
+        owned
+            .map(|(file, path)| ((*file).to_owned(), (*path).to_owned()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(made(&[".route("]), reviewed(ROUTES));
+    let others = [".nest(", ".nest_service(", ".route_service(", ".fallback("];
+    assert_eq!(made(&others), reviewed(NESTED));
+}
+
+/// The file and the first argument of each of these calls on a router, without what is only tested.
+fn routes_made(source: &Source, calls: &[&str]) -> Vec<(String, String)> {
+    if !source.path.starts_with("src/http") {
+        return Vec::new();
+    }
+    let code: Vec<_> = source
+        .code()
+        .map(|(_, line)| line.trim())
+        .take_while(|line| *line != "mod tests {")
+        .collect();
+    let code = code.concat();
+    let found = calls.iter().flat_map(|call| {
+        let starts = code.match_indices(call);
+        starts.map(|(at, call)| {
+            let arguments = &code[at + call.len()..];
+            arguments.split(',').next().unwrap_or_default().to_owned()
+        })
+    });
+    // A method of ours of that name takes the HTTP method first.
+    let found = found.filter(|path| !path.starts_with("Method::"));
+    found.map(|path| (source.path.clone(), path)).collect()
+}
 
 #[test]
 fn modules_import_only_along_the_arrows() {
@@ -377,6 +450,29 @@ mod finds {
             ("src/app.rs", "/// As sqlx::Row does."),
         ] {
             assert!(home_violations(&source(path, text)).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_route_that_nobody_has_looked_at() {
+        let text =
+            "fn f() {\n    Router::new()\n        .route(\n            \"/debug\",\n    get(x))";
+        let made = routes_made(&source("src/http/more.rs", text), &[".route("]);
+        assert_eq!(
+            made,
+            [("src/http/more.rs".to_owned(), "\"/debug\"".to_owned())]
+        );
+        for (path, text) in [
+            (
+                "src/http/more.rs",
+                "mod tests {\n    r.route(\"/x\", get(y));",
+            ),
+            ("src/http/more.rs", "    // r.route(\"/x\", get(y));"),
+        ] {
+            assert!(
+                routes_made(&source(path, text), &[".route("]).is_empty(),
+                "{text}"
+            );
         }
     }
 

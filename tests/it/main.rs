@@ -31,4 +31,5 @@ mod test_keys;
 mod throttle;
 mod token;
 mod transport;
+mod two_nodes;
 mod usage_recorder;

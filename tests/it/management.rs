@@ -6,6 +6,10 @@ use insta::assert_snapshot;
 
 use crate::harness::TestServer;
 use crate::harness::wire::Request;
+use crate::services;
+use crate::services::Fault;
+use crate::services::FaultProxy;
+use crate::services::RedisServer;
 
 #[tokio::test]
 async fn a_server_that_is_well_says_so() {
@@ -52,6 +56,48 @@ async fn a_server_whose_clock_is_before_its_own_keys_is_not_ready() {
     assert_eq!((reply.status, reply.text()), (503, "not ready: clock\n"));
     server.advance(hour);
     assert_eq!(server.manage("/readyz").await.status, 200);
+}
+
+// Security cases 143 and 152: how the database and Redis are reached is told nowhere, while they can
+// be reached and while they cannot. (In no line of the log either: `harness::log`.)
+#[tokio::test]
+async fn no_password_of_what_is_behind_the_server_is_shown() {
+    let database = services::postgres_database().await;
+    let (to_database, database_url) = FaultProxy::before(database.url()).await;
+    let redis = RedisServer::start();
+    let (to_redis, redis_url) = FaultProxy::before(&redis.url()).await;
+    let server = TestServer::with()
+        .database(&database_url)
+        .redis(&redis_url)
+        .start()
+        .await;
+    server.may_fail();
+    let passwords = server.passwords();
+    assert_eq!(passwords.len(), 2, "of both");
+    let asking = format!("resource={}", server.issuer);
+    let token = server.admin.ask(&asking).await.access_token();
+    for fault in [Fault::Pass, Fault::Cut] {
+        to_database.set(fault);
+        to_redis.set(fault);
+        let mut told = Vec::new();
+        for target in ["/livez", "/readyz", "/readyz?verbose", "/metrics"] {
+            told.push(server.manage(target).await);
+        }
+        for target in ["/admin/v1/system/info", "/admin/v1/findings", "/"] {
+            told.push(server.request("GET", target).bearer(&token).send().await);
+        }
+        told.push(server.admin.ask("").await);
+        for reply in told {
+            let wire = reply.wire();
+            for hidden in passwords
+                .iter()
+                .map(String::as_str)
+                .chain(["postgres:", "redis:/"])
+            {
+                assert!(!wire.contains(hidden), "{wire}");
+            }
+        }
+    }
 }
 
 // The number of label values must not grow with clients or tokens.

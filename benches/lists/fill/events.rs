@@ -23,10 +23,10 @@ fn events(ground: &Ground, step: i64) -> String {
     let hash = "0".repeat(64);
     format!(
         "INSERT INTO audit_event (chain, sequence, id, at, latest_at, actor_type, actor_id,
-             actor_name, actor_address, actor_user_agent, action, target_type, target_id,
-             target_name, result, occurrences, request_id, changes, previous_hash, hash)
+             actor_name, actor_credential, actor_address, actor_user_agent, action, target_type,
+             target_id, target_name, result, occurrences, request_id, changes, previous_hash, hash)
          SELECT '{organization}', n, {event}, {BEGIN} + n * {step}, {BEGIN} + n * {step},
-                'service_account', {actor_id}, {actor_name}, '192.0.2.1', 'bench/1.0',
+                'service_account', {actor_id}, {actor_name}, {credential}, '192.0.2.1', 'bench/1.0',
                 CASE WHEN n % 1000 = 7 THEN 'service_account.delete'
                      WHEN n % 10 = 3 THEN 'credential.rotate'
                      ELSE 'service_account.update' END,
@@ -40,6 +40,7 @@ fn events(ground: &Ground, step: i64) -> String {
         request = id("req", "n"),
         actor_id = id("sa", &actor),
         actor_name = name("account", &actor),
+        credential = id("sac", &actor),
         target_id = id("sa", &target),
         target_name = name("account", &target),
         numbers = ground.numbers(ground.size.events),

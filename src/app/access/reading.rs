@@ -6,6 +6,7 @@
 use crate::domain::access::Access;
 use crate::domain::access::Grant;
 use crate::domain::access::MAX_ACCESS_BYTES;
+use crate::domain::access_size::MAX_NARROWING_GRANTS_AT_API;
 use crate::domain::api::Api;
 use crate::domain::id::ApiId;
 use crate::domain::resource::Identifiers;
@@ -86,6 +87,24 @@ impl<'a> Reading<'a> {
             grants.extend(self.grant(rows, &at, grant).await?);
         }
         Ok(grants.into_iter().collect())
+    }
+
+    /// What `presented` means as a narrowing.
+    pub(in crate::app) async fn narrowing(
+        &mut self,
+        rows: &mut dyn Change,
+        presented: &PresentedAccess,
+    ) -> Result<Access, StoreError> {
+        let access = self.read(rows, presented).await?;
+        let is_crowded = |id: &ApiId| access.at(*id).count() > MAX_NARROWING_GRANTS_AT_API;
+        if access.apis().iter().any(is_crowded) {
+            let detail = format!(
+                "what a credential is narrowed to has at most {MAX_NARROWING_GRANTS_AT_API} grants at \
+                 one API: put together what they share"
+            );
+            self.mistakes.add(&presented.pointer, "too_many", detail);
+        }
+        Ok(access)
     }
 
     async fn grant(

@@ -7,7 +7,8 @@ use crate::domain::account::ServiceAccount;
 use crate::domain::api::Api;
 use crate::domain::id::ClientId;
 use crate::domain::organization::Generation;
-use crate::domain::region::shared_resources;
+use crate::domain::region::Budget;
+use crate::domain::region::shared_resources_within;
 use crate::domain::scope::ScopeSet;
 use crate::domain::token::Claims;
 use crate::domain::token::Epoch;
@@ -18,7 +19,7 @@ use super::super::App;
 use super::book::Book;
 
 /// A sentence for each API at which a token for all that `access` grants would be too large: such a
-/// token is refused unless its client asks for less.
+/// token is refused unless its client asks for less. Of many, those for which there is work left.
 pub(super) fn warnings(
     app: &App,
     book: &Book,
@@ -26,12 +27,19 @@ pub(super) fn warnings(
     access: &Access,
 ) -> Vec<String> {
     let apis = access.apis().into_iter().filter_map(|id| book.get(id));
-    apis.filter_map(|api| warning(app, api, account, access))
+    let mut budget = Budget::FULL;
+    apis.filter_map(|api| warning(app, api, account, access, &mut budget))
         .collect()
 }
 
-fn warning(app: &App, api: &Api, account: &ServiceAccount, access: &Access) -> Option<String> {
-    let claims = fullest_claims(app, api, account, access)?;
+fn warning(
+    app: &App,
+    api: &Api,
+    account: &ServiceAccount,
+    access: &Access,
+    budget: &mut Budget,
+) -> Option<String> {
+    let claims = fullest_claims(app, api, account, access, budget)?;
     let token = app
         .key_ring
         .prepare(api.token.typ, api.token.signing_alg, &claims);
@@ -52,6 +60,7 @@ fn fullest_claims(
     api: &Api,
     account: &ServiceAccount,
     access: &Access,
+    budget: &mut Budget,
 ) -> Option<Claims> {
     let grants: Vec<&Grant> = access.at(api.id).collect();
     let scopes: ScopeSet = grants
@@ -59,7 +68,8 @@ fn fullest_claims(
         .flat_map(|grant| grant.scopes.iter().cloned())
         .collect();
     let all = Restrictions::default();
-    let details = shared_resources(&api.resource_types, &grants, &scopes, &all).ok()?;
+    let types = &api.resource_types;
+    let details = shared_resources_within(budget, types, &grants, &scopes, &all).ok()?;
     let now = app.clock.now().as_second();
     Some(Claims {
         issuer: app.ostler.audience.shared(),

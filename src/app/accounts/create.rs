@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::domain::access::Access;
+use crate::domain::access_size::AccessSize;
 use crate::domain::account::ServiceAccount;
 use crate::domain::account::email;
 use crate::domain::account::six_characters;
@@ -28,6 +29,7 @@ use crate::store::Holder;
 
 use super::super::access::PresentedAccess;
 use super::super::access::Reading;
+use super::super::access::budget;
 use super::super::audited::AuditedChange;
 use super::super::authority::InOrganization;
 use super::super::credentials;
@@ -137,6 +139,7 @@ pub async fn create(
             groups: Vec::new(),
         };
         within.caller.may_hand_on(&resulting.access())?;
+        budget::check(AccessSize::default(), AccessSize::of_holdings(&resulting))?;
         check_quota(within, &mut change).await?;
         let account = add(within, &mut change, &new, &meaning).await?;
         let issued = match &new.credential {
@@ -216,7 +219,7 @@ impl Meaning {
             credentials::check_expiry(change, organization, "/credential", lifetime, mistakes)
                 .await?;
             if let Some(presented) = &credential.access {
-                narrowing = Some(reading.read(change.rows(), presented).await?);
+                narrowing = Some(reading.narrowing(change.rows(), presented).await?);
             }
         }
         Ok(Self {

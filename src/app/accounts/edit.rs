@@ -99,6 +99,7 @@ pub async fn edit(
         if changes.0.is_empty() {
             return changing.described().await;
         }
+        let changes = changes.with_tokens_revoked(ends_earlier(before, &after));
         write(change, before, after).await?;
         changing.commit("service_account.update", changes).await
     })

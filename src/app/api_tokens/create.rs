@@ -8,6 +8,7 @@ use crate::domain::access::Access;
 use crate::domain::account::ServiceAccount;
 use crate::domain::api_token::ApiToken;
 use crate::domain::api_token::MAX_API_TOKENS;
+use crate::domain::api_token::MAX_ENDED_API_TOKENS;
 use crate::domain::audit::Changes;
 use crate::domain::credential::Credential;
 use crate::domain::credential::CredentialKind;
@@ -70,7 +71,7 @@ pub async fn create(
         let mut reading = Reading::new(&within, &nothing);
         let narrowing = match &new.access {
             None => None,
-            Some(presented) => Some(reading.read(change.rows(), presented).await?),
+            Some(presented) => Some(reading.narrowing(change.rows(), presented).await?),
         };
         if !reading.is_good() {
             drop(change);
@@ -85,7 +86,13 @@ pub async fn create(
         // What was made just now was never used.
         let unused = UsageReading::default();
         let described = describe(token, &unused, &reading.book, change.now);
+        let forgotten = forget_others(&mut change, &account).await?;
         let changes = changes(&described.token, described.access.as_ref());
+        let changes = if forgotten.is_empty() {
+            changes
+        } else {
+            changes.with("forgotten_api_tokens", forgotten, Value::Null)
+        };
         let target = target(&described.token);
         change.commit("api_token.create", target, changes).await?;
         Ok(IssuedApiToken {
@@ -94,6 +101,18 @@ pub async fn create(
         })
     })
     .await
+}
+
+/// Forgets those that ended long before others; returns their ids.
+async fn forget_others(
+    change: &mut AuditedChange,
+    account: &ServiceAccount,
+) -> Result<Vec<String>, Problem> {
+    let now = change.now;
+    let (organization, kept) = (account.organization, MAX_ENDED_API_TOKENS);
+    let rows = change.rows();
+    let forgotten = rows.forget_ended_api_tokens(organization, account.id, kept, now);
+    Ok(forgotten.await?.iter().map(ToString::to_string).collect())
 }
 
 async fn check_room(change: &mut AuditedChange, account: &ServiceAccount) -> Result<(), Problem> {

@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use crate::domain::api::ApiRecord;
 use crate::domain::api::DescribedScope;
+use crate::domain::api::MAX_SCOPE_BYTES;
 use crate::domain::api::MAX_SCOPES;
+use crate::domain::api::scope_bytes;
 use crate::domain::audit::Changes;
 use crate::domain::audit::Target;
 use crate::domain::folded::is_found;
@@ -34,7 +36,7 @@ pub async fn create(
         let mut change = within.begin().await?;
         let record = within.api_in(change.rows(), &api).await?;
         let new = submitted?;
-        check_room(&record)?;
+        check_room(&record, &new)?;
         let rows = change.rows();
         let added = rows.add_scope(within.id(), record.api.id, &new).await;
         let taken = "the API has a scope of this name already";
@@ -86,17 +88,22 @@ pub async fn delete(
     .await
 }
 
-fn check_room(record: &ApiRecord) -> Result<(), Problem> {
-    if record.described_scopes.len() < MAX_SCOPES {
-        return Ok(());
-    }
-    Err(Problem::conflict(
-        Conflict::QuotaReached,
-        format!(
+fn check_room(record: &ApiRecord, new: &DescribedScope) -> Result<(), Problem> {
+    let full = |limit: String| Err(Problem::conflict(Conflict::QuotaReached, limit));
+    if record.described_scopes.len() >= MAX_SCOPES {
+        return full(format!(
             "an API has at most {MAX_SCOPES} scopes: delete one that nobody holds, or put the rest at \
              another API"
-        ),
-    ))
+        ));
+    }
+    let scopes = record.described_scopes.iter();
+    if scope_bytes(scopes.chain([new])) > MAX_SCOPE_BYTES {
+        return full(format!(
+            "the scopes of an API and their descriptions have at most {MAX_SCOPE_BYTES} bytes in all: \
+             delete one that nobody holds, or put the rest at another API"
+        ));
+    }
+    Ok(())
 }
 
 fn find(record: &ApiRecord, scope: &str) -> Result<Tagged<DescribedScope>, Problem> {

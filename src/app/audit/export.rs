@@ -43,8 +43,7 @@ async fn note(trail: Trail, is_filtered: bool) -> Result<i64, Problem> {
     };
     let up_to = trail.app.store.find_extent(trail.chain).await?;
     let up_to = up_to.head.sequence;
-    let (identity, origin) = (trail.caller.identity(), trail.caller.origin());
-    let change = AuditedChange::begin(&trail.app, identity, origin, organization).await?;
+    let change = AuditedChange::begin_by(&trail.app, &trail.caller, organization).await?;
     let none = serde_json::Value::Null;
     let changes = Changes::default()
         .with("up_to_sequence", none.clone(), up_to)

@@ -1,8 +1,9 @@
 //! Verifying a chain: every event is read, hashed and compared with what follows it.
 //!
 //! The work grows with the chain and nothing else does: events are read in batches, and the time of a
-//! request is no limit, since whoever asked may wait for the answer in pieces. A few chains are walked
-//! at once; the others wait. When nobody waits for the answer any more, the walk ends.
+//! request is no limit, since whoever asked may wait for the answer in pieces. Whether a chain may be
+//! walked now is known before ([`walks`](super::walks)). When nobody waits for the answer any more, the
+//! walk ends.
 //!
 //! Retention may remove the beginning of the chain meanwhile. Then the walk begins anew after the
 //! checkpoint that it has left.
@@ -27,9 +28,6 @@ use super::Trail;
 use super::head;
 use super::head::NotSigned;
 
-/// How many chains are walked at once.
-pub const AT_ONCE: usize = 2;
-
 /// How many events are read at once: few enough that hashing them holds nobody up.
 const BATCH: u16 = 500;
 
@@ -49,11 +47,13 @@ pub type Verifying = oneshot::Receiver<Result<Verification, StoreError>>;
 
 /// Begins to verify a chain, also against a head that was given out earlier. Whoever drops the answer
 /// ends it.
-pub fn begin(trail: Trail, presented: Option<&str>) -> Result<Verifying, Problem> {
+pub async fn begin(trail: Trail, presented: Option<&str>) -> Result<Verifying, Problem> {
     let presented = presented.map(|text| read_head(&trail, text)).transpose()?;
     let (mut answer, verifying) = oneshot::channel();
     let (app, chain) = (trail.app, trail.chain);
+    let turn = app.walks.begin(chain).await?;
     tokio::spawn(async move {
+        let _turn = turn;
         let found = tokio::select! {
             () = answer.closed() => return,
             found = verify(&app, chain, presented) => found,
@@ -87,8 +87,6 @@ async fn verify(
     chain: Chain,
     presented: Option<Link>,
 ) -> Result<Verification, StoreError> {
-    // Nobody closes it.
-    let _turn = app.verifications.acquire().await;
     let mut extent = app.store.find_extent(chain).await?;
     loop {
         let (walk, found) = walk(app, chain, &extent, presented.clone()).await?;
@@ -156,6 +154,8 @@ pub(super) async fn walk_on(
 ) -> Result<(Walk, Result<(), BrokenAt>), StoreError> {
     while walk.last().sequence < up_to {
         let after = walk.last().sequence;
+        // Nobody closes it.
+        let _turn = app.walks.batches.acquire().await;
         let events = app.store.walk_chain(chain, after, up_to, BATCH).await?;
         if events.is_empty() {
             break;

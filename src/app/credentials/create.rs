@@ -91,7 +91,7 @@ pub async fn create(
         check_expiry(&mut change, within.id(), "", new.lifetime, mistakes).await?;
         let narrowing = match &new.access {
             None => None,
-            Some(presented) => Some(reading.read(change.rows(), presented).await?),
+            Some(presented) => Some(reading.narrowing(change.rows(), presented).await?),
         };
         if !reading.is_good() {
             drop(change);

@@ -69,7 +69,7 @@ pub async fn edit(
         let narrowing = match &edit.access {
             Edit::Keep => before.narrowing.clone(),
             Edit::Clear => None,
-            Edit::Set(presented) => Some(reading.read(change.rows(), presented).await?),
+            Edit::Set(presented) => Some(reading.narrowing(change.rows(), presented).await?),
         };
         if !reading.is_good() {
             drop(changing);
@@ -97,7 +97,9 @@ pub async fn edit(
             return changing.described().await;
         }
         administrators::keep_one_credential(change, &before, &held, &has).await?;
-        write(change, &before, &after, had.is_reduced_to(&has)).await?;
+        let is_reduced = had.is_reduced_to(&has);
+        write(change, &before, &after, is_reduced).await?;
+        let changes = changes.with_tokens_revoked(is_reduced);
         changing.commit("credential.update", changes).await
     })
     .await

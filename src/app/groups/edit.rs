@@ -5,13 +5,16 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::domain::audit::Changes;
+use crate::domain::audit::MAX_TOLD;
 use crate::domain::group::Group;
 use crate::domain::id::GroupId;
 use crate::domain::role::Role;
 use crate::store::AccessOf;
+use crate::store::ConcernedBy;
 use crate::store::Lookup;
 
 use super::super::access::Reading;
+use super::super::access::budget;
 use super::super::account_roles::names_of;
 use super::super::audited::AuditedChange;
 use super::super::authority::InOrganization;
@@ -93,6 +96,10 @@ async fn write(
             .note_access_change(AccessOf::Group(before.id))
             .await?;
     }
+    if roles.iter().any(|role| !had.contains(role)) {
+        let by = ConcernedBy::Group(after.id);
+        budget::check_all(&mut change, within.id(), by).await?;
+    }
     let reduced = held.settle(&mut change).await?;
     let mut changes = Changes::default();
     if before.description != after.description {
@@ -129,12 +136,18 @@ pub async fn delete(
         change.check_version(&group)?;
         let concerned = concerned(&mut change, &within, group.id).await?;
         let held = Before::read(&mut change, within.id(), concerned, true).await?;
+        let members = change
+            .rows()
+            .list_member_ids(within.id(), group.id, u32::from(MAX_TOLD))
+            .await?;
+        let members: Vec<_> = members.iter().map(ToString::to_string).collect();
         change.rows().remove_group(within.id(), group.id).await?;
         let reduced = held.settle(&mut change).await?;
         let roles: Vec<_> = group.roles.iter().map(|role| role.name.as_str()).collect();
         let changes = Changes::default()
             .with("name", group.name.as_str(), Value::Null)
             .with("roles", roles, Value::Null)
+            .with("members", members, Value::Null)
             .with("member_count", group.member_count, Value::Null)
             .with("accounts_with_tokens_revoked", Value::Null, reduced.count());
         change

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::domain::access_size::AccessSize;
 use crate::domain::audit::Changes;
 use crate::domain::group::MAX_GROUPS_OF_ACCOUNT;
 use crate::domain::group::Member;
@@ -10,6 +11,7 @@ use crate::domain::holdings::Holdings;
 use crate::domain::id::AccountId;
 use crate::store::AccessOf;
 
+use super::super::access::budget;
 use super::super::accounts;
 use super::super::authority::InOrganization;
 use super::super::page::List;
@@ -63,6 +65,7 @@ pub async fn add(
         let account = within.account_in(change.rows(), &account).await?;
         within.caller.may_edit_access_of(account.id)?;
         let mut held = accounts::holdings(&mut change, &account).await?;
+        let size = AccessSize::of_holdings(&held);
         let is_in = held.groups.iter().any(|known| known.id == group.id);
         if !is_in {
             held.groups.push(HeldGroup {
@@ -83,6 +86,7 @@ pub async fn add(
             return Ok(member);
         }
         check_room(&held)?;
+        budget::check(size, AccessSize::of_holdings(&held))?;
         change
             .rows()
             .add_member(within.id(), group.id, account.id)

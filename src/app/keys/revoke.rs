@@ -34,6 +34,8 @@ pub async fn revoke(
         let known = app.store.list_signing_keys().await?;
         let needs = find(&known, &kid)?;
         submitted?;
+        // Nothing is made for a call that will be refused.
+        instance.caller.terms().check(&needs)?;
         let mut spare = None;
         if needs.state == KeyState::Active && known_successor(&app, &known, &needs).is_none() {
             spare = Some(generate(&app, needs.algorithm).await?);

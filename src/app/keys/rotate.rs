@@ -18,9 +18,11 @@ use super::super::problem::Submitted;
 use super::super::to_completion;
 use super::active;
 use super::add;
+use super::check_room;
 use super::described;
 use super::discard;
 use super::generate;
+use super::has_changed_nothing;
 use super::pending;
 use super::succeed;
 use super::update;
@@ -43,27 +45,31 @@ pub async fn rotate(
     to_completion(async move {
         let Rotation { algorithms, force } = submitted?;
         let app = instance.app.clone();
+        // Nothing is made for a call that will be refused.
+        instance.caller.terms().check_compared()?;
         let mut spares = spares(&app, &algorithms).await?;
-        let successors = rotate_with(&instance, &algorithms, force, &mut spares).await?;
-        // Not after a failure: a change may have become durable all the same.
-        for (_, unused) in spares {
-            discard(&app, unused).await;
+        let rotated = rotate_with(&instance, &algorithms, force, &mut spares).await;
+        if rotated.as_ref().err().is_none_or(has_changed_nothing) {
+            for (_, unused) in spares {
+                discard(&app, unused).await;
+            }
         }
-        let successors = successors.into_iter();
+        let successors = rotated?.into_iter();
         Ok(successors.map(|key| described(&app, key)).collect())
     })
     .await
 }
 
-/// A new key for each algorithm that has none pending. Making them takes time, so it is done before
+/// A new key for each algorithm that has none pending: what is not taken is discarded. Making them takes time, so it is done before
 /// the lock is taken.
 async fn spares(app: &App, algorithms: &[Algorithm]) -> Result<Vec<(Algorithm, String)>, Problem> {
     let known = app.store.list_signing_keys().await?;
-    let mut spares = Vec::new();
-    for algorithm in algorithms {
-        if pending(&known, *algorithm).is_none() {
-            spares.push((*algorithm, generate(app, *algorithm).await?));
-        }
+    let is_missing = |algorithm: &&Algorithm| pending(&known, **algorithm).is_none();
+    let missing: Vec<_> = algorithms.iter().filter(is_missing).copied().collect();
+    check_room(&known, missing.len())?;
+    let mut spares = Vec::with_capacity(missing.len());
+    for algorithm in missing {
+        spares.push((algorithm, generate(app, algorithm).await?));
     }
     Ok(spares)
 }
@@ -80,19 +86,13 @@ async fn rotate_with(
         app: &instance.app,
         all: &all,
         force,
+        spares,
         changes: Changes::default(),
         taken: Vec::new(),
     };
     let mut successors = Vec::new();
     for algorithm in algorithms {
-        let spare = || {
-            spares
-                .iter()
-                .find(|(of, _)| of == algorithm)
-                .map(|(_, kid)| kid.clone())
-        };
-        let successor = rotating.step(&mut change, *algorithm, spare()).await?;
-        successors.push(successor);
+        successors.push(rotating.step(&mut change, *algorithm).await?);
     }
     let Rotating { changes, taken, .. } = rotating;
     if changes != Changes::default() {
@@ -108,6 +108,8 @@ struct Rotating<'a> {
     app: &'a App,
     all: &'a [SigningKeyRecord],
     force: bool,
+    /// The keys that were made for it.
+    spares: &'a mut Vec<(Algorithm, String)>,
     /// By the name of the algorithm.
     changes: Changes,
     /// The new keys that were used.
@@ -120,12 +122,11 @@ impl Rotating<'_> {
         &mut self,
         change: &mut AuditedChange,
         algorithm: Algorithm,
-        spare: Option<String>,
     ) -> Result<SigningKeyRecord, Problem> {
         let publish_before = self.app.config.keys.publish_before;
-        let (next, is_new) = match (pending(self.all, algorithm), spare) {
-            (Some(next), _) => (next.clone(), false),
-            (None, spare) => (self.publish(change.now, algorithm, spare).await?, true),
+        let (next, is_new) = match pending(self.all, algorithm) {
+            Some(next) => (next.clone(), false),
+            None => (self.publish(change.now, algorithm).await?, true),
         };
         if next
             .check_activation(publish_before, self.force, change.now)
@@ -142,12 +143,16 @@ impl Rotating<'_> {
         &mut self,
         now: Timestamp,
         algorithm: Algorithm,
-        spare: Option<String>,
     ) -> Result<SigningKeyRecord, Problem> {
-        let kid = match spare {
-            Some(kid) => kid,
+        let spare = self.spares.iter().find(|(of, _)| *of == algorithm);
+        let kid = if let Some((_, kid)) = spare {
+            kid.clone()
+        } else {
             // The pending key that was there a moment ago has been used.
-            None => generate(self.app, algorithm).await?,
+            check_room(self.all, 1)?;
+            let kid = generate(self.app, algorithm).await?;
+            self.spares.push((algorithm, kid.clone()));
+            kid
         };
         self.taken.push(kid.clone());
         Ok(SigningKeyRecord::pending(kid, algorithm, now))

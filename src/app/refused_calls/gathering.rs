@@ -15,6 +15,7 @@ use metrics::Counter;
 
 use crate::app::init::new_id;
 use crate::domain::id::AccountId;
+use crate::domain::id::ClientId;
 use crate::domain::id::EventId;
 use crate::domain::id::OrganizationId;
 
@@ -28,8 +29,8 @@ const CAPACITY: usize = 2_048;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub(super) struct Key {
     pub(super) organization: OrganizationId,
-    /// `None` for those who share an entry.
-    pub(super) account: Option<AccountId>,
+    /// Whose calls, and by which credential; `None` for those who share an entry.
+    pub(super) actor: Option<(AccountId, ClientId)>,
     pub(super) action: &'static str,
     minute: i64,
 }
@@ -79,14 +80,14 @@ impl Gathering {
     pub(super) fn note(&self, call: RefusedCall, describe: impl FnOnce() -> Circumstances) {
         let mut key = Key {
             organization: call.organization,
-            account: Some(call.account),
+            actor: Some((call.account, call.client_id)),
             action: call.action,
             minute: minute_of(call.at),
         };
         let mut entries = self.entries();
         let Entries { by_key, made } = &mut *entries;
         if by_key.len() >= self.capacity && !by_key.contains_key(&key) {
-            key.account = None;
+            key.actor = None;
         }
         if let Some(known) = by_key.get_mut(&key) {
             known.count = known.count.saturating_add(1);
@@ -164,6 +165,7 @@ mod tests {
     fn note(gathering: &Gathering, account: u128, action: &'static str, second: i64) {
         let call = RefusedCall {
             account: AccountId::from_bits(account),
+            client_id: ClientId::from_bits(account % 1_000),
             organization: OrganizationId::from_bits(1),
             action,
             at: at(second),
@@ -184,7 +186,8 @@ mod tests {
     fn seen(entries: Vec<Gathered>) -> Vec<Seen> {
         let seen = |entry: Gathered| {
             let first = entry.circumstances.target.name;
-            (entry.key.account, first, entry.count)
+            let account = entry.key.actor.map(|(account, _)| account);
+            (account, first, entry.count)
         };
         entries.into_iter().map(seen).collect()
     }

@@ -2,15 +2,18 @@
 
 use serde_json::Value;
 
+use crate::domain::access_size::AccessSize;
 use crate::domain::audit::Changes;
 use crate::domain::holdings::Holdings;
 use crate::domain::id::RoleId;
 use crate::domain::role::Role;
 use crate::store::AccessOf;
+use crate::store::ConcernedBy;
 
 use super::super::access::Book;
 use super::super::access::PresentedAccess;
 use super::super::access::Reading;
+use super::super::access::budget;
 use super::super::audited::AuditedChange;
 use super::super::authority::InOrganization;
 use super::super::edit::Edit;
@@ -98,6 +101,10 @@ async fn write(
     change.rows().update_role(after).await?;
     if before.access != after.access {
         change.note_access_change(AccessOf::Role(before.id)).await?;
+    }
+    if AccessSize::of(&after.access).grows(AccessSize::of(&before.access)) {
+        let by = ConcernedBy::Role(before.id);
+        budget::check_all(&mut change, within.id(), by).await?;
     }
     let reduced = held.settle(&mut change).await?;
     let mut changes = Changes::default();

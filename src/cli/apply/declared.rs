@@ -13,6 +13,7 @@ use serde_json::json;
 use super::reader::Field;
 use super::reader::Place;
 use crate::domain::name::Name;
+use crate::domain::prose::MAX_DESCRIPTION;
 
 pub use access::Access;
 pub use access::Grant;
@@ -118,8 +119,8 @@ fn all<T, N, E: std::fmt::Display>(
 fn role(name: String, field: &Field<'_>) -> Option<Role> {
     field.members(|members| {
         let mut settings = Settings::new();
-        let description = members.take("description", |field| field.nullable(Field::text));
-        say(&mut settings, "description", description);
+        let text = members.take("description", |field| field.nullable(description));
+        say(&mut settings, "description", text);
         Role {
             name,
             settings,
@@ -131,8 +132,8 @@ fn role(name: String, field: &Field<'_>) -> Option<Role> {
 fn group(name: String, field: &Field<'_>) -> Option<Group> {
     field.members(|members| {
         let mut settings = Settings::new();
-        let description = members.take("description", |field| field.nullable(Field::text));
-        say(&mut settings, "description", description);
+        let text = members.take("description", |field| field.nullable(description));
+        say(&mut settings, "description", text);
         Group {
             name,
             settings,
@@ -140,6 +141,11 @@ fn group(name: String, field: &Field<'_>) -> Option<Group> {
             members: members.take("members", |field| field.texts()),
         }
     })
+}
+
+/// What something is for.
+fn description(field: &Field<'_>) -> Option<String> {
+    field.prose(MAX_DESCRIPTION)
 }
 
 /// A member that was declared.

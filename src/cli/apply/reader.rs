@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::node::Kind;
 use super::node::Node;
 use crate::cli::grant::nearest;
+use crate::domain::prose;
 
 /// Where a value stands: its line, and the names that lead to it.
 #[derive(Clone, Debug, Default)]
@@ -153,6 +154,11 @@ impl<'d> Field<'d> {
             Ok(_) => Some(text),
             Err(error) => self.note(error.to_string()),
         }
+    }
+
+    /// A text for people, of at most so many characters.
+    pub fn prose(&self, max_chars: usize) -> Option<String> {
+        self.parsed(|text| prose::parse(text, max_chars))
     }
 
     /// One of these words.

@@ -91,6 +91,7 @@ impl Union {
         budget: &mut Budget,
     ) -> Result<Self, TooMuchWork> {
         let mut waiting: Vec<Product> = boxes.filter(|one| !one.is_empty()).collect();
+        budget.spend(waiting.iter().map(Product::size).sum())?;
         // With one type, every two boxes span their union: say so at once.
         if waiting.first().is_some_and(|one| one.0.len() == 1) {
             let sets = waiting.into_iter().flat_map(|one| one.0);

@@ -102,7 +102,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             .answers::<ReplacedBody>()
             .reads(|fields| fields.required("access", read_access))
             .flag("dry_run", "Change nothing, and say what it would come to")
-            .conflicts(&[Conflict::LastAdministrator]),
+            .conflicts(&[Conflict::QuotaReached, Conflict::LastAdministrator]),
         )
 }
 

@@ -72,7 +72,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             )
             .answers::<ReplacedBody>()
             .reads(|fields| fields.required("roles", read_names))
-            .conflicts(&[Conflict::LastAdministrator]),
+            .conflicts(&[Conflict::QuotaReached, Conflict::LastAdministrator]),
         )
 }
 

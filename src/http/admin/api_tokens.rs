@@ -154,7 +154,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             .conflicts(&[Conflict::NameTaken, Conflict::QuotaReached])
             .described(
                 "`token` is shown in this answer only. A service account has at most 1000 active API \
-                 tokens.",
+                 tokens; of those that have ended, the last 1000 are kept.",
             ),
         )
         .get(

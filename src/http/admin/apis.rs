@@ -108,7 +108,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
             action("api.create", AdminScope::ApisWrite, "Make an API")
                 .makes::<ApiBody>()
                 .reads(read)
-                .conflicts(&[Conflict::NameTaken]),
+                .conflicts(&[Conflict::NameTaken, Conflict::QuotaReached])
+.described("An organization has at most 1000 APIs, and 10000 with those that were deleted. The scopes of one and their descriptions have at most 262144 bytes."),
         )
         .get(
             &format!("{apis}/{{api}}"),

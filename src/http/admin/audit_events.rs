@@ -26,6 +26,7 @@ use crate::app::audit::export::Pages;
 use crate::app::audit::verify::Verification;
 use crate::app::problem::Problem;
 use crate::domain::audit_event::AuditEvent;
+use crate::domain::id::ClientId;
 use crate::domain::id::EventId;
 use crate::domain::id::RequestId;
 use crate::domain::role::AdminScope;
@@ -96,6 +97,9 @@ struct ActorBody {
     r#type: String,
     id: String,
     name: String,
+    /// The client id of the credential that let it in; `null` where there is none.
+    #[schemars(with = "Option<ClientId>")]
+    credential: Option<String>,
     address: Option<String>,
     user_agent: Option<String>,
 }
@@ -119,6 +123,7 @@ impl From<AuditEvent> for EventBody {
                 r#type: event.actor.kind,
                 id: event.actor.id,
                 name: event.actor.name,
+                credential: event.actor.credential,
                 address: event.actor.address,
                 user_agent: event.actor.user_agent,
             },
@@ -179,7 +184,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
             .described(
                 "Finds an edit, a deletion and a reordering, and with a `head` that was given out \
                  earlier also a truncation. The answer for a long trail may take longer than other \
-                 answers: blanks come before it.",
+                 answers: blanks come before it. A trail is verified once at a time, and several \
+                 at once: after two seconds whoever waits for that is answered 503, and asks again.",
             )
     };
     routes
@@ -284,7 +290,7 @@ fn to_lines(events: Vec<AuditEvent>) -> Result<Bytes, CutOff> {
 /// Answers at once when the chain is short; else the answer begins now and ends when it is found.
 async fn check(trail: Trail, call: &Call) -> Result<Response, Problem> {
     let head = call.object(|fields| Some(read_head(fields)))?;
-    let mut verifying = audit::verify::begin(trail, head.as_deref())?;
+    let mut verifying = audit::verify::begin(trail, head.as_deref()).await?;
     let prompt = tokio::time::timeout(PROMPT, &mut verifying).await;
     if let Ok(answered) = prompt {
         let found = answered.map_err(|error| Problem::Unavailable(Box::new(error)))?;

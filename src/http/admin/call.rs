@@ -1,7 +1,9 @@
 //! A call of the admin API: who calls, and what they sent.
 //!
-//! The token is checked in full on every request, before a byte of the body is looked at. What was
-//! sent is read here and judged later: an unknown id is answered before a mistake in the body.
+//! The token is checked in full on every request, before a byte of the body is looked at, and once more
+//! when that has come: whoever sends it slowly may have been stopped meanwhile. (A change looks at it
+//! a last time, under its locks.) What was sent is read here and judged later: an unknown id is
+//! answered before a mistake in the body.
 
 use std::cell::RefCell;
 
@@ -13,6 +15,7 @@ use axum::http::HeaderValue;
 use axum::http::Method;
 use axum::http::header;
 use axum::http::request::Parts;
+use hyper::body::Body as _;
 use serde_json::Map;
 use serde_json::Value;
 
@@ -62,10 +65,14 @@ impl FromRequest<App> for Call {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let caller = authenticate(app, &parts).await?;
+        let mut caller = authenticate(app, &parts).await?;
+        let is_awaited = !body.is_end_stream();
         // What is too large or too slow is answered further out, by who bounds it.
         let body = axum::body::to_bytes(body, usize::MAX).await;
         let body = body.map_err(|_| unreadable())?;
+        if is_awaited {
+            caller = authenticate(app, &parts).await?;
+        }
         let (terms, mistakes) = conditions::read(app, &parts, &caller, &body);
         let earlier = match terms.keyed() {
             None => None,
@@ -213,7 +220,7 @@ impl Call {
 pub(super) async fn authenticate(app: &App, parts: &Parts) -> Result<Caller, Problem> {
     let token = bearer(&parts.headers)?;
     let token = tokens::check_bearer(app, token).await.map_err(refusal)?;
-    Ok(Caller::bearer(token.claims(), origin(parts)))
+    Ok(Caller::bearer(token, origin(parts)))
 }
 
 fn refusal(refused: BearerRefused) -> Problem {

@@ -18,6 +18,7 @@ use crate::app::problem::Mistakes;
 use crate::app::retries::Keyed;
 use crate::app::terms::Terms;
 use crate::domain::id::AccountId;
+use crate::domain::resource::Identifiers;
 use crate::domain::retry::IdempotencyKey;
 use crate::domain::retry::InvalidKey;
 use crate::domain::retry::KeyedCall;
@@ -31,7 +32,11 @@ pub(super) fn read(app: &App, parts: &Parts, caller: &Caller, body: &[u8]) -> (T
     let (if_match, key, mistakes) = conditions(parts);
     let keyed = match (key, caller.identity()) {
         (Some(key), Identity::Account { account, .. }) => {
-            Some(Keyed::begin(app, call(parts, *account, &key, body)))
+            let reach = caller.organizations();
+            Some(Keyed::begin(
+                app,
+                call(parts, (*account, reach), &key, body),
+            ))
         }
         _ => None,
     };
@@ -79,10 +84,15 @@ fn key(parts: &Parts) -> Result<Option<IdempotencyKey>, InvalidKey> {
     }
 }
 
-fn call(parts: &Parts, caller: AccountId, key: &IdempotencyKey, body: &[u8]) -> KeyedCall {
+fn call(
+    parts: &Parts,
+    (caller, reach): (AccountId, &Identifiers),
+    key: &IdempotencyKey,
+    body: &[u8],
+) -> KeyedCall {
     let route = format!("{} {}", parts.method, parts.uri.path());
     let query = parts.uri.query().unwrap_or_default();
-    KeyedCall::new(caller, &route, key, [query.as_bytes(), body])
+    KeyedCall::new(caller, reach, &route, key, [query.as_bytes(), body])
 }
 
 /// Whether a request has a key.

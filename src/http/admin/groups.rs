@@ -13,6 +13,7 @@ use crate::app::problem::Problem;
 use crate::domain::group::Group;
 use crate::domain::id::GroupId;
 use crate::domain::name::Name;
+use crate::domain::prose::MAX_DESCRIPTION;
 use crate::domain::role::AdminScope;
 
 use super::account_roles::read_names;
@@ -74,7 +75,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
             action("group.create", AdminScope::AccessWrite, "Make a group")
                 .makes::<GroupBody>()
                 .reads(read)
-                .conflicts(&[Conflict::NameTaken]),
+                .conflicts(&[Conflict::NameTaken, Conflict::QuotaReached])
+                .described("An organization has at most 10000 groups."),
         )
         .get(
             group,
@@ -88,7 +90,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 .answers::<GroupBody>()
                 .described("Whoever loses something by it loses the tokens too.")
                 .reads(|fields| Some(read_edit(fields)))
-                .conflicts(&[Conflict::LastAdministrator]),
+                .conflicts(&[Conflict::QuotaReached, Conflict::LastAdministrator]),
         )
         .delete(
             group,
@@ -144,7 +146,7 @@ pub(super) async fn delete(
 
 fn read(fields: &mut Fields<'_>) -> Option<NewGroup> {
     let name = fields.required("name", |place| place.like(shape::name).parsed(Name::parse));
-    let description = fields.optional("description", |place| place.prose(1_000));
+    let description = fields.optional("description", |place| place.prose(MAX_DESCRIPTION));
     let roles = fields.optional("roles", read_names);
     Some(NewGroup {
         name: name?,
@@ -155,7 +157,7 @@ fn read(fields: &mut Fields<'_>) -> Option<NewGroup> {
 
 fn read_edit(fields: &mut Fields<'_>) -> GroupEdit {
     GroupEdit {
-        description: fields.edited("description", |place| place.prose(1_000)),
+        description: fields.edited("description", |place| place.prose(MAX_DESCRIPTION)),
         roles: fields.given("roles", read_names),
     }
 }

@@ -44,8 +44,6 @@ pub(super) struct Keeper {
     pub(super) app: App,
     /// Who calls, once that is known.
     pub(super) known: Known,
-    /// Whether the route changes nothing, whatever is sent.
-    pub(super) only_reads: bool,
 }
 
 impl Keeper {
@@ -109,8 +107,8 @@ impl Keeper {
             return Ok(());
         };
         let may_keep = match caller.identity() {
-            Identity::Account { account, .. } if self.only_reads => {
-                retries::may_keep_reading(&self.app, *account, body.len()).await
+            Identity::Account { account, .. } if !keyed.changes() => {
+                retries::may_keep_of_nothing(&self.app, *account, body.len()).await
             }
             _ => true,
         };

@@ -97,7 +97,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
             .conflicts(&[Conflict::QuotaReached])
             .described(
                 "It is published at once, and signs when it is activated, or when the schedule \
-                 needs a successor.",
+                 needs a successor. At most 10 of an algorithm are pending, and there are at most 500 \
+                 keys; those that are over are forgotten after 90 days.",
             ),
         )
         .post(
@@ -110,6 +111,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             )
             .answers::<ListBody<KeyBody>>()
             .reads(|fields| Some(read_rotation(fields)))
+            .conflicts(&[Conflict::QuotaReached])
             .described(
                 "A pending key that verifiers know takes over; where there is none, one is \
                  published, which takes over by itself when they do. Answers the successors.",

@@ -153,13 +153,15 @@ parameter that is not listed here is refused.
 A list goes on with `cursor` = the `next_cursor` of the page before, until that is `null`.
 
 An access has at most 100 grants, and its scopes and keys have at most 131072 bytes in all: each counts \
-with three bytes more than its own.
+with three bytes more than its own. All that an account holds, by itself, by its roles and by its \
+groups, each once, has at most 2000 grants and 1048576 such bytes. What a credential or an API token is \
+narrowed to has at most 10 grants at one API.
 
 An answer about one thing tells its version (`ETag`); a change that sends it back (`If-Match`) is of \
 that version or is not made. An edit (`PATCH`) is a merge patch (RFC 7396). A `POST` with an \
-`Idempotency-Key` is carried out once within a day, however often it is sent. Where nothing but \
-`...:read` is needed, that holds for 500 calls of an account a day and answers of at most 32768 bytes; \
-what is asked beyond is answered anew.";
+`Idempotency-Key` is carried out once within a day, however often it is sent. Where it \
+changes nothing, that holds for 500 calls of an account a day and answers of at most 32768 bytes; what is \
+asked beyond is answered anew.";
 
 fn security_scheme(issuer: &Issuer) -> Value {
     let scopes: Map<String, Value> = AdminScope::ALL

@@ -14,6 +14,7 @@ use crate::app::problem::escaped;
 
 use super::fields::Fields;
 use super::sketch::Sketch;
+use crate::domain::prose;
 
 /// A text for people as a regular expression: no control characters but line ends.
 pub(super) const PROSE: &str = r"^[^\u0000-\u0009\u000B-\u001F\u007F-\u009F]*$";
@@ -127,16 +128,8 @@ impl<'m> Place<'m> {
     /// A text for people, of at most `max_chars`, without control characters but line ends.
     pub(super) fn prose(self, max_chars: usize) -> Option<String> {
         let drawn = || json!({"type": "string", "maxLength": max_chars, "pattern": PROSE});
-        self.like(drawn).parsed(|text| {
-            let odd = text.chars().any(|c| c.is_control() && c != '\n');
-            if odd || text.chars().count() > max_chars {
-                Err(format!(
-                    "a text of at most {max_chars} characters, without control characters"
-                ))
-            } else {
-                Ok(text.to_owned())
-            }
-        })
+        self.like(drawn)
+            .parsed(|text| prose::parse(text, max_chars))
     }
 
     /// What `read` reads, or `null`, which in an edit takes it away.

@@ -63,7 +63,7 @@ fn status(problem: &Problem) -> StatusCode {
         Problem::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
         Problem::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
         Problem::Answered(answer) => StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK),
-        Problem::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Problem::Busy(_) | Problem::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -73,6 +73,7 @@ fn status(problem: &Problem) -> StatusCode {
 fn retry_after(problem: &Problem) -> Option<u64> {
     match problem {
         Problem::TooManyRequests(wait) => Some(wait.seconds),
+        Problem::Busy(_) => Some(5),
         Problem::Unavailable(_) => Some(1),
         _ => None,
     }

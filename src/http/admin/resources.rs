@@ -78,7 +78,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
             )
             .makes::<ResourceBody>()
             .reads(read)
-            .conflicts(&[Conflict::NameTaken]),
+            .conflicts(&[Conflict::NameTaken, Conflict::QuotaReached])
+            .described("An API has at most 100000 resources."),
         )
         .get(
             &format!("{resources}/{{resource}}"),

@@ -14,6 +14,7 @@ use crate::app::roles::NewRole;
 use crate::app::roles::RoleEdit;
 use crate::domain::id::RoleId;
 use crate::domain::name::Name;
+use crate::domain::prose::MAX_DESCRIPTION;
 use crate::domain::role::AdminScope;
 
 use super::access::read_access;
@@ -75,7 +76,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
             action("role.create", AdminScope::AccessWrite, "Make a role")
                 .makes::<RoleBody>()
                 .reads(read)
-                .conflicts(&[Conflict::NameTaken]),
+                .conflicts(&[Conflict::NameTaken, Conflict::QuotaReached])
+                .described("An organization has at most 2000 roles of its own."),
         )
         .get(
             role,
@@ -89,7 +91,11 @@ pub(super) fn routes(routes: Routes) -> Routes {
                 .answers::<RoleBody>()
                 .described("Whoever loses something by it loses the tokens too.")
                 .reads(|fields| Some(read_edit(fields)))
-                .conflicts(&[Conflict::WrongState, Conflict::LastAdministrator]),
+                .conflicts(&[
+                    Conflict::QuotaReached,
+                    Conflict::WrongState,
+                    Conflict::LastAdministrator,
+                ]),
         )
         .delete(
             role,
@@ -148,7 +154,7 @@ pub(super) async fn delete(
 
 fn read(fields: &mut Fields<'_>) -> Option<NewRole> {
     let name = fields.required("name", |place| place.like(shape::name).parsed(Name::parse));
-    let description = fields.optional("description", |place| place.prose(1_000));
+    let description = fields.optional("description", |place| place.prose(MAX_DESCRIPTION));
     let access = fields.optional("access", read_access);
     Some(NewRole {
         name: name?,
@@ -159,7 +165,7 @@ fn read(fields: &mut Fields<'_>) -> Option<NewRole> {
 
 fn read_edit(fields: &mut Fields<'_>) -> RoleEdit {
     RoleEdit {
-        description: fields.edited("description", |place| place.prose(1_000)),
+        description: fields.edited("description", |place| place.prose(MAX_DESCRIPTION)),
         access: fields.given("access", read_access),
     }
 }

@@ -13,6 +13,7 @@ use axum::extract::Request;
 use axum::extract::State;
 use axum::handler::Handler;
 use axum::http::Method;
+use axum::http::Uri;
 use axum::middleware;
 use axum::middleware::Next;
 use axum::response::Response;
@@ -20,6 +21,7 @@ use axum::routing::MethodFilter;
 use axum::routing::MethodRouter;
 use axum::routing::on;
 use percent_encoding::percent_decode_str;
+use url::form_urlencoded;
 
 use crate::app::App;
 use crate::app::authority::Caller;
@@ -187,24 +189,22 @@ async fn watch(State(watched): State<Watched>, mut request: Request, next: Next)
     if let Some(scope) = watched.opened_by {
         request.extensions_mut().insert(scope);
     }
-    let only_reads = watched.opened_by.is_some_and(|scope| scope.0.only_reads());
     let uri = request.uri().clone();
     let keeper = kept::Keeper {
         app: watched.app.clone(),
         known: known.clone(),
-        only_reads,
     };
     let response = keeper.answer(request, next).await;
     let denial = response.extensions().get::<Denial>();
     if let (Some(denial), Some(caller)) = (denial, known.caller()) {
-        watched.note(caller, *denial, uri.path());
+        watched.note(caller, *denial, &uri);
     }
     response
 }
 
 impl Watched {
-    fn note(&self, caller: &Caller, denial: Denial, path: &str) {
-        let (kind, named) = self.path.target(denial, path);
+    fn note(&self, caller: &Caller, denial: Denial, uri: &Uri) {
+        let (kind, named) = self.path.target(denial, uri);
         if !denial.is_refusal(&named) {
             return;
         }
@@ -221,9 +221,9 @@ impl Watched {
 pub(super) struct Kind {
     /// The parameter.
     pub(super) parameter: &'static str,
-    /// What a problem calls it.
-    noun: &'static str,
-    /// What an audit event calls it.
+    /// What a problem calls it, or what is known of it.
+    nouns: &'static [&'static str],
+    /// What an audit event calls it, and the parameter of a query that names one.
     target: &'static str,
     /// What it is named by.
     pub(super) named_by: &'static str,
@@ -233,67 +233,67 @@ pub(super) struct Kind {
 const KINDS: [Kind; 11] = [
     Kind {
         parameter: "org",
-        noun: "organization",
+        nouns: &["organization"],
         target: "organization",
         named_by: "The organization's id or name",
     },
     Kind {
         parameter: "account",
-        noun: "service account",
+        nouns: &["service account"],
         target: "service_account",
         named_by: "The service account's id or name",
     },
     Kind {
         parameter: "credential",
-        noun: "credential",
+        nouns: &["credential"],
         target: "credential",
         named_by: "The credential's id or name",
     },
     Kind {
         parameter: "secret",
-        noun: "secret",
+        nouns: &["secret", "leak report"],
         target: "secret",
         named_by: "The secret's id",
     },
     Kind {
         parameter: "token",
-        noun: "API token",
+        nouns: &["API token"],
         target: "api_token",
         named_by: "The API token's id or name",
     },
     Kind {
         parameter: "role",
-        noun: "role",
+        nouns: &["role"],
         target: "role",
         named_by: "The role's id or name",
     },
     Kind {
         parameter: "group",
-        noun: "group",
+        nouns: &["group"],
         target: "group",
         named_by: "The group's id or name",
     },
     Kind {
         parameter: "api",
-        noun: "API",
+        nouns: &["API"],
         target: "api",
         named_by: "The API's id or name",
     },
     Kind {
         parameter: "scope",
-        noun: "scope",
+        nouns: &["scope"],
         target: "scope",
         named_by: "The scope, percent-encoded as one segment",
     },
     Kind {
         parameter: "resource",
-        noun: "resource",
+        nouns: &["resource"],
         target: "resource",
         named_by: "The resource's id, or `type:key`, percent-encoded as one segment",
     },
     Kind {
         parameter: "kid",
-        noun: "signing key",
+        nouns: &["signing key"],
         target: "signing_key",
         named_by: "The key's `kid`",
     },
@@ -310,22 +310,34 @@ pub(super) fn kind_of(segment: &str) -> Option<&'static Kind> {
 struct Template(Arc<str>);
 
 impl Template {
-    /// What a call to `path` aimed at: the thing that is missing, or else the last that is named.
-    fn target(&self, denial: Denial, path: &str) -> (&'static str, String) {
-        let named = self.0.split('/').zip(path.split('/'));
+    /// What a call aimed at: the thing that is missing, or else the last that the path names.
+    fn target(&self, denial: Denial, uri: &Uri) -> (&'static str, String) {
+        let named = self.0.split('/').zip(uri.path().split('/'));
         let named = named.filter_map(|(part, text)| kind_of(part).map(|kind| (kind, text)));
         let target = named
             .filter(|(kind, _)| match denial {
                 Denial::NotAllowed => true,
-                Denial::Missing(what) => kind.noun == what,
+                Denial::Missing(what) => kind.nouns.contains(&what),
             })
             .last();
         let Some((kind, text)) = target else {
-            return ("instance", String::new());
+            let asked = asked_for(denial, uri.query().unwrap_or_default());
+            return asked.unwrap_or(("instance", String::new()));
         };
         let text = percent_decode_str(text).decode_utf8_lossy();
         (kind.target, text.into_owned())
     }
+}
+
+/// The missing thing, where no path names it: the query does.
+fn asked_for(denial: Denial, query: &str) -> Option<(&'static str, String)> {
+    let Denial::Missing(what) = denial else {
+        return None;
+    };
+    let kind = KINDS.iter().find(|kind| kind.nouns.contains(&what))?;
+    let (_, text) =
+        form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == kind.target)?;
+    Some((kind.target, text.into_owned()))
 }
 
 fn target(kind: &'static str, named: &str) -> Target {

@@ -10,6 +10,7 @@ use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
 use crate::app::terms::Tagged;
 use crate::domain::api::DescribedScope;
+use crate::domain::prose::MAX_DESCRIPTION;
 use crate::domain::role::AdminScope;
 use crate::domain::scope::Scope;
 
@@ -73,7 +74,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
             .makes::<ScopeBody>()
             .reads(read_scope)
             .conflicts(&[Conflict::NameTaken, Conflict::QuotaReached])
-            .described("An API has at most 1000 scopes."),
+            .described(
+                "An API has at most 1000 scopes, and these with their descriptions at most 262144 \
+                 bytes.",
+            ),
         )
         .get(
             &format!("{scopes}/{{scope}}"),
@@ -132,6 +136,6 @@ pub(super) fn read_scope(fields: &mut Fields<'_>) -> Option<DescribedScope> {
     let scope = fields.required("name", |place| {
         place.like(shape::scope).parsed(Scope::parse)
     });
-    let description = fields.optional("description", |place| place.prose(1_000));
+    let description = fields.optional("description", |place| place.prose(MAX_DESCRIPTION));
     Some(DescribedScope::new(scope?, description))
 }

@@ -241,11 +241,12 @@ CREATE INDEX resource_of_type ON resource (api_id, resource_type, id, search_tex
 
 -- Grants. holder_id is the id of the account, the role or the credential that holds them: ids carry
 -- their kind, so one key serves all. Scopes and keys are names rather than references, because those
--- of the built-in API are not rows.
+-- of the built-in API are not rows. text_bytes is how much its scopes and keys count for.
 CREATE TABLE access_grant (
     holder_id TEXT NOT NULL,
     position BIGINT NOT NULL CHECK (position >= 0),
     api_id TEXT NOT NULL REFERENCES api (id),
+    text_bytes BIGINT NOT NULL DEFAULT 0 CHECK (text_bytes >= 0),
     account_id TEXT REFERENCES service_account (id),
     role_id TEXT REFERENCES role (id) ON DELETE CASCADE,
     credential_id TEXT REFERENCES credential (id) ON DELETE CASCADE,
@@ -436,6 +437,7 @@ CREATE TABLE audit_event (
     actor_type TEXT NOT NULL,
     actor_id TEXT NOT NULL,
     actor_name TEXT NOT NULL,
+    actor_credential TEXT,
     actor_address TEXT,
     actor_user_agent TEXT,
     action TEXT NOT NULL,
@@ -455,6 +457,8 @@ CREATE INDEX audit_event_by_time ON audit_event (chain, latest_at, sequence);
 CREATE INDEX audit_event_by_action ON audit_event (chain, action, sequence);
 CREATE INDEX audit_event_by_actor_id ON audit_event (chain, actor_id, sequence);
 CREATE INDEX audit_event_by_actor_name ON audit_event (chain, actor_name, sequence);
+CREATE INDEX audit_event_by_actor_credential ON audit_event (chain, actor_credential, sequence)
+    WHERE actor_credential IS NOT NULL;
 CREATE INDEX audit_event_by_target_id ON audit_event (chain, target_id, sequence);
 CREATE INDEX audit_event_by_target_name ON audit_event (chain, target_name, sequence);
 CREATE INDEX audit_event_by_result ON audit_event (chain, result, sequence);

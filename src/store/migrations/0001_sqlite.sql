@@ -10,6 +10,14 @@ BEGIN
     SELECT RAISE(ABORT, 'an audit event is never edited');
 END;
 
+-- REPLACE deletes what is in its way, and unasked no trigger is told of that.
+CREATE TRIGGER audit_event_is_not_replaced BEFORE INSERT ON audit_event
+WHEN EXISTS (SELECT 1 FROM audit_event WHERE chain = NEW.chain AND sequence = NEW.sequence)
+    OR EXISTS (SELECT 1 FROM audit_event WHERE id = NEW.id)
+BEGIN
+    SELECT RAISE(ABORT, 'an audit event is never replaced');
+END;
+
 CREATE TRIGGER audit_event_is_not_deleted BEFORE DELETE ON audit_event
 WHEN OLD.sequence > coalesce(
     (SELECT sequence FROM audit_checkpoint WHERE chain = OLD.chain), 0)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::access::Access;
 use crate::domain::access::Grant;
+use crate::domain::access_size::text_bytes;
 use crate::domain::id::ApiId;
 use crate::domain::id::OrganizationId;
 use crate::domain::resource::Identifiers;
@@ -296,7 +297,7 @@ pub(super) async fn replace(
 pub(super) async fn add(db: &mut Db, holder: Holder, access: &Access) -> Answer<()> {
     for (grant, position) in access.grants().iter().zip(0_i64..) {
         let place = (id_of(holder), position);
-        add_grant(db, &place, holder, grant.api).await?;
+        add_grant(db, &place, holder, grant).await?;
         add_scopes(db, &place, grant.scopes.iter().as_slice()).await?;
         for (resource_type, identifiers) in grant.resources.iter() {
             add_restriction(db, &place, resource_type, identifiers).await?;
@@ -308,14 +309,19 @@ pub(super) async fn add(db: &mut Db, holder: Holder, access: &Access) -> Answer<
 macro_rules! insert_grant {
     ($holder:literal) => {
         concat!(
-            "INSERT INTO access_grant (holder_id, position, api_id, ",
+            "INSERT INTO access_grant (holder_id, position, api_id, text_bytes, ",
             $holder,
-            ") VALUES ($1, $2, $3, $1)"
+            ") VALUES ($1, $2, $3, $4, $1)"
         )
     };
 }
 
-async fn add_grant(db: &mut Db, place: &(String, i64), holder: Holder, api: ApiId) -> Answer<()> {
+async fn add_grant(
+    db: &mut Db,
+    place: &(String, i64),
+    holder: Holder,
+    grant: &Grant,
+) -> Answer<()> {
     let query = sqlx::query(match holder {
         Holder::Account(_) => insert_grant!("account_id"),
         Holder::Role(_) => insert_grant!("role_id"),
@@ -324,7 +330,8 @@ async fn add_grant(db: &mut Db, place: &(String, i64), holder: Holder, api: ApiI
     let query = query
         .bind(place.0.as_str())
         .bind(place.1)
-        .bind(api.to_string());
+        .bind(grant.api.to_string())
+        .bind(i64::try_from(text_bytes(grant)).unwrap_or(i64::MAX));
     execute(db, query).await?;
     Ok(())
 }

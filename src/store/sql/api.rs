@@ -76,6 +76,16 @@ pub(super) fn facts(condition: &str) -> [Fact<'_>; 3] {
     ]
 }
 
+/// The same without what people have written about the scopes: it may be a lot, and decides nothing.
+pub(super) fn bare_facts(condition: &str) -> [Fact<'_>; 3] {
+    let [api, scope, resource_type] = facts(condition);
+    let scope = Fact {
+        texts: &["scope"],
+        ..scope
+    };
+    [api, scope, resource_type]
+}
+
 /// APIs that are put together from their facts.
 #[derive(Default)]
 pub(super) struct Apis(BTreeMap<ApiId, Parts>);

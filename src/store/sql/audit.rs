@@ -76,11 +76,11 @@ async fn lock_head(db: &mut Db, chain: &str) -> Answer<(Link, Timestamp)> {
 async fn insert(db: &mut Db, chain: &str, event: &AuditEvent) -> Answer<()> {
     let query = sqlx::query(
         "INSERT INTO audit_event
-             (chain, sequence, id, at, latest_at, actor_type, actor_id, actor_name, actor_address,
-              actor_user_agent, action, target_type, target_id, target_name, result, occurrences,
-              request_id, changes, previous_hash, hash)
+             (chain, sequence, id, at, latest_at, actor_type, actor_id, actor_name,
+              actor_credential, actor_address, actor_user_agent, action, target_type, target_id,
+              target_name, result, occurrences, request_id, changes, previous_hash, hash)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                 $19, $20)",
+                 $19, $20, $21)",
     );
     let query = query
         .bind(chain)
@@ -91,6 +91,7 @@ async fn insert(db: &mut Db, chain: &str, event: &AuditEvent) -> Answer<()> {
         .bind(event.actor.kind.as_str())
         .bind(event.actor.id.as_str())
         .bind(event.actor.name.as_str())
+        .bind(event.actor.credential.as_deref())
         .bind(event.actor.address.as_deref())
         .bind(event.actor.user_agent.as_deref())
         .bind(event.action.as_str())

@@ -9,8 +9,10 @@ use crate::domain::api::ApiRecord;
 use crate::domain::api::DescribedScope;
 use crate::domain::audit::AuditDraft;
 use crate::domain::credential::Credential;
+use crate::domain::credential::CredentialRef;
 use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
+use crate::domain::id::ClientId;
 use crate::domain::id::CredentialId;
 use crate::domain::id::OrganizationId;
 use crate::domain::id::SecretId;
@@ -22,6 +24,7 @@ use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
 use crate::domain::secret::StoredSecret;
 use crate::domain::signing_key::SigningKeyRecord;
+use crate::domain::token::TokenId;
 use crate::domain::version::Version;
 use crate::store::AccessChanges;
 use crate::store::AccountChanges;
@@ -36,11 +39,13 @@ use crate::store::RevokedToken;
 use crate::store::SigningKeyChanges;
 use crate::store::StoreError;
 use crate::store::TokenChanges;
+use crate::store::TokenStanding;
 use crate::store::WriteError;
 
 use super::access;
 use super::account;
 use super::api;
+use super::client;
 use super::credential;
 use super::instance;
 use super::organization;
@@ -85,10 +90,25 @@ impl SigningKeyChanges for SqlChange {
     async fn update_signing_key(&mut self, key: &SigningKeyRecord) -> Result<Version, StoreError> {
         self.0.run(|db| signing_key::update(db, key)).await
     }
+
+    async fn remove_signing_keys(&mut self, before: Timestamp) -> Result<Vec<String>, StoreError> {
+        self.0.run(|db| signing_key::remove_over(db, before)).await
+    }
 }
 
 #[async_trait]
 impl TokenChanges for SqlChange {
+    async fn find_token_standing(
+        &mut self,
+        client_id: ClientId,
+        token: TokenId,
+        kid: &str,
+    ) -> Result<Option<TokenStanding>, StoreError> {
+        self.0
+            .run(|db| client::find_token_standing(db, client_id, token, kid))
+            .await
+    }
+
     async fn add_revoked_token(
         &mut self,
         token: &RevokedToken,
@@ -262,6 +282,17 @@ impl CredentialChanges for SqlChange {
             .await
     }
 
+    async fn list_credential_refs(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        limit: u16,
+    ) -> Result<(Vec<CredentialRef>, u32), StoreError> {
+        self.0
+            .run(|db| credential::refs_of_account(db, organization, account, limit))
+            .await
+    }
+
     async fn add_credential(&mut self, credential: &Credential) -> Result<(), WriteError> {
         self.0.run(|db| credential::add(db, credential)).await
     }
@@ -275,6 +306,17 @@ impl CredentialChanges for SqlChange {
     ) -> Result<(), StoreError> {
         self.0
             .run(|db| credential::set_status(db, organization, credential, status, at))
+            .await
+    }
+
+    async fn revoke_all_credentials(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        at: Timestamp,
+    ) -> Result<u64, StoreError> {
+        self.0
+            .run(|db| credential::revoke_all(db, organization, account, at))
             .await
     }
 

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::domain::credential::CredentialKind;
+use crate::domain::id::AccountId;
 use crate::domain::id::ApiTokenId;
 use crate::domain::id::CredentialId;
 use crate::domain::id::OrganizationId;
@@ -28,6 +29,9 @@ use super::usage;
 
 /// The most secrets that one transaction forgets: other changes of the organization wait for it.
 const BATCH: i64 = 1_000;
+
+/// The most API tokens that the making of another one forgets: that is no call to wait for.
+const FORGOTTEN_AT_ONCE: i64 = 100;
 
 /// Secrets that ended at `$1` or earlier, by themselves or with their credential.
 const ENDED: &str = "FROM secret JOIN credential ON credential.id = secret.credential_id
@@ -52,6 +56,18 @@ impl CleanUpWrites for SqlChange {
         before: Timestamp,
     ) -> Result<CleanedUp, StoreError> {
         self.0.run(|db| clean_up(db, organization, before)).await
+    }
+
+    async fn forget_ended_api_tokens(
+        &mut self,
+        organization: OrganizationId,
+        account: AccountId,
+        kept: u32,
+        now: Timestamp,
+    ) -> Result<Vec<ApiTokenId>, StoreError> {
+        self.0
+            .run(|db| forget_api_tokens(db, organization, account, kept, now))
+            .await
     }
 }
 
@@ -80,6 +96,39 @@ async fn clean_up(
         .bind(organization.to_string())
         .bind(BATCH);
     let removed = all(db, query).await?;
+    settle(db, organization, &removed).await
+}
+
+/// The oldest of those that have ended: a secret that was revoked, or whose credential was, has ended
+/// then.
+async fn forget_api_tokens(
+    db: &mut Db,
+    organization: OrganizationId,
+    account: AccountId,
+    kept: u32,
+    now: Timestamp,
+) -> Answer<Vec<ApiTokenId>> {
+    let query = assembled(format!(
+        "DELETE FROM secret WHERE id IN
+             (SELECT secret.id {ENDED} AND credential.organization_id = $2
+                  AND credential.account_id = $3 AND credential.kind = 'api_token'
+              ORDER BY coalesce(credential.revoked_at, secret.revoked_at, secret.ends_at) DESC,
+                       secret.id DESC
+              LIMIT $4 OFFSET $5)
+         RETURNING id, credential_id"
+    ));
+    let query = query
+        .bind(millis(now))
+        .bind(organization.to_string())
+        .bind(account.to_string())
+        .bind(FORGOTTEN_AT_ONCE)
+        .bind(i64::from(kept));
+    let removed = all(db, query).await?;
+    Ok(settle(db, organization, &removed).await?.api_tokens)
+}
+
+/// Removes what belongs to secrets that are gone.
+async fn settle(db: &mut Db, organization: OrganizationId, removed: &[Row]) -> Answer<CleanedUp> {
     let mut cleaned_up = CleanedUp {
         secrets: removed.len() as u64,
         ..CleanedUp::default()

@@ -128,7 +128,7 @@ fn facts(whose: &str) -> String {
     let facts = own
         .into_iter()
         .chain(access::facts(held))
-        .chain(api::facts(granted));
+        .chain(api::bare_facts(granted));
     format!("{client}\n{}", union(facts))
 }
 

@@ -38,6 +38,14 @@ const IN_A_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.');
 
 impl Engine {
+    /// Whether several may write at once.
+    pub(super) fn has_many_writers(self) -> bool {
+        match self {
+            Self::Sqlite => false,
+            Self::Postgres => true,
+        }
+    }
+
     /// What begins a change. SQLite takes its one write lock at once, so that a change never fails
     /// half-way because another was faster.
     pub(super) fn begin_change(self) -> &'static str {

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::domain::access::Access;
 use crate::domain::credential::Credential;
 use crate::domain::credential::CredentialKind;
+use crate::domain::credential::CredentialRef;
 use crate::domain::folded::folded;
 use crate::domain::id::AccountId;
 use crate::domain::id::CredentialId;
@@ -158,6 +159,31 @@ pub(super) async fn of_account(
     complete(db, &rows).await
 }
 
+/// Of every kind: the first of them, and how many there are.
+pub(super) async fn refs_of_account(
+    db: &mut Db,
+    organization: OrganizationId,
+    account: AccountId,
+    limit: u16,
+) -> Answer<(Vec<CredentialRef>, u32)> {
+    let query = sqlx::query(
+        "SELECT id, kind, count(*) OVER () AS number FROM credential
+         WHERE organization_id = $1 AND account_id = $2 ORDER BY id LIMIT $3",
+    );
+    let query = query
+        .bind(organization.to_string())
+        .bind(account.to_string())
+        .bind(i64::from(limit));
+    let rows = all(db, query).await?;
+    let count = rows.first().map(|row| row.optional_count("number"));
+    let count = count.transpose()?.flatten();
+    let refs = rows.iter().map(|row| {
+        let kind = row.word("kind", CredentialKind::parse)?;
+        Ok(CredentialRef::of(row.parse("id")?, kind))
+    });
+    Ok((refs.collect::<Answer<_>>()?, count.unwrap_or(0)))
+}
+
 /// With its secrets and its narrowing.
 pub(super) async fn add(db: &mut Db, credential: &Credential) -> Answer<()> {
     let query = sqlx::query(
@@ -232,6 +258,25 @@ pub(super) async fn set_status(
         .bind(status.as_str())
         .bind(millis(at));
     execute_one(db, query, WHAT).await
+}
+
+/// Of whichever kind.
+pub(super) async fn revoke_all(
+    db: &mut Db,
+    organization: OrganizationId,
+    account: AccountId,
+    at: Timestamp,
+) -> Answer<u64> {
+    let query = sqlx::query(
+        "UPDATE credential SET status = 'revoked', updated_at = $3, revoked_at = $3,
+             row_version = row_version + 1
+         WHERE organization_id = $1 AND account_id = $2 AND status <> 'revoked'",
+    );
+    let query = query
+        .bind(organization.to_string())
+        .bind(account.to_string())
+        .bind(millis(at));
+    execute(db, query).await
 }
 
 pub(super) async fn raise_generation(

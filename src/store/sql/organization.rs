@@ -62,6 +62,14 @@ pub(super) async fn lock(db: &mut Db, organization: OrganizationId) -> Answer<()
     Ok(())
 }
 
+/// Keeps changes of the organization out until the end of the transaction, and nobody else who does
+/// this. Where several may write at once: the words are PostgreSQL's alone.
+pub(super) async fn share(db: &mut Db, organization: OrganizationId) -> Answer<()> {
+    let query = sqlx::query("SELECT id FROM organization WHERE id = $1 FOR SHARE");
+    one(db, query.bind(organization.to_string())).await?;
+    Ok(())
+}
+
 pub(super) async fn find(
     db: &mut Db,
     organization: &Lookup<OrganizationId>,

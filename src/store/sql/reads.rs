@@ -81,7 +81,7 @@ impl Store for SqlStore {
         organization: OrganizationId,
         events: &[AuditDraft],
     ) -> Result<(), StoreError> {
-        let mut transaction = self.transaction(Some(organization)).await?;
+        let mut transaction = self.transaction(Some(organization), None).await?;
         transaction.record(events).await
     }
 
@@ -89,7 +89,17 @@ impl Store for SqlStore {
         &self,
         organization: Option<OrganizationId>,
     ) -> Result<Box<dyn Change>, StoreError> {
-        Ok(Box::new(SqlChange(self.transaction(organization).await?)))
+        let transaction = self.transaction(organization, None).await?;
+        Ok(Box::new(SqlChange(transaction)))
+    }
+
+    async fn begin_by(
+        &self,
+        organization: Option<OrganizationId>,
+        by: OrganizationId,
+    ) -> Result<Box<dyn Change>, StoreError> {
+        let transaction = self.transaction(organization, Some(by)).await?;
+        Ok(Box::new(SqlChange(transaction)))
     }
 
     async fn close(&self) {

@@ -93,6 +93,18 @@ pub(super) async fn update(db: &mut Db, key: &SigningKeyRecord) -> Answer<Versio
         .version("row_version")
 }
 
+/// Removes what has left the JWKS for good at `before` or earlier.
+pub(super) async fn remove_over(db: &mut Db, before: Timestamp) -> Answer<Vec<String>> {
+    let query = sqlx::query(
+        "DELETE FROM signing_key
+         WHERE state IN ('retired', 'revoked') AND leaves_jwks_at <= $1 RETURNING kid",
+    );
+    let rows = all(db, query.bind(millis(before))).await?;
+    rows.iter()
+        .map(|row| row.text("kid").map(str::to_owned))
+        .collect()
+}
+
 /// Notes that a key has signed at an instant; an older one than is noted says nothing.
 pub(super) async fn note_signed(db: &mut Db, kid: &str, at: Timestamp) -> Answer<u64> {
     let query = sqlx::query(

@@ -32,19 +32,22 @@ struct Open {
 }
 
 impl Transaction {
-    /// Begins a transaction and locks the organization, or the instance.
+    /// Begins a transaction and locks the organization, or the instance; the one that it is made by
+    /// is locked against changes alone.
     pub(super) async fn begin(
         mut lease: Lease,
         turn: Turn,
         engine: Engine,
         organization: Option<OrganizationId>,
+        by: Option<OrganizationId>,
     ) -> Result<Self, StoreError> {
         lease.begin(engine.begin_change()).await?;
         let mut transaction = Self {
             open: Some(Open { lease, turn }),
             failed: false,
         };
-        let locked: Answer<()> = transaction.run(|db| lock(db, organization)).await;
+        let by = by.filter(|by| engine.has_many_writers() && Some(*by) != organization);
+        let locked: Answer<()> = transaction.run(|db| lock(db, organization, by)).await;
         locked?;
         Ok(transaction)
     }
@@ -93,10 +96,27 @@ impl Transaction {
     }
 }
 
-async fn lock(db: &mut Db, organization: Option<OrganizationId>) -> Answer<()> {
+/// Organizations are locked in the order of their ids and the instance after them, so that changes
+/// that cross wait for one another and never in a circle.
+async fn lock(
+    db: &mut Db,
+    organization: Option<OrganizationId>,
+    by: Option<OrganizationId>,
+) -> Answer<()> {
+    let (before, after) = match (by, organization) {
+        (Some(by), Some(organization)) if organization < by => (None, Some(by)),
+        _ => (by, None),
+    };
+    if let Some(by) = before {
+        organization::share(db, by).await?;
+    }
     match organization {
-        Some(organization) => organization::lock(db, organization).await,
-        None => instance::lock(db).await,
+        Some(organization) => organization::lock(db, organization).await?,
+        None => instance::lock(db).await?,
+    }
+    match after {
+        Some(by) => organization::share(db, by).await,
+        None => Ok(()),
     }
 }
 

@@ -78,6 +78,7 @@ async fn an_event_says_who_what_and_to_what() {
             "type": "service_account",
             "id": "sa_...",
             "name": "administrator",
+            "credential": "sac_...",
             "address": "127.0.0.1",
             "user_agent": null
           },
@@ -103,6 +104,79 @@ async fn an_event_says_who_what_and_to_what() {
       "next_cursor": "..."
     }
     "#);
+}
+
+/// The client ids of the actors of what this account did, the newest first.
+async fn credentials_used(admin: &Administrator, query: &str) -> Vec<[String; 2]> {
+    let found = events(admin, &format!("{EVENTS}?{query}")).await;
+    let pairs = each(&found, "/action")
+        .into_iter()
+        .zip(each(&found, "/actor/credential"));
+    pairs
+        .map(|(action, credential)| [action, credential])
+        .collect()
+}
+
+// Security case 164: an account may have many credentials, and one of them may be stolen.
+#[tokio::test]
+async fn an_event_says_by_which_credential_its_actor_came() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let grants = json!([ostler(&["accounts:write"], &json!("*"))]);
+    let one = server.client_with("manager-bot", grants).await;
+    let other = server.second_credential(&one).await;
+    let mut expected = Vec::new();
+    for (client, name) in [(&one, "by-the-one"), (&other, "by-the-other")] {
+        let manager = Administrator::of(client).await;
+        add_account(&manager, name).await;
+        expected.push(["service_account.create".to_owned(), client.id.clone()]);
+    }
+    // Whoever revokes a token may have got it by another credential of the account.
+    let token = Administrator::of(&one).await.token().to_owned();
+    assert_eq!(other.revoke(&token).await.status, 200);
+    expected.push(["token.revoke".to_owned(), other.id.clone()]);
+    // What each was refused in one minute is its own.
+    for client in [&one, &other, &other] {
+        assert_eq!(
+            Administrator::of(client).await.get("/keys").await.status,
+            403
+        );
+        assert_eq!(client.ask("scope=nothing").await.status, 400);
+    }
+    server.advance(Duration::from_mins(1));
+    server.app.refused_calls.flush().await.unwrap();
+    for client in [&one, &other] {
+        for action in ["signing_key.list", "token.issue"] {
+            expected.push([action.to_owned(), client.id.clone()]);
+        }
+    }
+    expected.reverse();
+    let admin = admin.renewed().await;
+    assert_eq!(
+        credentials_used(&admin, "actor=manager-bot").await,
+        expected
+    );
+    for client in [&one, &other] {
+        let own = expected.iter().filter(|[_, used]| *used == client.id);
+        let own: Vec<_> = own.cloned().collect();
+        let query = format!("actor={}", client.id);
+        assert_eq!(credentials_used(&admin, &query).await, own);
+    }
+    // A token, and what was asked for it, are found by the client id too.
+    let targets = format!("target={}", one.id);
+    let found = credentials_used(&admin, &targets).await;
+    assert_eq!(
+        found,
+        [["token.issue", &*one.id], ["token.revoke", &*other.id]]
+    );
+
+    let init = events(&admin, "/audit-events?actor=init").await;
+    assert!(
+        !init.is_empty()
+            && each(&init, "/actor/credential")
+                .iter()
+                .all(|it| it == "null")
+    );
 }
 
 // Contract section 4: SHA-256 over the RFC 8785 JSON of all members but `hash`.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ostler::app::audit::retention;
+use ostler::domain::audit::Chain;
 use serde_json::Value;
 use serde_json::json;
 
@@ -14,6 +15,7 @@ use crate::harness::client::jwt_part;
 use super::actors::ACCOUNTS;
 use super::actors::Administrator;
 use super::actors::mistakes;
+use super::actors::refusal;
 use super::audit_events::EVENTS;
 use super::audit_events::events;
 
@@ -258,8 +260,8 @@ async fn what_is_too_old_goes_and_what_is_left_still_holds() {
     assert_eq!(job.len(), 1);
     assert_eq!(
         job[0]["actor"],
-        json!({"type": "system", "id": "", "name": "audit-retention", "address": null,
-               "user_agent": null})
+        json!({"type": "system", "id": "", "name": "audit-retention", "credential": null,
+               "address": null, "user_agent": null})
     );
     assert_eq!(job[0]["target"]["name"], "default");
     assert_eq!(
@@ -323,4 +325,24 @@ async fn a_trail_that_does_not_hold_is_left_as_it_is() {
     assert_eq!(server.rows(&left).await, ["3"]);
     let admin = admin.renewed().await;
     assert_eq!(found(&verify(&admin, json!({})).await), (false, 2));
+}
+
+// One tenant takes no place from another, and nobody waits for an answer that nobody works on.
+#[tokio::test]
+async fn a_trail_is_verified_once_at_a_time_and_whoever_waits_is_told_to_come_back() {
+    let (server, admin) = with_events(2).await;
+    // What is answered then is a 503, and meant.
+    server.may_fail();
+    let organization = server.id_of("/organizations/default").await;
+    let chain = Chain::Organization(organization.parse().unwrap());
+    let turn = server.app.walks.begin(chain).await.unwrap();
+
+    let busy = admin.act(&format!("{EVENTS}/verify")).await;
+    assert_eq!(refusal(&busy), (503, "unavailable".to_owned()));
+    assert_eq!(busy.header("retry-after"), Some("5"));
+    let instance = admin.act("/audit-events/verify").await.json();
+    assert_eq!(found(&instance), (true, 0));
+    drop(turn);
+    let answer = verify(&admin, json!({})).await;
+    assert_eq!((found(&answer), &answer["checked"]), ((true, 0), &json!(2)));
 }

@@ -503,10 +503,64 @@ async fn no_spelling_of_a_path_leads_past_the_check() {
             reply.wire()
         );
     }
-    let request = server.request("GET", "/admin/v1/keys");
-    let request = request.header("X-HTTP-Method-Override", "POST");
-    let reply = request.header("X-Original-URL", "/livez").send().await;
-    assert_eq!(refusal(&reply), (401, "unauthorized".into()));
+    for target in [
+        "/admin/../oauth/token",
+        "/oauth/../admin/v1/keys",
+        "/oauth/%2e%2e/admin/v1/keys",
+        "/.well-known/../admin/v1/openapi.json",
+    ] {
+        let reply = server.get(target).await;
+        assert_eq!(reply.status, 404, "{target}: {}", reply.wire());
+    }
+}
+
+// Security case 90: a request is what its request line says. Whoever may only read keys makes none by
+// saying that the method is another one, and lists none under the name of another path.
+#[tokio::test]
+async fn no_header_and_no_parameter_makes_another_request_of_one() {
+    let server = TestServer::start().await;
+    let reader = ostler(&["keys:read"], &json!("*"));
+    let reader = Administrator::with(&server, "key-reader", json!([reader])).await;
+    let known = reader.get("/keys").await;
+    assert_eq!(known.status, 200, "{}", known.wire());
+    let body = json!({"alg": "ES256"});
+    for name in [
+        "X-HTTP-Method-Override",
+        "X-HTTP-Method",
+        "X-Method-Override",
+    ] {
+        for given in [None, Some(&body)] {
+            let reply = reader
+                .call_with((name, "POST"), "GET", "/keys", given)
+                .await;
+            assert_eq!(reply.json(), known.json(), "{name}: {}", reply.wire());
+        }
+        // Nor the other way: what it may do is not asked of the method that it names.
+        let reply = reader
+            .call_with((name, "GET"), "POST", "/keys", Some(&body))
+            .await;
+        assert_eq!(refusal(&reply), (403, "forbidden".into()), "{name}");
+    }
+    for query in ["?_method=POST", "?_method=POST&alg=ES256"] {
+        let reply = reader.get(&format!("/keys{query}")).await;
+        assert_eq!(refusal(&reply), (400, "validation_failed".into()));
+    }
+    for name in ["X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Uri"] {
+        let elsewhere = "/admin/v1/organizations";
+        let reply = reader
+            .call_with((name, elsewhere), "GET", "/keys", None)
+            .await;
+        assert_eq!(reply.json(), known.json(), "{name}: {}", reply.wire());
+        let keys = (name, "/admin/v1/keys");
+        let reply = reader.call_with(keys, "GET", "/findings", None).await;
+        assert_ne!(reply.json(), known.json(), "{name}");
+        let request = server.request("GET", "/admin/v1/keys");
+        let reply = request.header(name, "/livez").send().await;
+        assert_eq!(refusal(&reply), (401, "unauthorized".into()), "{name}");
+    }
+    assert_eq!(reader.get("/keys").await.json(), known.json());
+    let made = server.audited("signing_key.create").await;
+    assert_eq!(made, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -4,8 +4,10 @@
 //! Security cases 164 and 165. The routes are those of the document: one that is not told of in
 //! [`calls`] fails the test, so that no new one is forgotten.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use insta::assert_snapshot;
 use serde_json::Value;
 use serde_json::json;
 
@@ -114,16 +116,16 @@ fn calls(token: &str) -> Vec<(&'static str, &'static str, Value)> {
 }
 
 /// A server with something of everything, and who administers it.
-struct Stage {
-    server: TestServer,
-    admin: Administrator,
-    things: Things,
-    told: Vec<Told>,
+pub struct Stage {
+    pub server: TestServer,
+    pub admin: Administrator,
+    pub things: Things,
+    pub told: Vec<Told>,
     token: String,
 }
 
 impl Stage {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let server = TestServer::start().await;
         let admin = Administrator::first(&server).await;
         let made = admin.post("/organizations", json!({"name": "ours"})).await;
@@ -139,7 +141,7 @@ impl Stage {
     }
 
     /// Each call, as its operation, method, path and body.
-    fn calls(&self) -> Vec<(&'static str, String, String, Value)> {
+    pub fn calls(&self) -> Vec<(&'static str, String, String, Value)> {
         let calls = calls(&self.token).into_iter();
         let calls = calls.map(|(operation, query, body)| {
             let mut told = self.told.iter();
@@ -152,7 +154,7 @@ impl Stage {
     }
 
     /// Everything that can be read.
-    async fn all(&self) -> Vec<(String, String)> {
+    pub async fn all(&self) -> Vec<(String, String)> {
         let mut all = Vec::new();
         let reads = self.told.iter().filter(|route| route.method == "GET");
         for route in reads.filter(|route| route.scope.is_some()) {
@@ -165,18 +167,19 @@ impl Stage {
     }
 
     /// The actions and request ids of the changes that were made.
-    async fn rows(&self) -> BTreeSet<String> {
+    pub async fn rows(&self) -> BTreeSet<String> {
         let query = "SELECT action || ' ' || coalesce(request_id, '-') || ' ' || id
                      FROM audit_event WHERE result = 'success'";
         self.server.rows(query).await.into_iter().collect()
     }
 }
 
-fn name_of(route: &Told) -> &str {
+/// What the document calls a route.
+pub fn name_of(route: &Told) -> &str {
     route.operation["operationId"].as_str().unwrap()
 }
 
-fn request_id(reply: &Reply) -> &str {
+pub fn request_id(reply: &Reply) -> &str {
     reply.header("x-request-id").expect("a request id")
 }
 
@@ -223,4 +226,79 @@ async fn every_change_is_one_row() {
         let expected = format!("{operation} {} ", request_id(&reply));
         assert!(new[0].starts_with(&expected), "{operation}: {new:?}");
     }
+}
+
+// Security case 172: what an event tells of a change, by its action. A member that comes to this list has
+// been looked at: it holds no secret, no hash of one and no private key, and no text that could.
+#[tokio::test]
+async fn the_members_that_an_event_tells_are_those_that_were_looked_at() {
+    let stage = Stage::start().await;
+    for (operation, method, path, body) in stage.calls() {
+        let reply = stage.admin.call(&method, &path, Some(&body)).await;
+        assert!(reply.status < 300, "{operation}: {}", reply.wire());
+    }
+    let query = "SELECT action || ' ' || changes FROM audit_event
+                 WHERE result = 'success' AND request_id IS NOT NULL";
+    let mut told = BTreeMap::<_, BTreeSet<_>>::new();
+    for row in stage.server.rows(query).await {
+        let (action, changes) = row.split_once(' ').unwrap();
+        let changes: Value = serde_json::from_str(changes).unwrap();
+        let members = changes.as_object().unwrap().keys().cloned();
+        told.entry(action.to_owned()).or_default().extend(members);
+    }
+    let lines = told.into_iter().map(|(action, members)| {
+        let members: Vec<_> = members.into_iter().collect();
+        if members.is_empty() {
+            return format!("{action}: nothing");
+        }
+        format!("{action}: {}", members.join(", "))
+    });
+    assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @"
+    api.create: audience, lifetime_seconds, name, resource_types, scopes, signing_alg, typ
+    api.delete: accounts_with_tokens_revoked, audience, name
+    api.update: accounts_with_tokens_revoked, lifetime_seconds
+    api_token.create: access, account, client_id, expires_at, name
+    api_token.revoke: status
+    credential.create: access, account, allowed_networks, client_id, expires_at, name
+    credential.delete: client_id, name
+    credential.disable: status
+    credential.enable: status
+    credential.revoke: status
+    credential.rotate: expires_at, old_secrets, secret, tokens_revoked
+    credential.update: allowed_networks
+    group.add_member: member
+    group.create: description, name, roles
+    group.delete: accounts_with_tokens_revoked, member_count, name, roles
+    group.remove_member: accounts_with_tokens_revoked, member
+    group.update: description
+    leak.dismiss: leak_reported
+    organization.create: allow_never_expires, leak_report, max_service_accounts, max_token_lifetime_seconds, name
+    organization.disable: status
+    organization.enable: status
+    organization.update: leak_report, max_service_accounts
+    resource.create: key, name, type
+    resource.delete: accounts_with_tokens_revoked, key, type
+    resource.update: name
+    role.create: access, description, name
+    role.delete: access, accounts_with_tokens_revoked, name
+    role.update: description
+    scope.create: description, scope
+    scope.delete: accounts_with_tokens_revoked, scope
+    secret.delete: forced, status
+    secret.report_leak: leak_reported
+    service_account.create: access, credential, description, email, expires_at, labels, max_token_lifetime_seconds, name, owner, roles
+    service_account.delete: email, name
+    service_account.disable: status
+    service_account.enable: status
+    service_account.revoke_tokens: tokens_revoked
+    service_account.update: owner
+    service_account.update_access: access
+    service_account.update_roles: roles
+    signing_key.activate: active_kid, state
+    signing_key.create: alg, state
+    signing_key.retire: active_kid, state
+    signing_key.revoke: state
+    signing_key.rotate: EdDSA
+    token.revoke: nothing
+    ");
 }

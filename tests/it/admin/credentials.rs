@@ -361,7 +361,7 @@ async fn a_policy_that_changes_after_a_caller_was_let_in_counts() {
     let app = &server.app;
     let token = tokens::check_bearer(app, admin.token()).await.unwrap();
     let within = async |scope| {
-        let caller = Caller::bearer(token.claims(), Origin::default());
+        let caller = Caller::bearer(token.clone(), Origin::default());
         caller.in_organization(app, "default", scope).await.unwrap()
     };
     let (first, second, third) = (

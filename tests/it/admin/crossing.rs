@@ -9,10 +9,14 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::harness::Reply;
+use crate::harness::TestClient;
 use crate::harness::TestServer;
+use crate::harness::server::ISSUER;
 
 use super::actors::Administrator;
 use super::authority::ROUTES;
+use super::openapi::document;
+use super::openapi::routes;
 
 /// How to make a kind of thing that paths name: the parameter, where it is made, from what, and where
 /// the answer names it.
@@ -173,6 +177,41 @@ pub async fn owner(server: &TestServer, admin: &Administrator, org: &str) -> Adm
     Administrator::of(&server.client_of(&made.json())).await
 }
 
+/// A client of the account that the paths of an organization name, and a token of it.
+async fn named_by_paths(
+    server: &TestServer,
+    admin: &Administrator,
+    things: &Things,
+) -> (TestClient, String) {
+    let account = filled("/organizations/{org}/service-accounts/{account}", things);
+    let roles = format!("{account}/roles");
+    let given = admin.put(&roles, json!({"roles": ["auditor"]})).await;
+    assert_eq!(given.status, 200, "{}", given.wire());
+    let credentials = format!("{account}/credentials");
+    let live = admin.post(&credentials, json!({"name": "live"})).await;
+    assert_eq!(live.status, 201, "{}", live.wire());
+    let account = things["account"].as_str();
+    let client = server.client_of(&json!({"id": account, "credential": live.json()}));
+    let token = client.ask(&format!("resource={ISSUER}")).await;
+    (client, token.access_token())
+}
+
+/// The row of the calls that met a thing of theirs. Whoever names an id that they have no way to know
+/// has it from somewhere; a name that is none of one's own is a slip, but for an organization's.
+fn row(action: &str, crossed: &str, theirs: &str) -> Option<String> {
+    let kind = match crossed {
+        "org" => "organization",
+        "account" => "service_account",
+        "token" => "api_token",
+        kind => kind,
+    };
+    match crossed {
+        "scope" => None,
+        "org" => Some(format!("{action} {kind} {theirs} x8")),
+        _ => Some(format!("{action} {kind} {theirs} x4")),
+    }
+}
+
 // Security cases 84 and 85: own parents with a foreign child, foreign parents with an own child, each
 // by its id and by its name; and what they belong to goes on as before.
 #[tokio::test]
@@ -185,8 +224,11 @@ async fn an_id_of_another_organization_is_answered_like_one_of_nothing() {
     }
     let (ours, theirs) = (things(&admin, "ours").await, things(&admin, "theirs").await);
     let of_theirs = owner(&server, &admin, "theirs").await;
+    let (named, token) = named_by_paths(&server, &admin, &theirs).await;
     let owner = owner(&server, &admin, "ours").await;
     let before = changes(&server).await;
+    let told = routes(&document(&server).await);
+    let mut refused = Vec::new();
     for (method, route, _) in ROUTES {
         let names: Vec<_> = route.split('/').filter_map(parameter).collect();
         // Keys are the instance's: no organization has its own.
@@ -199,15 +241,33 @@ async fn an_id_of_another_organization_is_answered_like_one_of_nothing() {
             for foreign in [theirs[crossed].clone(), name_of(crossed, "theirs")] {
                 // What they read and write is wrong as well, and that is not told.
                 for body in ["{}", "{"] {
-                    let unknown = owner.send(method, &with(&unknown(&foreign)), body).await;
                     let reply = owner.send(method, &with(&foreign), body).await;
+                    let unknown = owner.send(method, &with(&unknown(&foreign)), body).await;
                     let at = format!("{method} {route}, {foreign}");
                     assert_eq!(unknown.status, 404, "{at}: {}", unknown.wire());
                     assert_eq!(steady(&reply), steady(&unknown), "{at}");
                 }
             }
+            // One row for each: it tells of the first call, and all are counted alike.
+            server.app.refused_calls.flush_all().await.unwrap();
+            let mut told = told.iter();
+            let told = told.find(|told| told.method == *method && told.path == *route);
+            let action = told.expect("a route").operation["operationId"].as_str();
+            refused.extend(row(action.unwrap(), crossed, &theirs[crossed]));
         }
     }
     assert_eq!(changes(&server).await, before);
+    let rows = "SELECT action || ' ' || target_type || ' ' || target_id || target_name || ' x'
+                    || CAST(occurrences AS TEXT) AS event
+                FROM audit_event WHERE result = 'refused' ORDER BY sequence";
+    assert_eq!(server.rows(rows).await, refused);
+    let chains = "SELECT DISTINCT chain FROM audit_event WHERE result = 'refused'";
+    let chain = server.id_of("/organizations/ours").await;
+    assert_eq!(server.rows(chains).await, [chain]);
     assert!(server.admin.sees_active(of_theirs.token()).await);
+    assert!(
+        server.admin.sees_active(&token).await,
+        "of an account that was named"
+    );
+    assert_eq!(named.ask(&format!("resource={ISSUER}")).await.status, 200);
 }

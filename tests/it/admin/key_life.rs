@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use ostler::app::clean_up;
 use serde_json::Value;
 use serde_json::json;
 
@@ -385,4 +386,112 @@ async fn a_revocation_that_cannot_be_committed_is_none() {
     server.allow_inserts("audit_event").await;
     assert_eq!(admin.act(&format!("/keys/{old}/revoke")).await.status, 200);
     assert!(!client.sees_active(&token).await);
+}
+
+/// How many files of private keys there are, with that of the audit key.
+fn key_files(server: &TestServer) -> usize {
+    let files = std::fs::read_dir(&server.app.config.keys.dir).unwrap();
+    let names = files.map(|file| file.unwrap().file_name());
+    let is_key = |name: &std::ffi::OsString| {
+        let kind = std::path::Path::new(name).extension();
+        kind.is_some_and(|kind| kind == "pem")
+    };
+    names.filter(is_key).count()
+}
+
+#[tokio::test]
+async fn a_call_that_is_refused_leaves_no_key_behind() {
+    let (server, admin, _) = stage().await;
+    assert_eq!(key_files(&server), 3 + 1);
+    let of_another = ("If-Match", "\"another-1\"");
+    let revoke = format!("/keys/{}/revoke", active(&admin, "EdDSA").await);
+    for (path, body) in [
+        ("/keys", json!({"alg": "EdDSA"})),
+        ("/keys/rotate", json!({})),
+        (revoke.as_str(), json!({})),
+    ] {
+        let refused = admin.call_with(of_another, "POST", path, Some(&body)).await;
+        assert_eq!(
+            refusal(&refused),
+            (412, "precondition_failed".into()),
+            "{path}"
+        );
+        assert_eq!(key_files(&server), 3 + 1, "{path}");
+    }
+    assert_eq!(published(&server).await.len(), 3);
+}
+
+/// Adds so many keys that were retired at this instant, behind the server's back.
+async fn add_retired(server: &TestServer, count: usize) {
+    let now = server.now().as_millisecond();
+    let statement = format!(
+        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count})
+         INSERT INTO signing_key
+             (kid, algorithm, state, created_at, published_at, leaves_jwks_at)
+         SELECT 'old-' || CAST(n AS TEXT), 'ES256', 'retired', {now} + 1, {now}, {now} FROM numbers"
+    );
+    server.run_sql(statement).await;
+}
+
+#[tokio::test]
+async fn there_are_five_hundred_keys_at_most_and_one_can_always_be_revoked() {
+    let (server, admin, client) = stage().await;
+    add_retired(&server, 495).await;
+    let rotate = async |body: Value| admin.post("/keys/rotate", body).await;
+    let full = (409, "quota_reached".to_owned());
+    assert_eq!(refusal(&rotate(json!({})).await), full);
+    // Those that have a successor already need no new one.
+    for alg in ["ES256", "EdDSA", "ES256"] {
+        assert_eq!(rotate(json!({"alg": alg})).await.status, 200);
+    }
+    let one_more = admin.post("/keys", json!({"alg": "RS256"})).await;
+    assert_eq!(refusal(&one_more), full);
+    assert_eq!(
+        one_more.json()["detail"],
+        "there are 500 keys: those that are retired or revoked are forgotten after 90 days"
+    );
+    assert_eq!(refusal(&rotate(json!({"alg": "RS256"})).await), full);
+    assert_eq!(key_files(&server), 5 + 1);
+
+    let signs = active(&admin, "ES256").await;
+    let revoked = admin.act(&format!("/keys/{signs}/revoke")).await;
+    assert_eq!(revoked.status, 200, "{}", revoked.wire());
+    assert_ne!(kid_of(&client.token("").await), signs);
+}
+
+#[tokio::test]
+async fn a_key_that_is_over_is_forgotten_after_ninety_days() {
+    let (server, admin, _) = stage().await;
+    let made = make(&admin, "EdDSA").await;
+    let retired = admin.act(&format!("/keys/{made}/retire")).await;
+    assert_eq!(retired.json()["state"], "retired", "{}", retired.wire());
+    let revoked = make(&admin, "ES256").await;
+    admin.act(&format!("/keys/{revoked}/revoke")).await;
+    let is_known = async |kid: &str| {
+        let admin = admin.renewed().await;
+        admin.get(&format!("/keys/{kid}")).await.status == 200
+    };
+    let said = async || {
+        let changes = "SELECT changes FROM audit_event WHERE action = 'instance.clean_up'";
+        server.rows(changes).await
+    };
+
+    server.advance(Duration::from_secs(90 * 86_400 - 1));
+    clean_up::once(&server.app).await.unwrap();
+    assert!(is_known(&made).await && is_known(&revoked).await);
+    assert_eq!(said().await, Vec::<String>::new());
+    server.advance(Duration::from_secs(1));
+    let signs = active(&admin.renewed().await, "RS256").await;
+    for _ in 0..2 {
+        clean_up::once(&server.app).await.unwrap();
+    }
+    assert!(!is_known(&made).await && !is_known(&revoked).await);
+    assert!(is_known(&signs).await);
+    let said = said().await;
+    assert_eq!(said.len(), 1);
+    assert!(
+        said[0].contains(&made) && said[0].contains(&revoked),
+        "{}",
+        said[0]
+    );
 }

@@ -149,6 +149,74 @@ async fn a_key_stays_for_tokens_that_could_live_longer_when_they_were_signed() {
     );
 }
 
+// The same without a restart.
+#[tokio::test]
+async fn a_key_stays_for_its_tokens_when_a_running_server_is_told_of_a_lower_maximum() {
+    let mut server = TestServer::with()
+        .set("tokens.max_lifetime_seconds", "14400")
+        .set("tokens.lifetime_seconds", "14400")
+        .start()
+        .await;
+    let admin = Administrator::first(&server).await;
+    let old = active(&admin, "ES256").await;
+    let client = server.client("nightly", "deploy:read").await;
+    server.advance(HOUR);
+    let long = client.token("").await;
+    let lower = [
+        ("tokens.lifetime_seconds", "900"),
+        ("tokens.max_lifetime_seconds", "3600"),
+    ];
+    server.renew(&lower).await;
+    assert_eq!(client.ask("").await.json()["expires_in"], 900);
+
+    server.advance(SECOND);
+    let rotate = json!({"alg": "ES256", "force": true});
+    assert_eq!(admin.post("/keys/rotate", rotate).await.status, 200);
+    assert_ne!(kid_of(&client.token("").await), old);
+    // Four hours for the token, and one for clocks that differ.
+    assert_eq!(
+        key(&admin, &old).await["leaves_jwks_at"],
+        "2026-03-01T18:00:00Z"
+    );
+    server.advance((4 * HOUR).saturating_sub(2 * SECOND));
+    step(&server).await;
+    assert!(client.sees_active(&long).await);
+    server.advance(SECOND);
+    assert!(!client.sees_active(&long).await);
+    server.advance(HOUR.saturating_sub(SECOND));
+    step(&server).await;
+    assert!(published(&server).await.contains(&old));
+    server.advance(SECOND);
+    step(&server).await;
+    assert!(!published(&server).await.contains(&old));
+}
+
+// A maximum that is lowered, raised and lowered again hides nothing of what was signed in between.
+#[tokio::test]
+async fn each_maximum_that_was_in_force_counts_for_what_was_signed_under_it() {
+    let mut server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let old = active(&admin, "ES256").await;
+    let renew = async |server: &mut TestServer, seconds: &str| {
+        let settings = [
+            ("tokens.lifetime_seconds", seconds),
+            ("tokens.max_lifetime_seconds", seconds),
+        ];
+        server.renew(&settings).await;
+        server.advance(SECOND);
+    };
+    renew(&mut server, "7200").await;
+    renew(&mut server, "600").await;
+    renew(&mut server, "60").await;
+    let rotate = json!({"alg": "ES256", "force": true});
+    assert_eq!(admin.post("/keys/rotate", rotate).await.status, 200);
+    // Two hours from the second at which it was lowered, and one for clocks that differ.
+    assert_eq!(
+        key(&admin, &old).await["leaves_jwks_at"],
+        "2026-03-01T15:00:01Z"
+    );
+}
+
 #[tokio::test]
 async fn a_rotation_that_was_asked_for_completes_by_itself() {
     let server = TestServer::start().await;
@@ -189,42 +257,128 @@ async fn a_server_that_was_away_publishes_before_it_signs() {
     assert_ne!(kid_of(&token(&server).await), old);
 }
 
+/// The first token of a key whose time has come. (The server's own look at the schedule may be in the
+/// midst of the step: for a moment the key before it signs still.)
+async fn first_token_of(server: &TestServer, kid: &str) -> String {
+    let mut fresh = String::new();
+    for _ in 0..50 {
+        step(server).await;
+        fresh = token(server).await;
+        if kid_of(&fresh) == kid {
+            return fresh;
+        }
+    }
+    panic!("{kid} is due, and {} signs", kid_of(&fresh));
+}
+
+/// Plans a rotation, and returns the new key.
+async fn rotate(server: &TestServer) -> String {
+    let rotated = server.act("/keys/rotate", json!({"alg": "ES256"})).await;
+    rotated["items"][0]["kid"].as_str().unwrap().to_owned()
+}
+
+/// How long a verifier may keep the JWKS.
+const MAX_AGE: u64 = 300;
+
+/// Somebody who keeps the JWKS for as long as it says.
+struct Caching {
+    /// What it has.
+    keys: Verifier,
+    /// When it has got it, in seconds since the beginning.
+    since: u64,
+}
+
+impl Caching {
+    async fn begin(server: &TestServer, since: u64) -> Self {
+        let jwks = server.get("/.well-known/jwks.json").await;
+        assert_eq!(jwks.header("cache-control"), Some("public, max-age=300"));
+        Self {
+            keys: Verifier::of(&jwks),
+            since,
+        }
+    }
+
+    /// Asks for the JWKS when what it has is too old, and not a second before.
+    async fn check(&mut self, server: &TestServer, now: u64, token: &str) {
+        if now - self.since >= MAX_AGE {
+            *self = Self::begin(server, now).await;
+        }
+        let age = now - self.since;
+        assert!(
+            self.keys.accepts(token),
+            "with a JWKS of {age} s, at {now} s"
+        );
+    }
+}
+
 // Security cases 156 and 157: three verifiers keep the JWKS for as long as it says, each from another
-// moment on, and none of them is ever shown a token of a key that it does not have.
+// moment on, and none of them is ever shown a token of a key that it does not have: neither just
+// before it asks again, nor in the second in which a key takes over.
 #[tokio::test]
 async fn a_hundred_rotations_are_noticed_by_no_verifier() {
+    const PUBLISHED_BEFORE: u64 = 360;
     let server = TestServer::with()
-        .set("keys.publish_before_seconds", "300")
+        .set("keys.publish_before_seconds", "360")
         .start()
         .await;
     let mut verifiers = Vec::new();
+    let mut now = 0;
     for _ in 0..3 {
-        let jwks = server.get("/.well-known/jwks.json").await;
-        assert_eq!(jwks.header("cache-control"), Some("public, max-age=300"));
-        verifiers.push(Verifier::of(&jwks));
+        verifiers.push(Caching::begin(&server, now).await);
+        server.advance(Duration::from_secs(100));
+        now += 100;
     }
     let mut kids = std::collections::BTreeSet::new();
     for turn in 0..100 {
-        // A rotation is published now and takes over in 300 s.
-        server.act("/keys/rotate", json!({"alg": "ES256"})).await;
-        for verifier in &mut verifiers {
-            server.advance(Duration::from_secs(100));
-            step(&server).await;
-            let fresh = token(&server).await;
+        // A rotation is published now and takes over in 360 s; then tokens are looked at that are
+        // fresh, with what was cached when nobody had asked yet.
+        let new = rotate(&server).await;
+        for after in [99, 100, 100, 60, 1] {
+            server.advance(Duration::from_secs(after));
+            now += after;
+            let fresh = if after == 1 {
+                first_token_of(&server, &new).await
+            } else {
+                step(&server).await;
+                token(&server).await
+            };
             kids.insert(kid_of(&fresh));
             assert!(server.admin.sees_active(&fresh).await, "turn {turn}");
-            *verifier = Verifier::of(&server.get("/.well-known/jwks.json").await);
+            for verifier in &mut verifiers {
+                verifier.check(&server, now, &fresh).await;
+            }
         }
-        let fresh = token(&server).await;
-        assert!(
-            verifiers.iter().all(|verifier| verifier.accepts(&fresh)),
-            "turn {turn}"
-        );
     }
     assert_eq!(kids.len(), 101, "each rotation has had its key");
     // What has left, has left: a key stays for two hours after it.
-    let stays = 7_200 / 300 + 2;
+    let stays = usize::try_from(7_200 / PUBLISHED_BEFORE).unwrap() + 2;
     assert!(published(&server).await.len() <= 2 + 1 + stays);
+}
+
+// Security case 157: what was cached 99, 199 and 299 s ago, in the very second in which the next key
+// takes over, before anybody asks anew.
+#[tokio::test]
+async fn a_cache_of_any_age_verifies_the_first_token_of_a_new_key() {
+    let server = TestServer::with()
+        .set("keys.publish_before_seconds", "360")
+        .start()
+        .await;
+    let old = kid_of(&token(&server).await);
+    let new = rotate(&server).await;
+    // 61, 161 and 261 s after the publication: no cache is older than it may be.
+    let mut caches = Vec::new();
+    for after in [61, 100, 100] {
+        server.advance(Duration::from_secs(after));
+        caches.push(Verifier::of(&server.get("/.well-known/jwks.json").await));
+    }
+    server.advance(Duration::from_secs(98));
+    step(&server).await;
+    assert_eq!(kid_of(&token(&server).await), old, "a second before");
+    server.advance(SECOND);
+    let fresh = first_token_of(&server, &new).await;
+    for (cache, age) in caches.iter().zip([299, 199, 99]) {
+        assert!(cache.accepts(&fresh), "a JWKS of {age} s");
+    }
 }
 
 // --- Several nodes

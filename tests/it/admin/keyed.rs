@@ -294,7 +294,7 @@ async fn a_long_verification_under_a_key_is_answered_in_pieces_and_once() {
     let admin = Administrator::first(&server).await;
     let (verify, body) = ("/audit-events/verify", json!({}));
     // Nobody's turn, until the answer has begun.
-    let turns = server.app.verifications.acquire_many(2).await.unwrap();
+    let turns = server.app.walks.batches.acquire_many(2).await.unwrap();
     let begun = server
         .request("POST", &format!("/admin/v1{verify}"))
         .bearer(admin.token())

@@ -279,6 +279,65 @@ async fn a_disabled_organization_has_no_token_and_gets_none() {
     assert!(server.admin.sees_active(renewed.token()).await);
 }
 
+// Security cases 61 and 62: by whatever path its members have come to their tokens. A secret and an API
+// token are no token of the older generation: they work again, and what they had been given does not.
+#[tokio::test]
+async fn every_member_of_a_disabled_organization_is_out_by_every_path() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    acme(&server, &admin).await;
+    let accounts = format!("{ACME}/service-accounts");
+    let body = json!({"name": "acme-bot", "roles": ["auditor"], "credential": {"name": "first"}});
+    let made = server.create(&accounts, body).await;
+    let first = server.client_of(&made);
+    let account = format!("{accounts}/acme-bot");
+    let credentials = format!("{account}/credentials");
+    let second = server.create(&credentials, json!({"name": "second"})).await;
+    let second = server.client_of(&json!({"id": first.account, "credential": second}));
+    let api_tokens = format!("{account}/api-tokens");
+    let api_token = server.create(&api_tokens, json!({"name": "tool"})).await;
+    let api_token = api_token["token"].as_str().unwrap();
+    let exchanged = server.exchange(api_token, "").await.access_token();
+    let jwts = [first.token("").await, second.token("").await, exchanged];
+    for token in jwts.iter().map(String::as_str).chain([api_token]) {
+        assert!(server.admin.sees_active(token).await);
+    }
+
+    server.act(&format!("{ACME}/disable"), json!({})).await;
+    for token in jwts.iter().map(String::as_str).chain([api_token]) {
+        assert!(!server.admin.sees_active(token).await);
+    }
+    for client in [&first, &second] {
+        assert_eq!(client.ask("").await.error(), "invalid_client");
+        assert_eq!(client.introspect("x").await.error(), "invalid_client");
+    }
+    let refused = server.exchange(api_token, "").await;
+    // RFC 8693 §2.2.2.
+    assert_eq!(
+        (refused.status, &*refused.error()),
+        (400, "invalid_request")
+    );
+    let administration = server.request("GET", "/admin/v1/organizations");
+    for token in &jwts {
+        let refused = administration.clone().bearer(token).send().await;
+        assert_eq!(refusal(&refused), (401, "unauthorized".into()));
+    }
+
+    server.act(&format!("{ACME}/enable"), json!({})).await;
+    for token in &jwts {
+        assert!(!server.admin.sees_active(token).await, "an old token");
+    }
+    assert!(server.admin.sees_active(api_token).await);
+    let renewed = [
+        first.token("").await,
+        second.token("").await,
+        server.exchange(api_token, "").await.access_token(),
+    ];
+    for token in &renewed {
+        assert!(server.admin.sees_active(token).await);
+    }
+}
+
 #[tokio::test]
 async fn the_organization_of_the_last_administrator_is_not_disabled() {
     let server = TestServer::start().await;

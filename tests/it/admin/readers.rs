@@ -97,7 +97,7 @@ impl Stage {
 }
 
 /// The lines of every file of keys that are no headings.
-fn private_lines(server: &TestServer) -> Vec<String> {
+pub fn private_lines(server: &TestServer) -> Vec<String> {
     let files = std::fs::read_dir(&server.app.config.keys.dir).unwrap();
     let texts = files.map(|file| std::fs::read(file.unwrap().path()).unwrap());
     let texts = texts.filter_map(|bytes| String::from_utf8(bytes).ok());

@@ -280,6 +280,48 @@ async fn what_is_foreign_leaves_the_same_row_as_what_is_unknown() {
     assert_eq!(server.rows(chains).await, [other]);
 }
 
+// Security case 84: what is not in the path is somewhere.
+#[tokio::test]
+async fn what_a_query_names_is_told_like_what_a_path_names() {
+    let server = TestServer::start().await;
+    let nightly = server.client("nightly", "deploy:read").await;
+    let other = server.client("another-bot", "deploy:read").await;
+    let token = server
+        .api_token(&other, "tool", json!({"access": []}))
+        .await;
+    let token = token["id"].as_str().unwrap().to_owned();
+    let admin = Administrator::first(&server).await;
+    let grant = ostler(&["accounts:read"], &json!(["default"]));
+    let reader = Administrator::with(&server, "the-reader", json!([grant])).await;
+    let made = admin.post("/organizations", json!({"name": "acme"})).await;
+    let acme = made.json()["id"].as_str().unwrap().to_owned();
+    let effective = format!("{}/effective-access?credential", nightly.account_path());
+    let unknown = "cred_00000000000000000000000000";
+    let mut expected = Vec::new();
+    for (path, row) in [
+        (
+            format!("{effective}={}", other.credential),
+            Some(&other.credential),
+        ),
+        (format!("{effective}={unknown}"), Some(&unknown.to_owned())),
+        (format!("{effective}={token}"), Some(&token)),
+        // A name that is not known in one's own organization is a slip.
+        (format!("{effective}=another"), None),
+    ] {
+        assert_eq!(reader.get(&path).await.status, 404, "{path}");
+        let action = "service_account.read_effective_access";
+        expected.extend(row.map(|id| format!("the-reader {action} credential {id} x1")));
+        server.app.refused_calls.flush_all().await.unwrap();
+    }
+    for named in [acme.as_str(), "acme", "nowhere"] {
+        let path = format!("/findings?organization={named}");
+        assert_eq!(reader.get(&path).await.status, 404, "{path}");
+        expected.push(format!("the-reader finding.list organization {named} x1"));
+        server.app.refused_calls.flush_all().await.unwrap();
+    }
+    assert_eq!(refused(&server).await, expected);
+}
+
 #[tokio::test]
 async fn a_secret_in_a_path_is_not_kept() {
     let server = TestServer::start().await;

@@ -16,6 +16,7 @@ use crate::harness::TestServer;
 use crate::harness::wire::HangUp;
 
 use super::actors::ACCOUNTS;
+use super::actors::APIS;
 use super::actors::Administrator;
 use super::actors::at;
 use super::actors::mistakes;
@@ -211,6 +212,71 @@ async fn a_replay_needs_the_same_authority_as_the_call() {
     assert_eq!(refusal(&refused), (401, "unauthorized".into()));
     let refused = manager.renewed().await.keyed("k", ACCOUNTS, &body).await;
     assert_eq!(refusal(&refused), (403, "forbidden".into()));
+}
+
+// Security cases 80 and 84: nor is it answered to a token that reaches less than the one that asked first,
+// though both are of one account.
+#[tokio::test]
+async fn a_replay_tells_no_more_than_the_token_that_asks_again_reaches() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    assert_eq!(
+        admin
+            .post("/organizations", json!({"name": "acme"}))
+            .await
+            .status,
+        201
+    );
+    let body = json!({"name": "their-bot", "roles": ["auditor"], "credential": {"name": "x"}});
+    let made = admin
+        .post("/organizations/acme/service-accounts", body)
+        .await;
+    let theirs = server.client_of(&made.json());
+    let token = Administrator::of(&theirs).await.token().to_owned();
+
+    let reach = |organizations: Value| json!([ostler(&["accounts:read"], &organizations)]);
+    let wide = server.client_with("the-reader", reach(json!("*"))).await;
+    let credentials = format!("{ACCOUNTS}/the-reader/credentials");
+    let narrowed = json!({"name": "narrowed", "access": reach(json!(["default"]))});
+    let narrowed = admin.post(&credentials, narrowed).await.json();
+    let narrow = server.client_of(&json!({"id": wide.account, "credential": narrowed}));
+    let (wide, narrow) = (
+        Administrator::of(&wide).await,
+        Administrator::of(&narrow).await,
+    );
+    let question = json!({"client_id": theirs.id, "resource": server.issuer});
+    for (path, body, told) in [
+        ("/tokens/inspect", json!({"token": token}), "active"),
+        ("/tokens/preview", question, "granted"),
+    ] {
+        let first = wide.keyed("k", path, &body).await;
+        assert_eq!(
+            (first.status, &first.json()[told]),
+            (200, &json!(true)),
+            "{path}"
+        );
+        let again = narrow.keyed("k", path, &body).await;
+        assert_eq!(
+            refusal(&again),
+            (409, "idempotency_conflict".into()),
+            "{path}"
+        );
+        // Under a key of its own, and without any, it is told what it may know.
+        let own = [
+            narrow.keyed("own", path, &body).await,
+            narrow.post(path, body.clone()).await,
+        ];
+        for reply in own {
+            assert_eq!(
+                (reply.status, &reply.json()[told]),
+                (200, &json!(false)),
+                "{path}"
+            );
+        }
+        let again = wide.renewed().await.keyed("k", path, &body).await;
+        assert!(is_replayed(&again), "{path}");
+        assert_eq!(again.json(), first.json(), "{path}");
+    }
 }
 
 #[tokio::test]
@@ -434,4 +500,60 @@ async fn of_calls_that_only_read_so_many_answers_are_kept_a_day() {
         let reply = admin.keyed("tomorrow", "/tokens/inspect", &read).await;
         assert_eq!(is_replayed(&reply), replayed);
     }
+}
+
+// Nor does whoever may write, by what changes nothing.
+#[tokio::test]
+async fn of_calls_that_turn_out_to_change_nothing_so_many_answers_are_kept_a_day() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    assert_eq!(
+        admin
+            .post(ACCOUNTS, json!({"name": "nightly"}))
+            .await
+            .status,
+        201
+    );
+    let disable = async |key: &str| {
+        let path = format!("{NIGHTLY}/disable");
+        let reply = admin.keyed(key, &path, &json!({})).await;
+        assert_eq!(reply.status, 200, "{}", reply.wire());
+        is_replayed(&reply)
+    };
+    for number in 0..502 {
+        assert!(!disable(&format!("k{number}")).await);
+    }
+    let kept = async || server.rows("SELECT id FROM answered_call").await.len();
+    // The one that changed something, and these.
+    assert_eq!(kept().await, 501);
+    assert!(disable("k0").await && disable("k500").await && !disable("k501").await);
+    assert_eq!(server.audited("service_account.disable").await.len(), 1);
+    let enable = format!("{NIGHTLY}/enable");
+    let enabled = admin.keyed("another", &enable, &json!({})).await;
+    assert_eq!((enabled.status, kept().await), (200, 502));
+}
+
+#[tokio::test]
+async fn a_large_answer_is_kept_where_something_changed_and_nowhere_else() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let scope = |number: usize| format!("{number:0>64}");
+    let scopes: Value = (0..600).map(|n| json!({"name": scope(n)})).collect();
+    let api = json!({"name": "wide", "audience": "https://wide.example.com", "scopes": scopes});
+    assert_eq!(admin.post(APIS, api).await.status, 201);
+    let scopes: Vec<_> = (0..600).map(scope).collect();
+    let access = json!([{"api": "wide", "scopes": scopes, "resources": {}}]);
+    let body = json!({"name": "nightly", "access": access});
+    assert_eq!(admin.post(ACCOUNTS, body).await.status, 201);
+
+    let disable = async |key: &str| {
+        let path = format!("{NIGHTLY}/disable");
+        let reply = admin.keyed(key, &path, &json!({})).await;
+        assert_eq!(reply.status, 200, "{}", reply.wire());
+        assert!(reply.body.len() > 32 * 1024);
+        is_replayed(&reply)
+    };
+    assert!(!disable("first").await && disable("first").await);
+    assert!(!disable("again").await && !disable("again").await);
+    assert_eq!(server.rows("SELECT id FROM answered_call").await.len(), 1);
 }

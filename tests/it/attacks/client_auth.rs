@@ -48,7 +48,17 @@ async fn nobodies(server: &TestServer) -> Vec<(&'static str, TestClient)> {
     let ended = made("ended-bot", json!({"expires_at": soon}), json!({})).await;
     let foreign = json!({"allowed_networks": ["192.0.2.0/24"]});
     let foreign = made("foreign-bot", json!({}), foreign).await;
-    for client in [&good, &disabled, &deleted, &revoked, &gone, &over, &ended] {
+    server
+        .create("/organizations", json!({"name": "acme"}))
+        .await;
+    let tenant = json!({"name": "tenant-bot", "credential": {"name": "first"}});
+    let tenant = server
+        .create("/organizations/acme/service-accounts", tenant)
+        .await;
+    let tenant = server.client_of(&tenant);
+    for client in [
+        &good, &disabled, &deleted, &revoked, &gone, &over, &ended, &tenant,
+    ] {
         assert_eq!(client.introspect("x").await.status, 200, "{client:?}");
     }
 
@@ -60,6 +70,7 @@ async fn nobodies(server: &TestServer) -> Vec<(&'static str, TestClient)> {
         .act(&format!("{}/revoke", revoked.credential_path()), json!({}))
         .await;
     server.delete(&gone.credential_path()).await;
+    server.act("/organizations/acme/disable", json!({})).await;
     server.advance(Duration::from_mins(1));
     vec![
         ("unknown", good.with_id("sac_01hzzzzzzzzzzzzzzzzzzzzzzz")),
@@ -81,6 +92,11 @@ async fn nobodies(server: &TestServer) -> Vec<(&'static str, TestClient)> {
         ("expired secret", over),
         ("expired account", ended),
         ("foreign network", foreign),
+        ("disabled organization", tenant.clone()),
+        (
+            "disabled organization, wrong secret",
+            tenant.with_secret(&good.secret),
+        ),
         (
             "wrong checksum",
             good.with_secret(&format!("ostler_cs_{}", "0".repeat(49))),
@@ -90,7 +106,7 @@ async fn nobodies(server: &TestServer) -> Vec<(&'static str, TestClient)> {
     ]
 }
 
-// Security cases 2 and 3; RFC 6749 §5.2: the same bytes and header fields for all causes. That an
+// Security cases 2, 3 and 61; RFC 6749 §5.2: the same bytes and header fields for all causes. That an
 // unknown client costs as much as a known one is shown in `oauth::client_auth`, and measured in
 // `benches/`.
 #[tokio::test]
@@ -131,6 +147,8 @@ async fn whatever_is_wrong_with_a_client_is_told_in_the_same_bytes() {
     expired secret: the secret has expired
     expired account: the client is dead: the account has expired
     foreign network: not from a network that the credential allows
+    disabled organization: the client is dead: the organization is disabled
+    disabled organization, wrong secret: wrong secret
     wrong checksum: the credentials are malformed
     no secret of ours: the credentials are malformed
     no id of ours: the credentials are malformed

@@ -10,9 +10,9 @@ use crate::harness::TestClient;
 use crate::harness::TestServer;
 use crate::harness::server::ISSUER;
 
-/// What may end the token of an administrator.
+/// What may end the token of an administrator of the organization `default`.
 #[derive(Clone, Copy, Debug)]
-enum End {
+pub enum End {
     Revocation,
     ItsTime,
     DisabledAccount,
@@ -27,7 +27,7 @@ enum End {
 }
 
 impl End {
-    const ALL: [Self; 10] = [
+    pub const ALL: [Self; 10] = [
         Self::Revocation,
         Self::ItsTime,
         Self::DisabledAccount,
@@ -40,7 +40,7 @@ impl End {
         Self::LostRole,
     ];
 
-    async fn comes(self, server: &TestServer, holder: &TestClient, token: &str) {
+    pub async fn comes(self, server: &TestServer, holder: &TestClient, token: &str) {
         let (account, credential) = (holder.account_path(), holder.credential_path());
         let act = async |path: String, body| {
             server.act(&path, body).await;
@@ -73,7 +73,7 @@ impl End {
 }
 
 /// An administrator by a role and by a grant.
-async fn administrator(server: &TestServer, name: &str) -> TestClient {
+pub async fn administrator(server: &TestServer, name: &str) -> TestClient {
     let reach = json!({"organization": "*", "api": "*"});
     let grant = json!({"api": "ostler", "scopes": ["introspect"], "resources": reach});
     let account = json!({"name": name, "access": [grant], "roles": ["owner"],
@@ -82,7 +82,7 @@ async fn administrator(server: &TestServer, name: &str) -> TestClient {
     server.client_of(&server.create(path, account).await)
 }
 
-async fn token_of(client: &TestClient) -> String {
+pub async fn token_of(client: &TestClient) -> String {
     let reply = client.ask(&format!("resource={ISSUER}")).await;
     reply.access_token()
 }
@@ -130,4 +130,66 @@ async fn the_bearer_of_a_token_that_has_ended_is_let_in_nowhere() {
             "{end:?}"
         );
     }
+}
+
+/// An account in `organization` with everything that gets tokens: its client, an API token and what that
+/// was exchanged for.
+async fn well_equipped(
+    server: &TestServer,
+    organization: &str,
+    name: &str,
+) -> (TestClient, String, String) {
+    let accounts = format!("/organizations/{organization}/service-accounts");
+    let body = json!({"name": name, "roles": ["auditor"], "credential": {"name": "first"}});
+    let client = server.client_of(&server.create(&accounts, body).await);
+    let api_tokens = format!("{accounts}/{name}/api-tokens");
+    let made = server.create(&api_tokens, json!({"name": "tool"})).await;
+    let api_token = made["token"].as_str().unwrap().to_owned();
+    let exchanged = server.exchange(&api_token, "").await.access_token();
+    (client, api_token, exchanged)
+}
+
+// Security case 63: the name may come again, in the same organization or in another, and nothing that
+// was the old one's is the new one's.
+#[tokio::test]
+async fn who_bears_the_name_of_a_deleted_account_inherits_nothing() {
+    let server = TestServer::start().await;
+    let acme = json!({"name": "acme"});
+    server.create("/organizations", acme).await;
+    let (old, api_token, exchanged) = well_equipped(&server, "default", "phoenix").await;
+    let by_secret = token_of(&old).await;
+    let live = [&by_secret, &exchanged, &api_token];
+    for token in live {
+        assert!(server.admin.sees_active(token).await);
+    }
+
+    server.delete(&old.account_path()).await;
+    let is_over = async || {
+        for token in live {
+            assert!(!server.admin.sees_active(token).await);
+        }
+        assert_eq!(old.ask("").await.error(), "invalid_client");
+        let refused = server.exchange(&api_token, "").await;
+        assert_eq!(
+            (refused.status, &*refused.error()),
+            (400, "invalid_request")
+        );
+        let administration = server.request("GET", "/admin/v1/organizations");
+        let refused = administration.bearer(&exchanged).send().await;
+        assert_eq!(refused.status, 401);
+    };
+    is_over().await;
+    for organization in ["default", "acme"] {
+        let (new, ..) = well_equipped(&server, organization, "phoenix").await;
+        assert_ne!(new.account, old.account);
+        is_over().await;
+        let account = format!("/organizations/{organization}/service-accounts/phoenix");
+        let known = server.admin("GET", &account, None).await.json();
+        assert_eq!(known["active_api_tokens"], 1);
+        assert_eq!(known["active_credentials"], 1);
+        assert!(new.sees_active(&token_of(&new).await).await);
+    }
+    let deletions = server.audited("service_account.delete").await;
+    assert_eq!(deletions.len(), 1);
+    assert!(deletions[0].contains(&old.account), "{deletions:?}");
 }

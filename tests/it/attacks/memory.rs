@@ -59,6 +59,50 @@ fn occurrences(memory: &[u8], text: &[u8]) -> usize {
         .count()
 }
 
+/// Whatever of a private key there is in PKCS#8 (RFC 5958 §2) that is a secret by itself: the 32 bytes
+/// that an elliptic curve's key is, of either kind; nothing of an RSA key.
+fn inner_secret(der: &[u8]) -> Option<&[u8]> {
+    // An ECPrivateKey (RFC 5915 §3) of version 1, and a CurvePrivateKey (RFC 8410 §7), both of 32 bytes.
+    for before in [&[2, 1, 1, 4, 32][..], &[4, 34, 4, 32]] {
+        let at = der.windows(before.len()).position(|part| part == before);
+        if let Some(at) = at {
+            return der.get(at + before.len()..at + before.len() + 32);
+        }
+    }
+    None
+}
+
+// Security case 151: nor in any other form that it has had on its way: decoded, and the number or the
+// seed that it is. The library that signs keeps what it needs, once for each key, in a form of its own;
+// that of an Ed25519 key is its seed.
+#[tokio::test]
+async fn what_a_private_key_was_read_from_is_wiped() {
+    let process = Process::start(&[]).await;
+    let (mut gone, mut once) = (Vec::new(), Vec::new());
+    for file in fs::read_dir(process.home().join("keys")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_none_or(|kind| kind != "pem") {
+            continue;
+        }
+        let der = ostler::keys::pem::decode(&fs::read(&path).unwrap()).unwrap();
+        gone.push(der.to_vec());
+        let is_ed25519 = der.windows(4).any(|part| part == [4, 34, 4, 32]);
+        match inner_secret(&der) {
+            Some(seed) if is_ed25519 => once.push(seed.to_vec()),
+            Some(number) => gone.push(number.to_vec()),
+            None => {}
+        }
+    }
+    assert_eq!(once.len(), 2, "of tokens and of the audit");
+    assert_eq!(gone.len(), 5, "four keys, and the number of one");
+    let token = process.admin.token("").await;
+    assert!(process.admin.sees_active(&token).await);
+    assert_eq!(found_in(process.id(), &gone), vec![0; gone.len()]);
+    for count in found_in(process.id(), &once) {
+        assert!(count <= 1, "{count} copies of a seed");
+    }
+}
+
 // Security case 151.
 #[tokio::test]
 async fn no_private_key_stands_in_memory_as_it_stands_in_its_file() {

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::NON_ALPHANUMERIC;
 use percent_encoding::utf8_percent_encode;
+use serde_json::json;
 
 use crate::harness::Reply;
 use crate::harness::TestClient;
@@ -198,4 +199,28 @@ async fn a_secret_without_its_end_is_none_however_much_is_left() {
             assert_refused(&server.admin.with_secret(&checked).ask("").await, cut);
         }
     }
+}
+
+// Security case 6: nor of an API token, where it is asked about and where it is exchanged.
+#[tokio::test]
+async fn an_api_token_without_its_end_is_none_however_much_is_left() {
+    let server = unlimited().await;
+    let client = server.client("nightly", "deploy:read").await;
+    let made = server.api_token(&client, "tool", json!({})).await;
+    let own = made["token"].as_str().unwrap();
+    for length in 1..own.len() {
+        let cut = &own[..length];
+        let checked = with_checksum(&own[..length.min(53)]);
+        for token in [cut, checked.as_str()] {
+            if token == own {
+                continue;
+            }
+            assert!(!server.admin.sees_active(token).await, "{length}");
+            let refused = server.exchange(token, "").await;
+            let told = (refused.status, &*refused.error());
+            assert_eq!(told, (400, "invalid_request"), "{length}");
+        }
+    }
+    assert!(server.admin.sees_active(own).await);
+    assert_eq!(server.exchange(own, "").await.status, 200);
 }

@@ -127,6 +127,58 @@ async fn the_secrets_of_new_credentials_go_to_files_and_nowhere_else() {
     robot.run("token get --scope read").await.data();
 }
 
+// What the server would refuse half-way is refused before anything is changed.
+#[tokio::test]
+async fn a_text_that_is_too_long_is_told_before_anything_is_changed() {
+    let text = |length: usize| "x".repeat(length);
+    let (_server, admin) = with(&format!(
+        "\
+apis:
+  jira:
+    audience: https://jira.example.com
+    scopes: {{read: {description}, write: {}}}
+    resource_types: [project]
+    resources: {{project: {{APOLLO: {description}}}}}
+roles:
+  reader: {{description: {description}}}
+groups:
+  readers: {{description: {description}}}
+accounts:
+  ci-deployer:
+    description: {description}
+    owner: {}
+    labels: {{tier: {}, team: {}}}
+",
+        text(1_000),
+        text(201),
+        text(256),
+        text(255),
+        description = text(1_001),
+    ))
+    .await;
+    let refused = admin.run("apply -f acme.yaml").await;
+    assert_eq!(refused.code, Some(1), "{refused}");
+    let told = refused
+        .stderr
+        .lines()
+        .filter(|line| line.contains("characters"));
+    let told: Vec<_> = told.map(|line| line.split(": ").nth(1).unwrap()).collect();
+    assert_eq!(
+        told,
+        [
+            "apis.jira.scopes.read",
+            "apis.jira.resources.project.APOLLO",
+            "roles.reader.description",
+            "groups.readers.description",
+            "accounts.ci-deployer.description",
+            "accounts.ci-deployer.owner",
+            "accounts.ci-deployer.labels.tier",
+        ],
+        "{refused}"
+    );
+    assert_eq!(admin.run("api get jira").await.code, Some(3));
+}
+
 #[tokio::test]
 async fn all_mistakes_are_told_at_once_with_their_place() {
     let (_server, admin) = with(

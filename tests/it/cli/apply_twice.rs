@@ -244,23 +244,23 @@ groups:
 async fn a_run_that_broke_off_is_gone_on_with() {
     let server = TestServer::start().await;
     let admin = Person::administrator(&server);
-    let with = |owner: &str| {
+    let with = |label: &str| {
         format!(
             "{JIRA}accounts:
   first-robot: {{credentials: {{github: }}}}
-  second-robot: {{owner: '{owner}'}}
+  second-robot: {{labels: {{'{label}': ops}}}}
   third-robot: {{enabled: false}}
 "
         )
     };
-    admin.write("acme.yaml", &with(&"x".repeat(5_000)), 0o644);
+    admin.write("acme.yaml", &with("no label"), 0o644);
     let broken = admin.run("apply -f acme.yaml --secret-out secrets").await;
     assert_eq!(broken.code, Some(1), "{broken}");
     let told = "4 of 8 changes were made before that; run it again to go on";
     assert!(broken.stderr.contains(told), "{broken}");
     admin.run("account show first-robot").await.data();
 
-    let applied = bring(&admin, &with("ops"), "").await;
+    let applied = bring(&admin, &with("team"), "").await;
     assert!(!applied.contains("first-robot\n"), "{applied}");
     assert!(
         applied.contains("credential first-robot/github made"),
@@ -309,4 +309,37 @@ async fn a_dry_run_says_what_would_be_done_and_does_nothing() {
     exit 0
     ");
     assert_eq!(admin.run("api show jira").await.code, Some(3));
+}
+
+// Security case 81: a declaration hands on no more than whoever applies it holds, however it is said; and
+// what was refused is not half done.
+#[tokio::test]
+async fn a_declaration_hands_on_nothing_that_is_not_held() {
+    let server = TestServer::start().await;
+    let scopes = json!([
+        "accounts:write",
+        "access:write",
+        "apis:write",
+        "credentials:write"
+    ]);
+    let own = json!({"organization": ["default"], "api": "*"});
+    let grant = json!([{"api": "ostler", "scopes": scopes, "resources": own}]);
+    let manager = server.client_with("the-manager", grant).await;
+    let manager = Person::as_client(&server, &manager);
+    let reaching = "{api: ostler, scopes: [keys:read], resources: {organization: '*', api: []}}";
+    for declared in [
+        format!("accounts: {{climber: {{access: [{reaching}]}}}}\n"),
+        "accounts: {climber: {roles: [owner]}}\n".to_owned(),
+        format!("roles: {{ladder: {{access: [{reaching}]}}}}\n"),
+        "groups: {ladder: {roles: [owner]}}\n".to_owned(),
+    ] {
+        manager.write("acme.yaml", &declared, 0o644);
+        let ran = manager
+            .run("apply -f acme.yaml --secret-out secrets --yes")
+            .await;
+        assert_eq!(ran.code, Some(4), "{declared}{ran}");
+        for made in ["account get climber", "role get ladder", "group get ladder"] {
+            assert_eq!(manager.run(made).await.code, Some(3), "{declared}{made}");
+        }
+    }
 }

@@ -22,10 +22,10 @@ async fn the_trail_is_read_exported_and_verified() {
     let events = admin.run(line).await;
     let columns: Vec<&str> = events.data().trim_end().split('\t').collect();
     assert_eq!(columns[2], "administrator");
-    assert_eq!(
-        columns[4..7],
-        ["service_account.disable", "ci-deployer", "success"]
-    );
+    assert!(columns[3].starts_with("sa_"), "{events}");
+    assert_eq!(columns[4], server.admin.id);
+    assert_eq!(columns[6..8], ["service_account.disable", "ci-deployer"]);
+    assert_eq!(columns[9], "success");
     assert_eq!(admin.run("audit list --action x").await.code, Some(1));
 
     assert_snapshot!(admin.run("audit export --out audit.ndjson").await.screen(), @"
@@ -33,11 +33,21 @@ async fn the_trail_is_read_exported_and_verified() {
     exit 0
     ");
     let exported = fs::read_to_string(admin.home().join("audit.ndjson")).unwrap();
-    assert!(
-        exported
-            .lines()
-            .all(|line| line.starts_with("{\"id\":\"evt_"))
-    );
+    let exported: Vec<Value> = exported
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let told = admin.run("audit list -o json").await.json();
+    let told = told["items"]
+        .as_array()
+        .unwrap_or_else(|| told.as_array().unwrap());
+    assert_eq!(exported.len(), 2, "{exported:?}");
+    for event in told
+        .iter()
+        .filter(|event| event["action"] != "audit_event.export")
+    {
+        assert!(exported.contains(event), "{event}");
+    }
 
     let head = admin.run("audit verify -o id").await;
     assert!(head.data().matches('.').count() == 2, "{head}");
@@ -46,6 +56,28 @@ async fn the_trail_is_read_exported_and_verified() {
     let verified = admin.run("audit verify --head head.jws -o json").await;
     assert_eq!(verified.json()["ok"], true);
     admin.run("audit verify --instance").await.data();
+}
+
+// Security case 168: a name may be another thing's later.
+#[tokio::test]
+async fn what_has_the_same_name_is_told_apart_by_its_id() {
+    let server = TestServer::start().await;
+    let admin = Person::administrator(&server);
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let made = admin.run("account create ci-deployer -o id").await;
+        ids.push(made.data().trim().to_owned());
+        admin.run("account delete ci-deployer --yes").await.data();
+    }
+    ids.reverse();
+    let line = "audit list --action service_account.delete --target ci-deployer";
+    let events = admin.run(line).await;
+    let targets = events.data().lines().map(|line| {
+        let columns: Vec<&str> = line.split('\t').collect();
+        (columns[7], columns[8])
+    });
+    let expected = ids.iter().map(|id| ("ci-deployer", id.as_str()));
+    assert!(targets.eq(expected), "{events}");
 }
 
 #[tokio::test]

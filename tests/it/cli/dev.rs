@@ -22,7 +22,11 @@ pub struct RunningDemo {
 
 impl RunningDemo {
     pub fn start(operator: &Person) -> Self {
-        let mut child = operator.start(&["dev"]);
+        Self::of(operator.start(&["dev"]))
+    }
+
+    /// The demo that is started by this process.
+    pub fn of(mut child: Child) -> Self {
         let mut printed = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         while !printed.contains("Ctrl-C stops it") {

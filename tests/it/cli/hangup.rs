@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::process::Child;
 use std::process::ChildStderr;
 
+use jiff::Timestamp;
 use rustix::process::Pid;
 use rustix::process::Signal;
 use rustls::pki_types::CertificateDer;
@@ -15,6 +16,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::Person;
+use crate::harness::client::jwt_part;
 use crate::harness::wire::Request;
 use crate::transport::tls::Files;
 use crate::transport::tls::connect;
@@ -82,6 +84,15 @@ impl RunningServer {
         (reply.status, reply.json())
     }
 
+    /// The first administrator, at a shell.
+    fn administrator(&self) -> Person {
+        let text = |member: &str| self.first[member].as_str().unwrap();
+        Person::new()
+            .with("OSTLER_URL", &format!("http://{}", self.address))
+            .with("OSTLER_CLIENT_ID", text("client_id"))
+            .with("OSTLER_CLIENT_SECRET", text("client_secret"))
+    }
+
     fn stop(mut self) {
         self.signal(Signal::TERM);
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
@@ -113,6 +124,30 @@ async fn a_hangup_reads_the_configuration_again() {
     assert!(told.contains("tokens.lifetime"), "{told}");
     let (_, token) = server.ask(0).await;
     assert_eq!(token["expires_in"], 60);
+    server.stop();
+}
+
+// P3, security case 158: what was signed before a hangup lives on, and its key stays for it.
+#[tokio::test]
+async fn a_hangup_that_lowers_the_longest_life_of_tokens_takes_no_key_from_them() {
+    let tokens = |seconds: u32| {
+        format!("[tokens]\nlifetime_seconds = {seconds}\nmax_lifetime_seconds = {seconds}\n")
+    };
+    let mut server = RunningServer::start(&tokens(14_400)).await;
+    let (_, token) = server.ask(0).await;
+    assert_eq!(token["expires_in"], 14_400);
+    let claims = jwt_part(token["access_token"].as_str().unwrap(), 1);
+    server.renew(&tokens(600));
+    server.until("the configuration was read again");
+
+    let admin = server.administrator();
+    admin.run("key rotate ES256 --force").await.data();
+    let keys = admin.run("key list -o json").await.json();
+    let keys = keys["items"].as_array().unwrap();
+    let old = keys.iter().find(|key| key["state"] == "retiring").unwrap();
+    let leaves: Timestamp = old["leaves_jwks_at"].as_str().unwrap().parse().unwrap();
+    // An hour is for clocks that differ.
+    assert!(leaves.as_second() >= claims["exp"].as_i64().unwrap() + 3_600);
     server.stop();
 }
 

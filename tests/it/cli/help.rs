@@ -48,6 +48,7 @@ async fn every_noun_tells_its_verbs() {
             "findings unused expiring leaks dismiss leak system usage",
         ),
         ("config", "check show reference"),
+        ("admin", "recover"),
     ] {
         let told = person.run(&format!("{noun} --help")).await;
         let is_told = |verb: &str| {
@@ -84,7 +85,12 @@ async fn there_is_a_manual_page_for_each_command() {
     let directory = person.home().join("man");
     fs::create_dir(&directory).unwrap();
     person.run("man man").await.data();
-    for page in ["ostler.1", "ostler-account-create.1", "ostler-apply.1"] {
+    for page in [
+        "ostler.1",
+        "ostler-account-create.1",
+        "ostler-admin-recover.1",
+        "ostler-apply.1",
+    ] {
         let text = fs::read_to_string(directory.join(page)).unwrap();
         assert!(text.contains(".SH"), "{page}");
     }

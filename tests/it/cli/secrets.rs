@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::harness::TestServer;
 
 use super::Person;
+use super::Ran;
 
 // Security case 149.
 #[tokio::test]
@@ -136,4 +137,36 @@ async fn json_is_a_form_of_the_file_too() {
     let file: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(file["issuer"], crate::harness::server::ISSUER);
     assert_eq!(file.as_object().unwrap().len(), 3);
+}
+
+// Security case 149: where there is no room for the secret, nothing shows it, and what to do is told.
+#[tokio::test]
+async fn a_secret_that_cannot_be_written_is_shown_nowhere() {
+    let server = TestServer::start().await;
+    let admin = Person::administrator(&server);
+    admin.run("account create ci-deployer").await.data();
+    admin
+        .run("credential create ci-deployer/old --secret-out old.env")
+        .await
+        .data();
+    for line in [
+        "credential create ci-deployer/github --secret-out new.env",
+        "credential rotate ci-deployer/old --secret-out new.env",
+        "api-token create ci-deployer/tool --secret-out new.env",
+    ] {
+        let words: Vec<_> = line.split(' ').collect();
+        // A write fails, as on a full disk, and no signal ends the command.
+        let no_room = "trap '' XFSZ && ulimit -f 0";
+        let child = admin.command_after(no_room, &words).spawn().unwrap();
+        let waiting = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
+        let ran = Ran::from(waiting.await.unwrap());
+        assert_eq!(ran.code, Some(1), "{line}: {ran}");
+        for shown in [&ran.stdout, &ran.stderr] {
+            assert!(!shown.contains("ostler_cs_"), "{line}: {ran}");
+            assert!(!shown.contains("ostler_at_"), "{line}: {ran}");
+        }
+        assert!(ran.stderr.contains("new.env"), "{line}: {ran}");
+        assert!(ran.stderr.contains("the secret is lost"), "{line}: {ran}");
+        assert!(!admin.home().join("new.env").exists(), "{line}");
+    }
 }

@@ -65,6 +65,7 @@ async fn a_store_is_initialised_once() {
     let again = operator.run("init -o json").await;
     assert_snapshot!(again.screen(), @"
     ! error: this store is initialised already: its administrator's credential was shown when that was done
+    !   fix: if nobody has it any more, make another: ostler admin recover
     exit 5
     ");
 }
@@ -143,7 +144,7 @@ async fn a_whole_line_of_json_is_handed_over_or_nothing_is_finished() {
 }
 
 /// A server that is served, and ends with this value.
-struct Serving {
+pub struct Serving {
     child: Child,
     /// A log that nobody can read any more would be another thing to go wrong.
     log: BufReader<ChildStderr>,
@@ -151,7 +152,11 @@ struct Serving {
 
 impl Serving {
     fn start(operator: &Person) -> Self {
-        let mut child = operator.start(&["serve"]);
+        Self::of(operator.start(&["serve"]))
+    }
+
+    /// The server of this process, when it serves.
+    pub fn of(mut child: Child) -> Self {
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut serving = Self { child, log };
         let mut said = String::new();
@@ -160,6 +165,14 @@ impl Serving {
             assert!(read > 0, "it ended: {said}");
         }
         serving
+    }
+}
+
+impl Serving {
+    /// Ends it as a service manager does.
+    pub fn stop(mut self) {
+        rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
     }
 }
 
@@ -252,6 +265,7 @@ async fn the_doctor_says_what_is_wrong_and_what_to_do() {
     ! ✓ signing_key: ok
     ! ✓ clock: ok
     ! ✓ http://127.0.0.1:PORT answers, and says that it is that
+    ! ✓ data/ostler.sock is nobody else's to ask
     exit 0
     ");
     let key = fs::read_dir(operator.home().join("keys")).unwrap().last();

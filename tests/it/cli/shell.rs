@@ -120,15 +120,29 @@ impl Person {
     /// A command that is about to be started, with pipes on all sides.
     pub fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ostler"));
+        command.args(words);
+        self.equip(&mut command);
         command
-            .args(words)
+    }
+
+    /// The same, after these words of a shell (`umask 000`, `ulimit -f 0`).
+    pub fn command_after(&self, before: &str, words: &[&str]) -> Command {
+        let mut command = Command::new("/bin/sh");
+        let script = format!("{before} && exec \"$0\" \"$@\"");
+        command.args(["-c", &script, env!("CARGO_BIN_EXE_ostler")]);
+        command.args(words);
+        self.equip(&mut command);
+        command
+    }
+
+    fn equip(&self, command: &mut Command) {
+        command
             .current_dir(self.home())
             .env_clear()
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        command
     }
 }
 

@@ -33,6 +33,14 @@ impl TestClient {
         }
     }
 
+    /// The same client at the node that listens here.
+    pub fn on(&self, address: SocketAddr) -> Self {
+        Self {
+            address,
+            ..self.clone()
+        }
+    }
+
     /// Where its server listens.
     pub fn address(&self) -> SocketAddr {
         self.address

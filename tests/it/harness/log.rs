@@ -3,6 +3,7 @@
 //! Every line is looked at, whatever a test is about: none may hold a secret, a token or a private
 //! key, and nothing in `src/` may panic (security section 5, the conventions of all cases).
 
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::io;
 use std::io::Write;
@@ -33,6 +34,9 @@ const CANARIES: [&str; 8] = [
     "PRIVATE KEY",
     "c2FjX",
 ];
+
+/// Secrets of this very process that no line may have in it, besides those that are known by their form.
+static FORBIDDEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
 
@@ -65,6 +69,12 @@ pub fn watch() {
     });
 }
 
+/// From here on no line of this process may have this text in it.
+pub fn forbid(text: &str) {
+    let mut forbidden = FORBIDDEN.lock().unwrap_or_else(PoisonError::into_inner);
+    forbidden.insert(text.to_owned());
+}
+
 /// What should never have happened in this process.
 pub fn faults() -> Vec<String> {
     kept()
@@ -91,6 +101,14 @@ fn note_line(line: &str) {
     if let Some(canary) = CANARIES.iter().find(|canary| line.contains(**canary)) {
         note_fault(format!("{canary} in the log: {line}"));
     }
+    let forbidden = FORBIDDEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if forbidden
+        .iter()
+        .any(|secret| line.contains(secret.as_str()))
+    {
+        note_fault(format!("a password in the log: {line}"));
+    }
+    drop(forbidden);
     let json: Value = match serde_json::from_str(line) {
         Ok(json) => json,
         Err(error) => return note_fault(format!("{error}: {line}")),

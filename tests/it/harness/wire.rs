@@ -142,6 +142,33 @@ impl Request {
         begun.expect("a reply begins").expect("the server accepts")
     }
 
+    /// Sends all of it but its body, which is waited for from here on ([RFC 9110 §10.1.1]): what the
+    /// server does before it reads a body is done.
+    ///
+    /// [RFC 9110 §10.1.1]: https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+    pub async fn hold_back(self) -> HeldBack {
+        let request = self.header("Expect", "100-continue");
+        let mut bytes = request.to_bytes("close");
+        let body = bytes.split_off(bytes.len() - request.body.as_ref().map_or(0, Vec::len));
+        let asked = async {
+            let mut stream = TcpStream::connect(request.to).await?;
+            stream.write_all(&bytes).await?;
+            let mut answer = Vec::new();
+            while !answer.ends_with(b"\r\n\r\n") {
+                answer.push(stream.read_u8().await?);
+            }
+            let answer = String::from_utf8_lossy(&answer).into_owned();
+            assert!(answer.starts_with("HTTP/1.1 100 "), "{answer}");
+            io::Result::Ok(stream)
+        };
+        let asked = tokio::time::timeout(PATIENCE, asked).await;
+        HeldBack {
+            stream: asked.expect("an answer").expect("the server accepts"),
+            body,
+            request,
+        }
+    }
+
     /// Sends it on a connection of its own and reads the whole reply.
     pub async fn send(self) -> Reply {
         let (to, method, target) = (self.to, self.method.clone(), self.target.clone());
@@ -169,6 +196,34 @@ impl Request {
                     self.method, self.target
                 )
             })
+    }
+}
+
+/// A request whose body the server waits for.
+pub struct HeldBack {
+    stream: TcpStream,
+    body: Vec<u8>,
+    request: Request,
+}
+
+impl HeldBack {
+    /// Sends the body and reads the whole reply.
+    pub async fn send(mut self) -> Reply {
+        let exchange = async {
+            self.stream.write_all(&self.body).await?;
+            let mut bytes = Vec::new();
+            self.stream.read_to_end(&mut bytes).await?;
+            io::Result::Ok(bytes)
+        };
+        let bytes = tokio::time::timeout(PATIENCE, exchange).await;
+        let bytes = bytes.expect("a reply").expect("a connection");
+        let Request {
+            to, method, target, ..
+        } = &self.request;
+        let reply = Reply::parse(&bytes, method);
+        reply.assert_uncached(target);
+        document::check(*to, method, target, &reply).await;
+        reply
     }
 }
 
@@ -289,7 +344,10 @@ impl Reply {
         // A head that could not be parsed is answered before there is a request with an id.
         let is_answered = self.header("x-request-id").is_some();
         let is_of_oauth = target.contains("/oauth/") && !target.contains("/oauth/authorize");
-        let has_secret = String::from_utf8_lossy(&self.body).contains("ostler_cs_");
+        let body = String::from_utf8_lossy(&self.body);
+        let has_secret = ["ostler_cs_", "ostler_at_"]
+            .iter()
+            .any(|prefix| body.contains(prefix));
         if is_answered && (is_of_oauth || has_secret) {
             let cached = self.header("cache-control");
             assert_eq!(cached, Some("no-store"), "{target}: {}", self.wire());

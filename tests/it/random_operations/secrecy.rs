@@ -1,12 +1,15 @@
 //! P6: a secret stands in the one answer that made it, and nowhere else: in nothing that an
-//! administrator reads, and in nothing that is kept. (That it is in no log is looked at wherever a line
-//! is written: `harness::log`.)
+//! administrator reads, and in nothing that is kept; and what is kept has no access token and no private
+//! key in it either (security cases 143 and 146). That it is in no log is looked at wherever a line is
+//! written: `harness::log`.
 
 use std::fs;
 
 use redis::AsyncTypedCommands;
 use sqlx::AssertSqlSafe;
 use sqlx::query_scalar;
+
+use crate::admin::readers::private_lines;
 
 use super::sequence::Sequence;
 use super::sequence::Wrong;
@@ -81,8 +84,26 @@ impl Sequence<'_> {
             let has_it = |word: &&[u8]| word.windows(RANDOM).any(|part| part == random);
             words.iter().any(has_it)
         };
-        match self.told.iter().find(is_kept) {
-            Some(_) => Err("P6: a secret is in the database or in Redis".to_owned()),
+        if self.told.iter().any(|secret| is_kept(&secret)) {
+            return Err("P6: a secret is in the database or in Redis".to_owned());
+        }
+        let text = String::from_utf8_lossy(&kept);
+        // Whoever has the rest of a token, which is no secret, cannot do without this.
+        let signatures = self
+            .tokens
+            .iter()
+            .filter_map(|token| token.rsplit('.').next());
+        if let Some(signature) = signatures.into_iter().find(|part| text.contains(*part)) {
+            return Err(format!("P6: an access token is kept: {signature}"));
+        }
+        if text.contains("PRIVATE KEY") {
+            return Err("P6: a private key is in the database or in Redis".to_owned());
+        }
+        match private_lines(self.stage.server())
+            .iter()
+            .find(|line| text.contains(*line))
+        {
+            Some(_) => Err("P6: a part of a private key is in the database or in Redis".to_owned()),
             None => Ok(()),
         }
     }

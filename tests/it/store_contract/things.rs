@@ -265,6 +265,7 @@ pub fn event(chain: Chain) -> AuditDraft {
             kind: "service_account",
             id: "sa_x".to_owned(),
             name: "admin".to_owned(),
+            credential: Some(ClientId::from_bits(7)),
             address: Some("192.0.2.1".to_owned()),
             user_agent: None,
         },

@@ -22,6 +22,25 @@ use super::harness::run_apart;
 use super::harness::status;
 use super::harness::within;
 
+// Cases 107 to 110, 119 and 122: what the tests below shorten is in force as the cases say.
+#[test]
+fn the_limits_that_are_in_force_are_those_of_the_cases() {
+    let limits = Limits::default();
+    let secs = Duration::from_secs;
+    assert_eq!(limits.body_bytes, 65_536);
+    assert_eq!(limits.admin_body_bytes, 1_048_576);
+    assert_eq!(limits.headers, 100);
+    assert!(limits.head_bytes < 65_536);
+    assert!((secs(1)..=secs(15)).contains(&limits.header_read));
+    assert!((secs(1)..=secs(10)).contains(&limits.body_read));
+    assert!((secs(1)..=secs(10)).contains(&limits.request));
+    assert!((secs(1)..=secs(30)).contains(&limits.write_stall));
+    assert!((secs(1)..=secs(10)).contains(&limits.tls_handshake));
+    assert_eq!(limits.connections, 10_000);
+    // What is left of ten seconds is for what is flushed after it.
+    assert!((secs(1)..secs(10)).contains(&limits.drain));
+}
+
 // Case 109: slowloris
 #[tokio::test]
 async fn a_head_that_does_not_end_is_closed() {
@@ -213,15 +232,25 @@ async fn a_client_can_send_to_the_end_before_it_reads_that_it_was_too_much() {
 #[tokio::test]
 async fn an_endless_chunked_body_is_a_413() {
     let server = Server::start(Limits::default()).await;
-    let mut client = server.connect().await;
-    client
-        .send("POST /echo HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n")
-        .await;
     let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
-    for _ in 0..17 {
-        client.try_send(&chunk).await;
+    for (path, most) in [("/echo", 65_536), ("/admin/echo", 1_048_576)] {
+        // What may be sent is taken, and not a chunk more.
+        for (chunks, end, expected) in [
+            (most / 0x1000, "0\r\n\r\n", 200),
+            (most / 0x1000 + 1, "", 413),
+        ] {
+            let mut client = server.connect().await;
+            let head = format!("POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n");
+            client
+                .send(format!("{head}transfer-encoding: chunked\r\n\r\n"))
+                .await;
+            for _ in 0..chunks {
+                client.try_send(&chunk).await;
+            }
+            client.try_send(end).await;
+            assert_eq!(status(&client.rest().await), expected, "{path}");
+        }
     }
-    assert_eq!(status(&client.rest().await), 413);
 
     // One chunk that says it is 64 GiB, and one whose extensions never end.
     for chunk in ["fffffffff\r\n".to_owned(), format!("1;{}", "x".repeat(64))] {

@@ -14,6 +14,9 @@ use super::all;
 use super::say;
 use crate::domain::name::AccountName;
 use crate::domain::name::Label;
+use crate::domain::prose::MAX_DESCRIPTION;
+use crate::domain::prose::MAX_LABEL_VALUE;
+use crate::domain::prose::MAX_OWNER;
 
 /// A service account.
 #[derive(Debug)]
@@ -61,8 +64,9 @@ pub fn read_all(section: &Field<'_>) -> Option<Vec<Account>> {
 fn read(name: String, field: &Field<'_>) -> Option<Account> {
     field.members(|members| {
         let mut settings = Settings::new();
-        for name in ["description", "owner"] {
-            let text = members.take(name, |field| field.nullable(Field::text));
+        for (name, max_chars) in [("description", MAX_DESCRIPTION), ("owner", MAX_OWNER)] {
+            let prose = |field: &Field<'_>| field.prose(max_chars);
+            let text = members.take(name, |field| field.nullable(prose));
             say(&mut settings, name, text);
         }
         say(
@@ -110,7 +114,8 @@ fn credential(name: String, field: &Field<'_>) -> Option<Credential> {
 fn labels(field: &Field<'_>) -> Option<Settings> {
     let mut labels = Settings::new();
     for (key, field) in field.named()? {
-        say(&mut labels, &key, field.nullable(Field::text));
+        let value = |field: &Field<'_>| field.prose(MAX_LABEL_VALUE);
+        say(&mut labels, &key, field.nullable(value));
     }
     Some(labels)
 }

@@ -3,8 +3,10 @@
 use super::super::reader::Field;
 use super::super::reader::Place;
 use super::Settings;
+use super::description;
 use super::say;
 use crate::domain::api::Audience;
+use crate::domain::name::Label;
 use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
 use crate::domain::scope::Scope;
@@ -69,7 +71,9 @@ pub fn read(name: String, field: &Field<'_>) -> Option<Api> {
                 Some((field.parsed(Audience::parse)?, field.place))
             }),
             settings,
-            scopes: members.take("scopes", |field| described(&field, Scope::parse)),
+            scopes: members.take("scopes", |field| {
+                described(&field, Scope::parse, description)
+            }),
             resources: members.take("resources", |field| resources(&field)),
         }
     })
@@ -94,17 +98,22 @@ fn token(field: &Field<'_>) -> Option<Settings> {
     })
 }
 
+fn label(field: &Field<'_>) -> Option<String> {
+    field.parsed(Label::parse)
+}
+
 /// Names, each with a text or nothing.
 fn described<T, E: std::fmt::Display>(
     field: &Field<'_>,
     rule: impl Fn(&str) -> Result<T, E>,
+    text: fn(&Field<'_>) -> Option<String>,
 ) -> Option<Vec<Described>> {
     let things = field.named()?.into_iter();
     let things = things.filter_map(|(name, field)| {
         if let Err(error) = rule(&name) {
             return field.note(error.to_string());
         }
-        let text = field.nullable(Field::text)?.value().cloned();
+        let text = field.nullable(text)?.value().cloned();
         Some(Described {
             name,
             text,
@@ -121,7 +130,9 @@ fn resources(field: &Field<'_>) -> Option<Vec<(String, Described)>> {
             let _: Option<()> = field.note(error.to_string());
             continue;
         }
-        let things = described(&field, ResourceKey::parse).into_iter().flatten();
+        let things = described(&field, ResourceKey::parse, label)
+            .into_iter()
+            .flatten();
         resources.extend(things.map(|thing| (kind.clone(), thing)));
     }
     Some(resources)

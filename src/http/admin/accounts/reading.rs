@@ -15,6 +15,9 @@ use crate::domain::account::MAX_LABELS;
 use crate::domain::instant;
 use crate::domain::instant::InvalidInstant;
 use crate::domain::name::AccountName;
+use crate::domain::prose::MAX_DESCRIPTION;
+use crate::domain::prose::MAX_LABEL_VALUE;
+use crate::domain::prose::MAX_OWNER;
 
 use super::super::access::read_access;
 use super::super::account_roles::read_names;
@@ -82,7 +85,9 @@ pub(super) fn read_edit(fields: &mut Fields<'_>) -> AccountEdit {
         description: fields.edited("description", read_description),
         owner: fields.edited("owner", read_owner),
         labels: fields.edited("labels", |place| {
-            read_entries(place, |place| place.or_null(|place| place.prose(255)))
+            read_entries(place, |place| {
+                place.or_null(|place| place.prose(MAX_LABEL_VALUE))
+            })
         }),
         expires_at: fields.edited("expires_at", read_instant),
         max_token_lifetime: fields.edited("max_token_lifetime_seconds", read_lifetime),
@@ -94,11 +99,11 @@ fn read_name(place: Place<'_>) -> Option<AccountName> {
 }
 
 fn read_description(place: Place<'_>) -> Option<String> {
-    place.prose(1_000)
+    place.prose(MAX_DESCRIPTION)
 }
 
 fn read_owner(place: Place<'_>) -> Option<String> {
-    place.prose(200)
+    place.prose(MAX_OWNER)
 }
 
 fn read_lifetime(place: Place<'_>) -> Option<Duration> {
@@ -106,7 +111,7 @@ fn read_lifetime(place: Place<'_>) -> Option<Duration> {
 }
 
 fn read_labels(place: Place<'_>) -> Option<BTreeMap<String, String>> {
-    read_entries(place, |place| place.prose(255))
+    read_entries(place, |place| place.prose(MAX_LABEL_VALUE))
 }
 
 /// At most 64 labels: keys of 1 to 63 characters, values of at most 255.

@@ -7,6 +7,7 @@ use crate::app::audit::Named;
 use crate::app::page::PageRequest;
 use crate::app::problem::Submitted;
 use crate::domain::audit::AuditResult;
+use crate::domain::id::ClientId;
 use crate::domain::id::looks_like_an_id;
 
 use super::super::operation::Operation;
@@ -73,7 +74,9 @@ fn named(text: &str) -> Option<Named> {
     let is_base64url = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
     let may_be_id = [KID_LEN, JTI_LEN].contains(&text.len()) && text.bytes().all(is_base64url);
     let text = text.to_owned();
-    Some(if looks_like_an_id(&text) {
+    Some(if text.parse::<ClientId>().is_ok() {
+        Named::Client(text)
+    } else if looks_like_an_id(&text) {
         Named::Id(text)
     } else if may_be_id {
         Named::Any(text)
@@ -94,12 +97,12 @@ pub(super) fn told(operation: Operation) -> Operation {
         )
         .parameter(
             "actor",
-            "Those of this actor: an id, or a name at the time",
+            "Those of this actor: an id, a name at the time, or the client id of its credential",
             name(),
         )
         .parameter(
             "target",
-            "Those of this target: an id, or a name at the time",
+            "Those of this target: an id, a name at the time, or a client id",
             name(),
         )
         .parameter(
@@ -129,6 +132,8 @@ mod tests {
     fn what_has_the_form_of_an_id_is_looked_for_by_id() {
         let id = "sa_01arz3ndektsv4rrffq69g5fav".to_owned();
         assert_eq!(named(&id), Some(Named::Id(id.clone())));
+        let id = "sac_01arz3ndektsv4rrffq69g5fav".to_owned();
+        assert_eq!(named(&id), Some(Named::Client(id.clone())));
         for length in [22, 43] {
             let text = "a".repeat(length);
             assert_eq!(named(&text), Some(Named::Any(text.clone())));

@@ -4,6 +4,7 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::domain::access_size::of_text;
 use crate::domain::api::Api;
 use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
@@ -240,6 +241,11 @@ async fn remove(
     Ok(())
 }
 
+/// What a scope or a key counts for in a grant.
+fn weight(text: &str) -> i64 {
+    i64::try_from(of_text(text)).unwrap_or(i64::MAX)
+}
+
 /// A grant of nothing else goes with the scope.
 async fn remove_scope(
     db: &mut Db,
@@ -252,6 +258,18 @@ async fn remove_scope(
     let query = sqlx::query("DELETE FROM api_scope WHERE api_id = $1 AND scope = $2");
     let query = query.bind(api.to_string()).bind(scope.as_str());
     execute_one(db, query, "scope").await?;
+    let query = sqlx::query(
+        "UPDATE access_grant SET text_bytes = text_bytes - $3
+         WHERE api_id = $1 AND EXISTS
+             (SELECT 1 FROM access_scope
+              WHERE access_scope.holder_id = access_grant.holder_id
+                AND access_scope.position = access_grant.position AND scope = $2)",
+    );
+    let query = query
+        .bind(api.to_string())
+        .bind(scope.as_str())
+        .bind(weight(scope.as_str()));
+    execute(db, query).await?;
     let query = sqlx::query(
         "DELETE FROM access_scope WHERE scope = $2 AND (holder_id, position) IN
              (SELECT holder_id, position FROM access_grant WHERE api_id = $1)",
@@ -296,6 +314,20 @@ async fn remove_resource(
     let (api, kind, key) = (resource.api, &resource.resource_type, &resource.key);
     let part = ApiPart::Resource(kind.clone(), key.clone());
     touch_holders(db, organization, api, &part).await?;
+    let query = sqlx::query(
+        "UPDATE access_grant SET text_bytes = text_bytes - $4
+         WHERE api_id = $1 AND EXISTS
+             (SELECT 1 FROM access_resource
+              WHERE access_resource.holder_id = access_grant.holder_id
+                AND access_resource.position = access_grant.position
+                AND resource_type = $2 AND resource_key = $3)",
+    );
+    let query = query
+        .bind(api.to_string())
+        .bind(kind.as_str())
+        .bind(key.as_str())
+        .bind(weight(key.as_str()));
+    execute(db, query).await?;
     let query = sqlx::query(
         "DELETE FROM access_resource
          WHERE resource_type = $2 AND resource_key = $3 AND (holder_id, position) IN

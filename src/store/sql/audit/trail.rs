@@ -30,8 +30,8 @@ use super::super::query::one;
 const CHAINS: i64 = 1_000;
 
 const SELECT: &str = "SELECT sequence, id, at, latest_at, actor_type, actor_id, actor_name,
-        actor_address, actor_user_agent, action, target_type, target_id, target_name, result,
-        occurrences, request_id, changes, previous_hash, hash
+        actor_credential, actor_address, actor_user_agent, action, target_type, target_id,
+        target_name, result, occurrences, request_id, changes, previous_hash, hash
  FROM audit_event WHERE chain = $1";
 
 fn read(row: &Row) -> Answer<AuditEvent> {
@@ -49,6 +49,7 @@ fn read(row: &Row) -> Answer<AuditEvent> {
             kind: text("actor_type")?,
             id: text("actor_id")?,
             name: text("actor_name")?,
+            credential: optional("actor_credential")?,
             address: optional("actor_address")?,
             user_agent: optional("actor_user_agent")?,
         },
@@ -87,9 +88,10 @@ impl Conditions {
         let _ = write!(self.text, "\n AND {}", condition.replace('?', &number));
     }
 
-    /// Adds what names an actor or a target.
-    fn add_named(&mut self, what: &str, named: &Named) {
+    /// Adds what names an actor or a target; a client is named in a column of its own.
+    fn add_named(&mut self, what: &str, clients: &str, named: &Named) {
         let (condition, text) = match named {
+            Named::Client(id) => (format!("{clients} = ?"), id),
             Named::Id(id) => (format!("{what}_id = ?"), id),
             Named::Name(name) => (format!("{what}_name = ?"), name),
             Named::Any(text) => (format!("({what}_id = ? OR {what}_name = ?)"), text),
@@ -120,10 +122,10 @@ fn conditions(filter: &EventFilter, before: Option<i64>) -> Conditions {
         all.add("action = ?", Value::Text(action.clone()));
     }
     if let Some(actor) = &filter.actor {
-        all.add_named("actor", actor);
+        all.add_named("actor", "actor_credential", actor);
     }
     if let Some(target) = &filter.target {
-        all.add_named("target", target);
+        all.add_named("target", "target_name", target);
     }
     if let Some(result) = filter.result {
         all.add("result = ?", Value::Text(result.as_str().to_owned()));

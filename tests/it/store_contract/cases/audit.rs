@@ -36,6 +36,7 @@ async fn check_chain(bench: &Bench, chain: Chain) -> Vec<String> {
                 "type": text("actor_type"),
                 "id": text("actor_id"),
                 "name": text("actor_name"),
+                "credential": text("actor_credential"),
                 "address": text("actor_address"),
                 "user_agent": text("actor_user_agent"),
             },
@@ -77,6 +78,7 @@ pub async fn each_change_has_its_event_and_the_chain_holds(bench: &mut Bench) {
             .await;
     }
     let mut bare = event_of(organization);
+    bare.actor.credential = None;
     bare.actor.address = None;
     bare.actor.user_agent = Some("agent “x”".to_owned());
     bare.request_id = Some(RequestId::from_bits(5));
@@ -139,19 +141,51 @@ pub async fn events_of_what_is_no_change_are_appended_once(bench: &mut Bench) {
     assert_eq!(hashes.len(), 1 + 3 + 1);
 }
 
+/// What there is to change an event with, on both databases and on each alone.
+const ANYWHERE: [&str; 4] = [
+    "UPDATE audit_event SET result = 'refused'",
+    "UPDATE audit_event SET hash = hash WHERE sequence = 1",
+    "DELETE FROM audit_event",
+    "DELETE FROM audit_event WHERE sequence = 1",
+];
+const ON_SQLITE: [&str; 6] = [
+    "UPDATE OR REPLACE audit_event SET result = 'refused'",
+    "UPDATE OR REPLACE audit_event SET sequence = 2 WHERE sequence = 1",
+    "INSERT OR REPLACE INTO audit_event SELECT * FROM audit_event",
+    "REPLACE INTO audit_event SELECT * FROM audit_event WHERE sequence = 1",
+    // Another place in the chain under an id that is there.
+    "INSERT OR REPLACE INTO audit_event
+         (chain, sequence, id, at, latest_at, actor_type, actor_id, actor_name, action, target_type,
+          target_id, target_name, result, occurrences, changes, previous_hash, hash)
+     SELECT chain, sequence + 1000, id, at, latest_at, actor_type, actor_id, actor_name, action,
+          target_type, target_id, target_name, result, occurrences, changes, previous_hash, hash
+     FROM audit_event",
+    "INSERT INTO audit_event SELECT * FROM audit_event WHERE true
+     ON CONFLICT DO UPDATE SET result = 'refused'",
+];
+const ON_POSTGRES: [&str; 4] = [
+    "TRUNCATE audit_event",
+    "TRUNCATE audit_event, audit_head CASCADE",
+    "INSERT INTO audit_event SELECT * FROM audit_event
+     ON CONFLICT (chain, sequence) DO UPDATE SET result = 'refused'",
+    "INSERT INTO audit_event SELECT * FROM audit_event
+     ON CONFLICT (id) DO UPDATE SET result = 'refused'",
+];
+
+// Security case 167: by no statement of the server's own.
 pub async fn an_event_is_never_edited_or_deleted(bench: &mut Bench) {
     let organization = bench.organization("alpha").await.id;
     bench.account(organization, "deploy-bot").await;
-    for statement in [
-        "UPDATE audit_event SET result = 'refused'",
-        "UPDATE audit_event SET hash = hash WHERE sequence = 1",
-        "DELETE FROM audit_event",
-        "DELETE FROM audit_event WHERE sequence = 1",
-    ] {
+    let of_its_own: &[&str] = if bench.is_sqlite() {
+        &ON_SQLITE
+    } else {
+        &ON_POSTGRES
+    };
+    for statement in ANYWHERE.iter().chain(of_its_own) {
         let refused = bench.sql(statement).await.unwrap_err();
         assert!(
             refused.to_string().contains("an audit event is never"),
-            "{refused}"
+            "{statement}: {refused}"
         );
     }
     check_chain(bench, Chain::Organization(organization)).await;

@@ -6,6 +6,7 @@ use ostler::domain::audit::AuditResult;
 use ostler::domain::audit::Chain;
 use ostler::domain::audit_chain::Link;
 use ostler::domain::audit_event::AuditEvent;
+use ostler::domain::id::ClientId;
 use ostler::domain::id::OrganizationId;
 use ostler::domain::id::RequestId;
 use ostler::store::ChainExtent;
@@ -50,8 +51,16 @@ pub async fn events_come_newest_first_and_are_found_by_every_filter(bench: &mut 
     let beta = bench.organization("beta").await.id;
     let chain = Chain::Organization(alpha);
     write(bench, alpha, 1, |event| event.actor.name = "other".into()).await;
-    write(bench, alpha, 2, |event| event.action = "thing.other").await;
-    write(bench, alpha, 3, |event| event.target.id = "thing_2".into()).await;
+    write(bench, alpha, 2, |event| {
+        event.action = "thing.other";
+        event.actor.credential = Some(ClientId::from_bits(8));
+    })
+    .await;
+    write(bench, alpha, 3, |event| {
+        event.target.id = "thing_2".into();
+        event.target.name = ClientId::from_bits(9).to_string();
+    })
+    .await;
     write(bench, alpha, 4, |event| event.result = AuditResult::Refused).await;
     write(bench, alpha, 5, |event| {
         event.request_id = Some(RequestId::from_bits(5));
@@ -94,6 +103,7 @@ fn filters() -> Vec<(EventFilter, Vec<i64>)> {
     let id = |text: &str| Some(Named::Id(text.to_owned()));
     let name = |text: &str| Some(Named::Name(text.to_owned()));
     let any = |text: &str| Some(Named::Any(text.to_owned()));
+    let client = |bits| Some(Named::Client(ClientId::from_bits(bits).to_string()));
     vec![
         (
             EventFilter {
@@ -122,6 +132,20 @@ fn filters() -> Vec<(EventFilter, Vec<i64>)> {
                 ..all.clone()
             },
             vec![1],
+        ),
+        (
+            EventFilter {
+                actor: client(8),
+                ..all.clone()
+            },
+            vec![2],
+        ),
+        (
+            EventFilter {
+                target: client(9),
+                ..all.clone()
+            },
+            vec![3],
         ),
         (
             EventFilter {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
+use ostler::domain::audit::Chain;
 use ostler::domain::organization::Generation;
 use ostler::domain::organization::Status;
 use ostler::store::AccountReads;
@@ -16,6 +17,7 @@ use tokio::task::JoinSet;
 use crate::store_contract::bench::Bench;
 use crate::store_contract::things::account;
 use crate::store_contract::things::at;
+use crate::store_contract::things::event;
 use crate::store_contract::things::event_of;
 
 pub async fn a_change_that_is_dropped_has_not_happened(bench: &mut Bench) {
@@ -162,4 +164,39 @@ pub async fn changes_of_several_organizations_do_not_wait_for_each_other(bench: 
     for organization in organizations {
         assert_eq!(store.count_accounts(organization).await.unwrap(), 5);
     }
+}
+
+pub async fn a_change_keeps_out_those_that_stop_who_makes_it(bench: &mut Bench) {
+    let [alpha, beta] = [
+        bench.organization("alpha").await.id,
+        bench.organization("beta").await.id,
+    ];
+    // How many changes are inside each of them, and how many of its accounts make one elsewhere.
+    let inside = Arc::new([(); 2].map(|()| [(); 2].map(|()| AtomicUsize::new(0))));
+    let mut tasks = JoinSet::new();
+    // Each way at once, so that those that cross meet; the instance's come last of all.
+    for number in 0..60 {
+        let (store, inside) = (bench.shared(), Arc::clone(&inside));
+        let by = number % 2;
+        let (own, other) = ([alpha, beta][by], [beta, alpha][by]);
+        tasks.spawn(async move {
+            let changed = [Some(own), Some(other), None][number % 3];
+            let mut change = store.begin_by(changed, own).await.unwrap();
+            let as_what = usize::from(changed != Some(own));
+            inside[by][as_what].fetch_add(1, Ordering::SeqCst);
+            ok!(change.count_accounts(own));
+            let [changes, made] = [0, 1].map(|as_what| inside[by][as_what].load(Ordering::SeqCst));
+            assert!(
+                changes == 0 || made == 0,
+                "{changes} inside, {made} made elsewhere"
+            );
+            inside[by][as_what].fetch_sub(1, Ordering::SeqCst);
+            if changed.is_some() {
+                ok!(change.lock_instance());
+            }
+            let chain = changed.map_or(Chain::Instance, Chain::Organization);
+            ok!(change.commit(&event(chain)));
+        });
+    }
+    tasks.join_all().await;
 }

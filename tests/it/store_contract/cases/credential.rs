@@ -1,6 +1,8 @@
 //! Credentials and secrets.
 
 use ostler::domain::credential::Credential;
+use ostler::domain::credential::CredentialKind;
+use ostler::domain::credential::CredentialRef;
 use ostler::domain::organization::Generation;
 use ostler::domain::organization::Status;
 use ostler::domain::resource::Identifiers;
@@ -81,6 +83,33 @@ pub async fn a_credential_keeps_its_secrets_in_order_and_its_narrowing(bench: &m
     assert!(matches!(taken, Err(WriteError::Taken)));
 }
 
+pub async fn credentials_of_every_kind_are_counted_and_the_first_are_named(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let account = bench.account(organization, "deploy-bot").await;
+    let other = bench.account(organization, "other-bot").await;
+    bench.credential(&other, "one").await;
+    let mut token = credential(&account, "tool");
+    token.kind = CredentialKind::ApiToken;
+    let mut revoked = credential(&account, "old");
+    revoked.status = Status::Revoked;
+    let all = [credential(&account, "one"), token, revoked];
+    let mut change = bench.change(organization).await;
+    assert_eq!(
+        ok!(change.list_credential_refs(organization, account.id, 2)),
+        (vec![], 0)
+    );
+    for credential in &all {
+        ok!(change.add_credential(credential));
+    }
+    let mut refs = all.map(|credential| CredentialRef::of(credential.id, credential.kind));
+    refs.sort_by_key(|credential| credential.id());
+    for limit in [2, 3, 200] {
+        let (named, count) = ok!(change.list_credential_refs(organization, account.id, limit));
+        assert_eq!(named, refs[..refs.len().min(usize::from(limit))]);
+        assert_eq!(count, 3);
+    }
+}
+
 pub async fn secrets_end_and_are_revoked(bench: &mut Bench) {
     let organization = bench.organization("alpha").await.id;
     let account = bench.account(organization, "deploy-bot").await;
@@ -118,6 +147,37 @@ pub async fn secrets_end_and_are_revoked(bench: &mut Bench) {
     let client = store.find_client(known.client_id).await.unwrap().unwrap();
     assert_eq!(client.secrets.len(), 1);
     assert_eq!(client.secrets[0].id, known.secrets[1].id);
+}
+
+pub async fn all_credentials_of_an_account_are_revoked_at_once(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let account = bench.account(organization, "first-bot").await;
+    let other = bench.account(organization, "second-bot").await;
+    let own = bench.credential(&account, "a").await;
+    let revoked = bench.credential(&account, "b").await;
+    let foreign = bench.credential(&other, "a").await;
+    let mut token = credential(&account, "tool");
+    token.kind = CredentialKind::ApiToken;
+    let mut change = bench.change(organization).await;
+    ok!(change.add_credential(&token));
+    ok!(change.set_credential_status(organization, revoked.id, Status::Revoked, at(1_100)));
+    let count = change.revoke_all_credentials(organization, account.id, at(1_200));
+    assert_eq!(count.await.unwrap(), 2);
+    ok!(change.commit(&event_of(organization)));
+
+    bench.reopen().await;
+    let standing = bench
+        .rows("SELECT id, status, coalesce(revoked_at, 0) FROM credential")
+        .await;
+    for (credential, standing_of) in [
+        (own.id, "revoked 1200000"),
+        (token.id, "revoked 1200000"),
+        (revoked.id, "revoked 1100000"),
+        (foreign.id, "active 0"),
+    ] {
+        let row = format!("{credential} {standing_of}");
+        assert!(standing.contains(&row), "{row}: {standing:?}");
+    }
 }
 
 pub async fn credentials_are_paged_by_id_and_filtered_by_account(bench: &mut Bench) {

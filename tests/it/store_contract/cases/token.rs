@@ -127,6 +127,28 @@ pub async fn a_token_stands_as_the_key_that_signed_it(bench: &mut Bench) {
     }
 }
 
+pub async fn a_change_sees_how_a_token_stands_in_it(bench: &mut Bench) {
+    let organization = bench.organization("alpha").await.id;
+    let account = bench.account(organization, "deploy-bot").await;
+    let client = bench.credential(&account, "one").await.client_id;
+    let outside = bench.store().find_token_standing(client, token(1), KID);
+    let outside = outside.await.unwrap();
+    let mut change = bench.change(organization).await;
+    let before = change.find_token_standing(client, token(1), KID).await;
+    assert_eq!(before.unwrap(), outside);
+    ok!(change.set_account_status(organization, account.id, Status::Disabled, at(1)));
+    let revoked = RevokedToken {
+        id: token(1),
+        organization,
+        expires_at: at(5_000),
+    };
+    ok!(change.add_revoked_token(&revoked, at(1)));
+    let after = change.find_token_standing(client, token(1), KID).await;
+    let after = after.unwrap().unwrap();
+    assert_eq!(after.standing.account.0, Status::Disabled);
+    assert!(after.token_is_revoked);
+}
+
 pub async fn revoked_tokens_are_forgotten_after_their_end(bench: &mut Bench) {
     let organization = bench.organization("alpha").await.id;
     // More than are read or deleted at once.
