@@ -276,9 +276,8 @@ impl Entry {
         let noted = &mut self.uses[usage.kind as usize];
         let is_first = noted.is_none();
         match noted {
-            Some(noted) if noted.is_owed() => noted.merge(one),
-            // Whoever was to be told of the uses before has been.
-            _ => *noted = Some(one),
+            Some(noted) => noted.merge(one),
+            None => *noted = Some(one),
         }
         is_first && usage.kind == UsageKind::Authenticated
     }
@@ -330,8 +329,13 @@ impl Noted {
 
     /// Takes in one more use.
     fn merge(&mut self, one: Self) {
-        self.first_at = self.first_at.min(one.first_at);
-        if one.last_at >= self.last_at {
+        // The store has the uses before, where it lacks none of them.
+        self.first_at = if self.owed.includes(Destination::Store) {
+            self.first_at.min(one.first_at)
+        } else {
+            one.first_at
+        };
+        if !self.is_owed() || one.last_at >= self.last_at {
             self.last_at = one.last_at;
             self.origin = one.origin;
         }

@@ -77,10 +77,16 @@ async fn one(
     Ok(())
 }
 
-/// Whether an earlier step has changed it, something below it, or what it is below.
+/// Whether an earlier step has changed it, something below it, or what it is below; or an API: what is
+/// granted there is shown with the API's types, so that it has another version when these change.
 fn is_touched(seen: &BTreeSet<String>, path: &str) -> bool {
     let mut seen = seen.iter();
-    seen.any(|known| known.starts_with(path) || path.starts_with(known.as_str()))
+    seen.any(|known| known.starts_with(path) || path.starts_with(known.as_str()) || is_api(known))
+}
+
+fn is_api(path: &str) -> bool {
+    let parent = path.rsplit_once('/').map(|(parent, _)| parent);
+    parent.is_some_and(|parent| parent.ends_with("/apis"))
 }
 
 fn done_line(step: &Step) -> String {

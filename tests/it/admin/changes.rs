@@ -268,7 +268,7 @@ async fn the_members_that_an_event_tells_are_those_that_were_looked_at() {
     credential.update: allowed_networks
     group.add_member: member
     group.create: description, name, roles
-    group.delete: accounts_with_tokens_revoked, member_count, name, roles
+    group.delete: accounts_with_tokens_revoked, member_count, members, name, roles
     group.remove_member: accounts_with_tokens_revoked, member
     group.update: description
     leak.dismiss: leak_reported
@@ -287,7 +287,7 @@ async fn the_members_that_an_event_tells_are_those_that_were_looked_at() {
     secret.delete: forced, status
     secret.report_leak: leak_reported
     service_account.create: access, credential, description, email, expires_at, labels, max_token_lifetime_seconds, name, owner, roles
-    service_account.delete: email, name
+    service_account.delete: access, credential_count, credentials, email, groups, name, roles, tokens_revoked
     service_account.disable: status
     service_account.enable: status
     service_account.revoke_tokens: tokens_revoked
@@ -299,6 +299,6 @@ async fn the_members_that_an_event_tells_are_those_that_were_looked_at() {
     signing_key.retire: active_kid, state
     signing_key.revoke: state
     signing_key.rotate: EdDSA
-    token.revoke: nothing
+    token.revoke: account, expires_at, revoked
     ");
 }

@@ -111,7 +111,8 @@ async fn who_is_locked_out_gets_back_in_while_the_server_runs() {
     let events = administrator.get(EVENTS).await.json();
     let event = &events["items"][0];
     let local = json!({
-        "type": "local", "id": "", "name": "admin recover", "address": null, "user_agent": null,
+        "type": "local", "id": "", "name": "admin recover", "credential": null, "address": null,
+        "user_agent": null,
     });
     assert_eq!(event["actor"], local);
     assert_eq!(event["target"]["name"], "administrator");
