@@ -35,6 +35,7 @@ use crate::domain::role::AdminScope;
 use crate::domain::role::OSTLER_API;
 use crate::domain::rotation::Lifetime;
 use crate::domain::secret::Secret;
+use crate::store::AccessOf;
 use crate::store::Holder;
 use crate::store::Lookup;
 
@@ -197,6 +198,8 @@ impl Recovery {
         let others = others.filter(|grant| grant.api != OSTLER_API).cloned();
         let after: Access = others.chain([role::everything_grant()]).collect();
         self.replace_access(account, &held.own, &after).await?;
+        let of = AccessOf::Account(account.id);
+        self.change.note_access_change(of).await?;
         self.restored.push(Restored::Access);
         Ok(())
     }
@@ -224,6 +227,7 @@ impl Recovery {
         let count = count.await?;
         self.change.kill_tokens_of(account).await?;
         self.tell("credentials_revoked", Value::Null, count);
+        self.tell("tokens_revoked", false, true);
         Ok(())
     }
 

@@ -286,11 +286,11 @@ async fn the_account_gets_back_what_it_lacks_and_nothing_that_it_had_before_is_g
     };
     let told: Vec<_> = changes.iter().rev().map(|event| members(event)).collect();
     assert_snapshot!(told.join("\n"), @r"
-    client_id credential credentials_revoked status
-    access client_id credential credentials_revoked
-    client_id credential credentials_revoked expires_at
+    client_id credential credentials_revoked status tokens_revoked
+    access client_id credential credentials_revoked tokens_revoked
+    client_id credential credentials_revoked expires_at tokens_revoked
     access client_id credential email
-    client_id credential credentials_revoked organization_status
+    client_id credential credentials_revoked organization_status tokens_revoked
     ");
 }
 
