@@ -11,7 +11,7 @@ use super::value;
 /// How long a verifier may keep the JWKS, by the `Cache-Control` of our own answer, and by how much its
 /// clock may differ from ours: no key signs before it has been published for that long (security case
 /// 157).
-const LEAST_PUBLISHED: Duration = Duration::from_secs(300 + 60);
+const LEAST_PUBLISHED: Duration = Duration::from_mins(5 + 1);
 
 /// Checks every rule between keys whose own values are right.
 pub(super) fn check(reader: &mut Reader) {
