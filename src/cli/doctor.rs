@@ -112,11 +112,11 @@ fn socket(config: &Config) -> Option<Found> {
     let path = local_socket::path_in(&config.data.dir);
     let shown = path.display();
     let mode = fs::symlink_metadata(&path).ok()?.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
-        return Some(Ok(format!("{shown} is nobody else's to ask")));
+    if mode & 0o077 != 0 {
+        let what = format!("others can open {shown} (its mode is {mode:04o})");
+        return Some(Err(Failure::failed(what).fix(format!("chmod 600 {shown}"))));
     }
-    let what = format!("others can open {shown} (its mode is {mode:04o})");
-    Some(Err(Failure::failed(what).fix(format!("chmod 600 {shown}"))))
+    Some(Ok(format!("{shown} is nobody else's to ask")))
 }
 
 /// What the server says of itself, check by check.

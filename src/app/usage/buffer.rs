@@ -444,8 +444,8 @@ mod tests {
     fn what_is_delivered_makes_room_and_then_the_oldest_eighth() {
         let shard = |owed: fn(i64) -> Owed| {
             let mut shard = Shard::default();
-            for number in 0..80 {
-                let one = authenticated(number as u128, number);
+            for (credential, number) in (0..80).zip(0..) {
+                let one = authenticated(credential, number);
                 let mut entry = Entry::of(one.account);
                 entry.note(&one, Arc::new(Origin::of(&one)), owed(number));
                 shard.entries.insert(Key::of(&one), entry);

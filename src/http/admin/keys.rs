@@ -71,6 +71,10 @@ impl From<SigningKeyRecord> for KeyBody {
 
 /// The routes of signing keys.
 pub(super) fn routes(routes: Routes) -> Routes {
+    of_one_key(of_all_keys(routes))
+}
+
+fn of_all_keys(routes: Routes) -> Routes {
     routes
         .get(
             "/keys",
@@ -117,6 +121,10 @@ pub(super) fn routes(routes: Routes) -> Routes {
                  published, which takes over by itself when they do. Answers the successors.",
             ),
         )
+}
+
+fn of_one_key(routes: Routes) -> Routes {
+    routes
         .get(
             "/keys/{kid}",
             get,

@@ -230,9 +230,9 @@ async fn an_id_of_another_organization_is_answered_like_one_of_nothing() {
     let told = routes(&document(&server).await);
     let mut refused = Vec::new();
     for (method, route, _) in ROUTES {
-        let names: Vec<_> = route.split('/').filter_map(parameter).collect();
+        let parameters: Vec<_> = route.split('/').filter_map(parameter).collect();
         // Keys are the instance's: no organization has its own.
-        for crossed in names.into_iter().filter(|name| *name != "kid") {
+        for crossed in parameters.into_iter().filter(|name| *name != "kid") {
             let with = |id: &str| {
                 let mut mixed = ours.clone();
                 mixed.insert(crossed.to_owned(), id.to_owned());

@@ -39,13 +39,13 @@ struct TakenThread {
 impl TakenThread {
     async fn take() -> Self {
         let (free, freed) = mpsc::channel::<()>();
-        let (began, begun) = tokio::sync::oneshot::channel();
+        let (taken, is_taken) = tokio::sync::oneshot::channel();
         tokio::task::spawn_blocking(move || {
-            began.send(()).unwrap();
+            taken.send(()).unwrap();
             // It ends when the sender is dropped.
             let _ = freed.recv();
         });
-        begun.await.unwrap();
+        is_taken.await.unwrap();
         Self { _free: free }
     }
 }

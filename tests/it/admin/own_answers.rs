@@ -77,15 +77,34 @@ async fn an_edit_is_answered_with_what_it_came_to() {
 /// Edits a thing and deletes it, at once.
 async fn edited_and_deleted(admin: &Administrator, path: &str, edit: Value) -> Reply {
     let (other, gone) = (admin.clone(), format!("{path}?force=true"));
-    let gone = match path.contains("/apis/") {
-        true => gone,
-        false => path.to_owned(),
+    let gone = if path.contains("/apis/") {
+        gone
+    } else {
+        path.to_owned()
     };
     let deleted = tokio::spawn(async move { other.delete(&gone).await });
     let edited = admin.patch(path, edit).await;
     let deleted = deleted.await.expect("a reply");
     assert_eq!(deleted.status, 204, "{}", deleted.wire());
     edited
+}
+
+/// Makes a thing of this kind, and an edit of it.
+async fn made_with_an_edit(server: &TestServer, kind: &str, name: &str) -> (String, Value) {
+    if kind == "api" {
+        let body = json!({"name": name, "audience": format!("urn:x:{name}")});
+        server.create(APIS, body).await;
+        let edit = json!({"token": {"lifetime_seconds": 60}});
+        return (format!("{APIS}/{name}"), edit);
+    }
+    let body = json!({"name": name, "credential": {"name": "first"}});
+    server.create(ACCOUNTS, body).await;
+    let account = format!("{ACCOUNTS}/{name}");
+    if kind == "account" {
+        return (account, json!({"owner": "me"}));
+    }
+    let edit = json!({"allowed_networks": ["10.0.0.0/8"]});
+    (format!("{account}/credentials/first"), edit)
 }
 
 // What was committed is in the trail; what is answered 404 has never been.
@@ -101,28 +120,7 @@ async fn an_edit_that_was_made_is_not_answered_with_the_deletion_after_it() {
         let mut answered = 0;
         for n in 0..AT_ONCE * ROUNDS {
             let name = format!("{kind}-{n}");
-            let (path, edit) = match kind {
-                "api" => {
-                    let body = json!({"name": name, "audience": format!("urn:x:{n}")});
-                    server.create(APIS, body).await;
-                    (
-                        format!("{APIS}/{name}"),
-                        json!({"token": {"lifetime_seconds": 60}}),
-                    )
-                }
-                _ => {
-                    let body = json!({"name": name, "credential": {"name": "first"}});
-                    server.create(ACCOUNTS, body).await;
-                    let account = format!("{ACCOUNTS}/{name}");
-                    match kind {
-                        "account" => (account, json!({"owner": "me"})),
-                        _ => {
-                            let networks = json!({"allowed_networks": ["10.0.0.0/8"]});
-                            (format!("{account}/credentials/first"), networks)
-                        }
-                    }
-                }
-            };
+            let (path, edit) = made_with_an_edit(&server, kind, &name).await;
             match edited_and_deleted(&admin, &path, edit).await {
                 reply if reply.status == 200 => answered += 1,
                 reply => assert_eq!(reply.status, 404, "{}", reply.wire()),

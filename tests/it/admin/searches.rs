@@ -35,14 +35,12 @@ async fn listed(
         let page = reply.json();
         let items = page["items"].as_array().unwrap().iter();
         found.extend(items.map(|item| item[member].as_str().unwrap().to_owned()));
-        match page["next_cursor"].as_str() {
-            Some(next) => cursor = format!("&cursor={next}"),
+        let Some(next) = page["next_cursor"].as_str() else {
             // Those of one instant are in no order.
-            None => {
-                found.sort_unstable();
-                return found.join(" ");
-            }
-        }
+            found.sort_unstable();
+            return found.join(" ");
+        };
+        cursor = format!("&cursor={next}");
     }
 }
 

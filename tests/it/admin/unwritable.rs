@@ -145,7 +145,7 @@ async fn no_place_of_a_text_takes_what_is_none() {
         let operation = name_of(route);
         for place in places(&document, schema, &[]) {
             tried += 1;
-            let pointer: String = place.iter().map(|step| format!("/{step}")).collect();
+            let pointer = format!("/{}", place.join("/"));
             let body = body_with(&place, r#""x\u0000""#);
             let reply = stage.admin.send(&route.method, &path, body).await;
             let found = mistakes(&reply);

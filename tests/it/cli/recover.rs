@@ -401,12 +401,13 @@ async fn nonsense_and_silence_at_the_socket_keep_nobody_out() {
     let server = TestServer::start().await;
     let (operator, socket) = (operator(&server), socket_of(&server).await);
     let before = changes(&server).await;
+    let long = vec![b'x'; 100_000];
     for words in [
         &b"{\"command\":\"open sesame\"}\n"[..],
         b"\n",
         b"admin recover\n",
         b"[\"admin recover\"]\n",
-        &[b'x'; 100_000],
+        &long,
     ] {
         let (socket, said) = (socket.clone(), words.to_vec());
         let answer = aside(move || say(&socket, &said)).await;

@@ -185,10 +185,11 @@ pub async fn a_change_keeps_out_those_that_stop_who_makes_it(bench: &mut Bench) 
             let as_what = usize::from(changed != Some(own));
             inside[by][as_what].fetch_add(1, Ordering::SeqCst);
             ok!(change.count_accounts(own));
-            let [changes, made] = [0, 1].map(|as_what| inside[by][as_what].load(Ordering::SeqCst));
+            let [here, elsewhere] =
+                [0, 1].map(|as_what| inside[by][as_what].load(Ordering::SeqCst));
             assert!(
-                changes == 0 || made == 0,
-                "{changes} inside, {made} made elsewhere"
+                here == 0 || elsewhere == 0,
+                "{here} inside, {elsewhere} made elsewhere"
             );
             inside[by][as_what].fetch_sub(1, Ordering::SeqCst);
             if changed.is_some() {
