@@ -34,6 +34,11 @@ pub struct Size {
 
 #[tokio::main]
 async fn main() {
+    // An answer that says no more than that there is none has its reason there.
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::stderr)
+        .init();
     let (size, postgres) = match arguments() {
         Ok(arguments) => arguments,
         Err(usage) => {

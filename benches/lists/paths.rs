@@ -1,5 +1,7 @@
 //! Which lists are asked for: each list, each of its filters and orders, and filters together.
 
+use ostler::domain::finding::FindingKind;
+
 /// The paths below `/admin/v1`, without a cursor.
 pub fn all() -> Vec<String> {
     let organization = "/organizations/default";
@@ -27,9 +29,16 @@ pub fn all() -> Vec<String> {
         ),
         of("groups/team-0000004/members", &["", "&q=no+such+words"]),
         of("audit-events", &EVENTS),
-        vec!["/findings?organization=default&limit=200".to_owned()],
+        findings(),
     ]
     .concat()
+}
+
+/// Of all kinds, and of each.
+fn findings() -> Vec<String> {
+    let all = "/findings?organization=default&limit=200";
+    let kinds = FindingKind::ALL.map(|kind| format!("{all}&kind={}", kind.as_str()));
+    [vec![all.to_owned()], kinds.to_vec()].concat()
 }
 
 const ACCOUNTS: [&str; 33] = [

@@ -370,6 +370,7 @@ CREATE INDEX last_use_of_credentials ON last_use (organization_id, last_at, cred
     WHERE credential_id IS NOT NULL;
 CREATE INDEX last_use_of_credential ON last_use (credential_id)
     WHERE credential_id IS NOT NULL;
+CREATE INDEX last_use_after_long ON last_use (woke_at) WHERE woke_at IS NOT NULL;
 
 -- How many requests there were in each hour: of an account, by credential, and of all accounts of an
 -- organization together, under the organization's id and no credential. An API token is named by the

@@ -80,10 +80,23 @@ fn works(secret: &str, now: i64) -> String {
     )
 }
 
+/// Secrets, and whose they are, in this order: the first is walked in the order of a page, which ends
+/// soon, and the others are looked up.
+const SECRETS: &str = "secret CROSS JOIN credential CROSS JOIN service_account AS account";
+
+/// The same where the page is one of credentials.
+const CREDENTIALS: &str = "credential CROSS JOIN secret CROSS JOIN service_account AS account";
+
+/// What belongs together in both.
+const OF_ONE_ACCOUNT: &str = "credential.id = secret.credential_id
+      AND account.id = credential.account_id
+      AND account.organization_id = credential.organization_id";
+
 /// The newest secret of each credential that may be used, among those that work: where the one that
 /// was to take its place was taken back or has ended, the one before it counts.
-fn of_newest_secrets(columns: Columns, now: i64, more: Vec<String>) -> Found {
+fn of_newest_secrets(columns: Columns, from: &str, now: i64, more: Vec<String>) -> Found {
     let own = vec![
+        OF_ONE_ACCOUNT.to_owned(),
         "credential.status = 'active'".to_owned(),
         "secret.revoked_at IS NULL".to_owned(),
         format!(
@@ -98,9 +111,7 @@ fn of_newest_secrets(columns: Columns, now: i64, more: Vec<String>) -> Found {
             has_credential: true,
             ..columns
         },
-        from: "secret JOIN credential ON credential.id = secret.credential_id
-               JOIN service_account AS account ON account.id = credential.account_id"
-            .to_owned(),
+        from: from.to_owned(),
         conditions: [own, is_usable(now), more].concat(),
         order: Order::Subject,
     }
@@ -114,7 +125,6 @@ pub(super) fn found(kind: FindingKind, now: Timestamp) -> Vec<Found> {
     let soon = later(EXPIRING_WITHIN);
     let now_millis = millis(now);
     let accounts = |at, from: &str, more| of_accounts(at, from, now_millis, more);
-    let last_use = "JOIN last_use ON last_use.account_id = account.id";
     match kind {
         FindingKind::ExpiringSoon => vec![
             accounts(
@@ -127,6 +137,7 @@ pub(super) fn found(kind: FindingKind, now: Timestamp) -> Vec<Found> {
                     subject: "secret.id",
                     ..Columns::of_account("secret.ends_at")
                 },
+                SECRETS,
                 now_millis,
                 vec![format!(
                     "secret.ends_at > {now_millis} AND secret.ends_at <= {soon}"
@@ -139,6 +150,7 @@ pub(super) fn found(kind: FindingKind, now: Timestamp) -> Vec<Found> {
                 subject: "credential.id",
                 ..Columns::of_account("secret.created_at")
             },
+            CREDENTIALS,
             now_millis,
             vec!["secret.ends_at IS NULL".to_owned()],
         )],
@@ -166,10 +178,15 @@ pub(super) fn found(kind: FindingKind, now: Timestamp) -> Vec<Found> {
                 other_at: "last_use.quiet_from",
                 ..Columns::of_account("last_use.woke_at")
             },
+            // The few that woke up are looked for, and then whose they are.
+            from: format!("last_use CROSS JOIN {ACCOUNT}"),
             ..accounts(
                 "last_use.woke_at",
-                last_use,
-                vec![format!("last_use.woke_at > {shown_since}")],
+                "",
+                vec![
+                    "account.id = last_use.account_id".to_owned(),
+                    format!("last_use.woke_at > {shown_since}"),
+                ],
             )
         }],
         FindingKind::NewNetwork => vec![new_network(now_millis, shown_since)],
@@ -198,15 +215,14 @@ fn overlap_still_used(now: i64) -> Found {
             ..Columns::of_account(LAST_USE_OF_SECRET)
         },
         from: format!(
-            "secret
-               JOIN secret AS newer ON newer.credential_id = secret.credential_id
-                   AND newer.position > secret.position AND {works}
-               JOIN credential ON credential.id = secret.credential_id
-               JOIN service_account AS account ON account.id = credential.account_id",
-            works = works("newer", now)
+            "secret CROSS JOIN secret AS newer CROSS JOIN credential CROSS JOIN {ACCOUNT}"
         ),
         conditions: [
             vec![
+                OF_ONE_ACCOUNT.to_owned(),
+                "newer.credential_id = secret.credential_id".to_owned(),
+                "newer.position > secret.position".to_owned(),
+                works("newer", now),
                 "credential.status = 'active'".to_owned(),
                 "secret.revoked_at IS NULL".to_owned(),
                 format!("secret.ends_at > {now}"),
@@ -232,11 +248,12 @@ fn leak_reported(now: i64) -> Found {
             has_credential: true,
             ..Columns::of_account("leak.reported_at")
         },
-        from: "leak JOIN secret ON secret.id = leak.secret_id
-               JOIN credential ON credential.id = secret.credential_id
-               JOIN service_account AS account ON account.id = credential.account_id"
-            .to_owned(),
+        from: format!(
+            "leak JOIN secret ON secret.id = leak.secret_id
+             CROSS JOIN credential CROSS JOIN {ACCOUNT}"
+        ),
         conditions: vec![
+            OF_ONE_ACCOUNT.to_owned(),
             "account.deleted_at IS NULL".to_owned(),
             "credential.status <> 'revoked'".to_owned(),
             "secret.revoked_at IS NULL".to_owned(),
@@ -255,9 +272,10 @@ fn new_network(now: i64, shown_since: i64) -> Found {
             other_at: "used.last_at",
             ..Columns::of_account("used.first_at")
         },
-        from: format!("usage_network AS used JOIN {ACCOUNT} ON account.id = used.account_id"),
+        from: format!("usage_network AS used CROSS JOIN {ACCOUNT}"),
         conditions: [
             vec![
+                "account.id = used.account_id".to_owned(),
                 format!("used.first_at > {shown_since}"),
                 format!(
                     "EXISTS (SELECT 1 FROM usage_network AS known

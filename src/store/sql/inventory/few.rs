@@ -45,6 +45,7 @@ pub(super) async fn few_accounts(
         let mut conditions = Conditions::default();
         let organization = conditions.text(organization.to_string());
         conditions.add(format!("organization_id = {organization}"));
+        conditions.add("deleted_at IS NULL".to_owned());
         let owner = conditions.text(owner.as_str());
         conditions.add(format!("owner = {owner}"));
         take(few_ids(db, conditions, "SELECT id FROM service_account").await?);
@@ -81,6 +82,19 @@ pub(super) async fn restrict_credentials(
         own.add(format!("kind = '{}'", kind.as_str()));
         let few = few_ids(db, own, "SELECT id FROM credential").await?;
         add_few(conditions, few);
+    }
+    if let Some(owner) = &filter.owner {
+        let mut theirs = Conditions::default();
+        let organization = theirs.text(organization.to_string());
+        let owner = theirs.text(owner.as_str());
+        theirs.add(format!("service_account.organization_id = {organization}"));
+        theirs.add("service_account.deleted_at IS NULL".to_owned());
+        theirs.add(format!("service_account.owner = {owner}"));
+        theirs.add(format!("credential.organization_id = {organization}"));
+        theirs.add("credential.account_id = service_account.id".to_owned());
+        theirs.add(format!("credential.kind = '{}'", kind.as_str()));
+        let select = "SELECT credential.id AS id FROM service_account CROSS JOIN credential";
+        add_few(conditions, few_ids(db, theirs, select).await?);
     }
     if let Some(text) = &filter.text {
         let mut named = Conditions::default();
