@@ -83,13 +83,13 @@ pub struct Use<'a> {
 /// The part of the store that usage needs.
 #[async_trait]
 pub trait Archive: Send + Sync + 'static {
-    /// [`Store::record_usage`].
+    /// [`UsageStamps::record_usage`](crate::store::UsageStamps::record_usage).
     async fn record_usage(&self, uses: &[CredentialUse]) -> Result<(), StoreError>;
 
-    /// [`Store::record_last_use`].
+    /// [`UsageStamps::record_last_use`](crate::store::UsageStamps::record_last_use).
     async fn record_last_use(&self, uses: &[LastUse]) -> Result<(), StoreError>;
 
-    /// [`Store::list_usage`].
+    /// [`UsageStamps::list_usage`](crate::store::UsageStamps::list_usage).
     async fn list_usage(&self, subjects: &[UsageSubject]) -> Result<Vec<UsageStamp>, StoreError>;
 }
 

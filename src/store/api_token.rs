@@ -1,7 +1,8 @@
 //! API tokens, as the store keeps them: credentials whose one secret is the token.
 //!
 //! They are added, revoked and killed as the credentials that they are
-//! ([`Change::add_credential`](super::Change::add_credential) and its like), and listed as these are
+//! ([`CredentialChanges::add_credential`](super::CredentialChanges::add_credential) and its
+//! like), and listed as these are
 //! ([`InventoryReads::find_credentials`](super::InventoryReads::find_credentials)).
 
 use std::collections::BTreeMap;
