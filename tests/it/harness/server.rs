@@ -5,6 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::OnceLock;
+use std::sync::Weak;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,6 +19,7 @@ use ostler::http::server::Listeners;
 use ostler::run::renewal;
 use ostler::run::serve_on;
 use ostler::shutdown::Shutdown;
+use ostler::store::Store;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use serde_json::json;
@@ -325,7 +327,9 @@ impl TestServer {
         } = self;
         shutdown.trigger();
         serving.await.expect("the server stops");
+        let store = Arc::downgrade(&app.store);
         drop(app);
+        until_nobody_has(&store).await;
         StoppedServer {
             clock,
             address,
@@ -491,6 +495,18 @@ fn path_text(path: &Path) -> String {
 }
 
 /// The port of a server that has just stopped.
+/// Waits for work that a server had begun when it stopped, such as its first clean-up: as long as that
+/// goes on, the store is open. (A process that ends takes it along.)
+async fn until_nobody_has(store: &Weak<dyn Store>) {
+    let gone = async {
+        while store.strong_count() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let gone = tokio::time::timeout(Duration::from_secs(10), gone).await;
+    gone.expect("a server that has stopped lets go of its store");
+}
+
 async fn rebind(address: SocketAddr) -> TcpListener {
     TcpListener::bind(address)
         .await
