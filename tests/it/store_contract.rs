@@ -139,6 +139,7 @@ on_both! {
     change::fifty_changes_of_one_organization_happen_one_after_the_other,
     change::changes_of_several_organizations_do_not_wait_for_each_other,
     change::a_change_keeps_out_those_that_stop_who_makes_it,
+    change::a_change_that_waits_keeps_out_those_that_come_after_it,
     audit::each_change_has_its_event_and_the_chain_holds,
     audit::chains_are_apart,
     audit::an_event_is_never_edited_or_deleted,

@@ -57,6 +57,14 @@ fn read(row: &Row) -> Answer<Organization> {
 /// Keeps other changes of the organization out until the end of the transaction. It sets a column
 /// to itself because that locks a row in the words of both databases.
 pub(super) async fn lock(db: &mut Db, organization: OrganizationId) -> Answer<()> {
+    if db.backend_name() == "PostgreSQL" {
+        queue(
+            db,
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+            organization,
+        )
+        .await?;
+    }
     let query = sqlx::query("UPDATE organization SET status = status WHERE id = $1");
     execute(db, query.bind(organization.to_string())).await?;
     Ok(())
@@ -65,8 +73,14 @@ pub(super) async fn lock(db: &mut Db, organization: OrganizationId) -> Answer<()
 /// Keeps changes of the organization out until the end of the transaction, and nobody else who does
 /// this. Where several may write at once: the words are PostgreSQL's alone.
 pub(super) async fn share(db: &mut Db, organization: OrganizationId) -> Answer<()> {
-    let query = sqlx::query("SELECT id FROM organization WHERE id = $1 FOR SHARE");
-    one(db, query.bind(organization.to_string())).await?;
+    let shared = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))";
+    queue(db, shared, organization).await
+}
+
+/// Takes a lock that is given in the order in which it was asked for. One of a row is not: who shares
+/// it lets others in who came after the change that waits, and could keep that out for ever.
+async fn queue(db: &mut Db, lock: &'static str, organization: OrganizationId) -> Answer<()> {
+    one(db, sqlx::query(lock).bind(organization.to_string())).await?;
     Ok(())
 }
 

@@ -3,7 +3,8 @@
 //! A change locks a row, and whoever waits for a row holds a connection. So changes queue here
 //! first, where waiting costs nothing, and only then ask for a connection: on PostgreSQL those of one
 //! organization, and no more in all than leave connections for reading; on SQLite, which has one
-//! writer, all of them. What is left to wait for in the database is another node.
+//! writer, all of them. What is left to wait for in the database is another node, and a change of
+//! another organization by somebody of this one.
 
 use std::collections::HashMap;
 use std::sync::Arc;

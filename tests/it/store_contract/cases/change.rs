@@ -12,6 +12,7 @@ use ostler::store::Lookup;
 use ostler::store::Store;
 use ostler::store::StoreError;
 use ostler::store::WriteError;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::store_contract::bench::Bench;
@@ -200,4 +201,43 @@ pub async fn a_change_keeps_out_those_that_stop_who_makes_it(bench: &mut Bench) 
         });
     }
     tasks.join_all().await;
+}
+
+// Whoever is to be stopped makes changes elsewhere, one over the other: the change that stops them has
+// its turn all the same.
+pub async fn a_change_that_waits_keeps_out_those_that_come_after_it(bench: &mut Bench) {
+    let [alpha, beta, gamma] = [
+        bench.organization("alpha").await.id,
+        bench.organization("beta").await.id,
+        bench.organization("gamma").await.id,
+    ];
+    let first = bench.shared().begin_by(Some(beta), alpha).await.unwrap();
+    let (came, mut order) = mpsc::unbounded_channel();
+    let mut tasks = JoinSet::new();
+    for (waiting, name, changed) in [(1, "stops them", alpha), (2, "is by them", gamma)] {
+        let (store, came) = (bench.shared(), came.clone());
+        tasks.spawn(async move {
+            let change = store.begin_by(Some(changed), alpha).await.unwrap();
+            came.send(name).unwrap();
+            drop(change);
+        });
+        until_so_many_wait(bench, waiting).await;
+    }
+    drop((first, came));
+    tasks.join_all().await;
+    let order = [order.recv().await, order.recv().await];
+    assert_eq!(order, [Some("stops them"), Some("is by them")]);
+}
+
+/// Waits until so many changes wait in the database; the embedded one has its queue before that.
+async fn until_so_many_wait(bench: &Bench, count: usize) {
+    const WAITING: &str = "SELECT CAST(pid AS TEXT) FROM pg_locks WHERE NOT granted AND database =
+        (SELECT oid FROM pg_database WHERE datname = current_database())";
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+        if !bench.is_sqlite() && bench.rows(WAITING).await.len() == count {
+            return;
+        }
+    }
+    assert!(bench.is_sqlite(), "fewer than {count} changes wait");
 }
