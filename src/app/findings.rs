@@ -6,6 +6,8 @@
 mod action;
 mod evidence;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -279,9 +281,13 @@ impl Search<'_> {
     async fn wide_access(&self, after: Option<String>, limit: usize) -> Result<Found, StoreError> {
         let kind = FindingKind::WriteOnAllResources;
         let rows = self.rows(kind, after, MAX_LOOKED_AT).await?;
+        // Many accounts hold the same few APIs: each is read once.
+        let mut books = BTreeMap::new();
         let mut found = Vec::new();
         for row in &rows {
-            found.extend(self.if_wide(row).await?);
+            let own = || Book::of(self.app, row.organization);
+            let book = books.entry(row.organization).or_insert_with(own);
+            found.extend(self.if_wide(row, book).await?);
             if found.len() == limit {
                 return Ok(Found::all(found));
             }
@@ -294,7 +300,11 @@ impl Search<'_> {
     }
 
     /// The finding of an account whose access is really too wide, by its own grants or its roles.
-    async fn if_wide(&self, row: &FindingRow) -> Result<Option<Placed>, StoreError> {
+    async fn if_wide(
+        &self,
+        row: &FindingRow,
+        book: &mut Book,
+    ) -> Result<Option<Placed>, StoreError> {
         let store = &self.app.store;
         let holdings = store.find_holdings(row.organization, row.account).await?;
         let Some(holdings) = holdings else {
@@ -304,12 +314,12 @@ impl Search<'_> {
         let Some(wide) = access.grants().iter().find(|grant| is_wide(grant)) else {
             return Ok(None);
         };
-        let mut book = Book::of(self.app, row.organization);
-        book.read(store.as_ref(), &access).await?;
+        let told = holdings.own.grants().iter().chain([wide]).cloned();
+        book.read(store.as_ref(), &told.collect()).await?;
         let mut placed = self.placed(FindingKind::WriteOnAllResources, row);
-        placed.finding.evidence = evidence::of_grant(row, wide, &book);
+        placed.finding.evidence = evidence::of_grant(row, wide, book);
         if holdings.own.grants().iter().any(is_wide) {
-            placed.finding.action.body = action::narrowed(&holdings.own, &book);
+            placed.finding.action.body = action::narrowed(&holdings.own, book);
         } else {
             placed.finding.action = action::by_which_role(row);
         }
