@@ -196,6 +196,8 @@ CREATE TABLE api (
     token_lifetime_seconds BIGINT CHECK (token_lifetime_seconds >= 1),
     signing_alg TEXT NOT NULL CHECK (signing_alg IN ('ES256', 'RS256', 'EdDSA')),
     token_typ TEXT NOT NULL CHECK (token_typ IN ('at+jwt', 'JWT')),
+    -- How many resources it has, so that nobody has to count them.
+    resource_count BIGINT NOT NULL DEFAULT 0 CHECK (resource_count >= 0),
     created_at BIGINT NOT NULL,
     deleted_at BIGINT,
     row_version BIGINT NOT NULL DEFAULT 1,

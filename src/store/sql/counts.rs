@@ -1,4 +1,5 @@
-//! Whether an organization has as much of something as it may have. No more rows are counted than that.
+//! Whether an organization has as much of something as it may have. No more rows are counted than that,
+//! and of what may be many none.
 
 use async_trait::async_trait;
 
@@ -12,7 +13,8 @@ use super::failure::Answer;
 use super::query::Db;
 use super::query::one;
 
-/// The last one that there may be, if it is there: of the organization `$1`, by their ids.
+/// The last one that there may be, if it is there: of the organization `$1`, by their ids. Of resources it
+/// is their API, if it has so many.
 fn statement(what: Limited) -> &'static str {
     match what {
         Limited::Roles => {
@@ -30,8 +32,7 @@ fn statement(what: Limited) -> &'static str {
             "SELECT id FROM api WHERE organization_id = $1 ORDER BY id LIMIT 1 OFFSET $2"
         }
         Limited::Resources(_) => {
-            "SELECT resource.id FROM resource JOIN api ON api.id = api_id
-             WHERE organization_id = $1 AND api_id = $3 ORDER BY resource.id LIMIT 1 OFFSET $2"
+            "SELECT id FROM api WHERE organization_id = $1 AND id = $3 AND resource_count > $2"
         }
     }
 }

@@ -20,6 +20,7 @@ use super::query::Row;
 use super::query::all;
 use super::query::assembled;
 use super::query::execute;
+use super::query::execute_one;
 use super::query::one;
 use super::query::placeholders;
 use super::statement::Conditions;
@@ -185,5 +186,11 @@ pub(super) async fn add(
         .bind(resource.name.as_ref().map(Label::as_str))
         .bind(search_text(resource));
     execute(db, query).await?;
-    Ok(())
+    count(db, resource.api, 1).await
+}
+
+/// Notes that the API has so many more resources.
+pub(super) async fn count(db: &mut Db, api: ApiId, more: i64) -> Answer<()> {
+    let query = sqlx::query("UPDATE api SET resource_count = resource_count + $2 WHERE id = $1");
+    execute_one(db, query.bind(api.to_string()).bind(more), "API").await
 }

@@ -222,7 +222,7 @@ async fn remove(
 ) -> Answer<()> {
     touch_holders(db, organization, api, &ApiPart::Whole).await?;
     let query = sqlx::query(
-        "UPDATE api SET deleted_at = $3, row_version = row_version + 1
+        "UPDATE api SET deleted_at = $3, resource_count = 0, row_version = row_version + 1
          WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL",
     );
     let query = query
@@ -340,7 +340,8 @@ async fn remove_resource(
     execute(db, query).await?;
     let query = sqlx::query("DELETE FROM resource WHERE api_id = $1 AND id = $2");
     let query = query.bind(api.to_string()).bind(resource.id.to_string());
-    execute_one(db, query, "resource").await
+    execute_one(db, query, "resource").await?;
+    resource::count(db, api, -1).await
 }
 
 #[async_trait]
