@@ -170,10 +170,10 @@ impl Buffer {
         let mut uses = Vec::new();
         for shard in &self.shards {
             let shard = lock(shard);
-            let meant = shard
-                .entries
-                .iter()
-                .filter(|(key, entry)| is_meant(key, entry));
+            // Most entries lack nothing.
+            let lacking = shard.entries.iter();
+            let lacking = lacking.filter(|(_, entry)| entry.is_owed_to(destination));
+            let meant = lacking.filter(|(key, entry)| is_meant(key, entry));
             uses.extend(meant.flat_map(|(key, entry)| entry.owed(destination, *key)));
         }
         uses
@@ -221,13 +221,18 @@ impl Shard {
         origin
     }
 
-    /// Makes room for one more entry. Where none can be spared the oldest eighth goes; returns how
-    /// many of these were still owed.
+    /// Makes room for one more entry. What lacks nothing goes first, and then what the store has, where
+    /// every reading finds it. Where all that is left is known nowhere else, the oldest eighth goes;
+    /// returns how many these were.
     fn make_room(&mut self, capacity: usize) -> usize {
-        if self.entries.len() < capacity {
-            return 0;
+        let is_needed: [fn(&Entry) -> bool; 2] =
+            [Entry::is_owed, |entry| entry.is_owed_to(Destination::Store)];
+        for is_needed in is_needed {
+            if self.entries.len() < capacity {
+                return 0;
+            }
+            self.entries.retain(|_, entry| is_needed(entry));
         }
-        self.entries.retain(|_, entry| entry.is_owed());
         if self.entries.len() < capacity {
             return 0;
         }
@@ -311,6 +316,11 @@ impl Entry {
     fn is_owed(&self) -> bool {
         let mut noted = self.uses.iter().flatten();
         noted.any(Noted::is_owed)
+    }
+
+    fn is_owed_to(&self, destination: Destination) -> bool {
+        let mut noted = self.uses.iter().flatten();
+        noted.any(|noted| noted.owed.includes(destination))
     }
 
     fn last_at(&self) -> Millis {
@@ -469,6 +479,14 @@ mod tests {
         });
         assert_eq!(some_owed.make_room(80), 0);
         assert_eq!(some_owed.entries.len(), 40);
+
+        let mut known_to_the_store = shard(|number| match number % 2 {
+            0 => Owed::to(Destination::Live),
+            _ => Owed::to(Destination::Live).and(Destination::Store),
+        });
+        assert_eq!(known_to_the_store.make_room(80), 0);
+        assert_eq!(known_to_the_store.entries.len(), 40);
+        assert_eq!(known_to_the_store.make_room(40), 5);
     }
 
     #[test]
