@@ -43,8 +43,3 @@ CREATE TRIGGER audit_checkpoint_is_not_deleted BEFORE DELETE ON audit_checkpoint
 BEGIN
     SELECT RAISE(ABORT, 'a checkpoint is never deleted');
 END;
-
--- A search looks at every account: here it reads nothing else. (PostgreSQL bounds what an index
--- holds, and scans a table as fast.)
-CREATE INDEX service_account_search ON service_account (organization_id, id, search_text)
-    WHERE deleted_at IS NULL;
