@@ -88,7 +88,9 @@ impl AuditedChange {
 
     /// Begins a change that a caller makes, on no terms. A call may wait for its own body and for
     /// other changes; whoever is stopped meanwhile, on whichever node, makes none after it: their
-    /// token is looked at once more, under the locks, and is answered like any that is dead.
+    /// token is looked at once more, under the locks, and is answered like any that is dead. (On
+    /// PostgreSQL a change that is past this look is made although the key of the token is taken back
+    /// before its end: keys belong to the instance, which it does not lock.)
     pub(super) async fn begin_by(
         app: &App,
         caller: &Caller,

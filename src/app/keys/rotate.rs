@@ -60,8 +60,8 @@ pub async fn rotate(
     .await
 }
 
-/// A new key for each algorithm that has none pending: what is not taken is discarded. Making them takes time, so it is done before
-/// the lock is taken.
+/// A new key for each algorithm that has none pending: what is not taken is discarded. Making them takes
+/// time, so it is done before the lock is taken.
 async fn spares(app: &App, algorithms: &[Algorithm]) -> Result<Vec<(Algorithm, String)>, Problem> {
     let known = app.store.list_signing_keys().await?;
     let is_missing = |algorithm: &&Algorithm| pending(&known, **algorithm).is_none();

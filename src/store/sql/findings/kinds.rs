@@ -34,7 +34,8 @@ const WIDE_HOLDERS: &str = "SELECT access_type.holder_id FROM access_type
            OR access_scope.scope LIKE '%manage%' OR access_scope.scope LIKE '%delete%')";
 
 /// When what an account holds was last changed: its own grants, its roles, its groups, what these roles
-/// grant, or the roles of these groups.
+/// grant, or the roles of these groups. (A role, a group or an API that was deleted says nothing of what
+/// is left.)
 const ACCESS_CHANGED_AT: &str = "(SELECT max(changed.changed_at) FROM (
         SELECT coalesce(account.access_changed_at, account.created_at) AS changed_at
         UNION ALL
