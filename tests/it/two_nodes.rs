@@ -187,13 +187,13 @@ impl CutOff {
         Self::Both(Fault::Cut),
     ];
 
-    fn happens(self, to_database: &FaultProxy, to_redis: &FaultProxy) {
+    fn happens_to(self, links: &Links) {
         match self {
-            Self::Redis(fault) => to_redis.set(fault),
-            Self::Database(fault) => to_database.set(fault),
+            Self::Redis(fault) => links.redis.set(fault),
+            Self::Database(fault) => links.database.set(fault),
             Self::Both(fault) => {
-                to_redis.set(fault);
-                to_database.set(fault);
+                links.redis.set(fault);
+                links.database.set(fault);
             }
         }
     }
@@ -202,6 +202,34 @@ impl CutOff {
     fn leaves_the_truth(self) -> bool {
         matches!(self, Self::Redis(_))
     }
+}
+
+/// The ways of a node to what it shares with the others.
+struct Links {
+    database: FaultProxy,
+    redis: FaultProxy,
+}
+
+impl Links {
+    fn mend(&self) {
+        self.database.set(Fault::Pass);
+        self.redis.set(Fault::Pass);
+    }
+}
+
+/// Another node, which may fail while it is cut off.
+async fn node_that_can_be_cut_off(server: &TestServer) -> (TestServer, Links) {
+    let database = server.app.config.database.url.expose_secret().to_owned();
+    let (to_database, database) = FaultProxy::before(&database).await;
+    let (to_redis, redis) = FaultProxy::before(&services::redis_url()).await;
+    let settings = [("database.url", &*database), ("redis.url", &*redis)];
+    let other = server.another_node(&settings).await;
+    other.may_fail();
+    let links = Links {
+        database: to_database,
+        redis: to_redis,
+    };
+    (other, links)
 }
 
 /// Ways to end every token of an account that lie far apart in the server.
@@ -220,12 +248,7 @@ async fn a_node_that_hears_nothing_never_calls_active_what_was_taken_back() {
     if server.is_embedded() {
         return;
     }
-    let database = server.app.config.database.url.expose_secret().to_owned();
-    let (to_database, database) = FaultProxy::before(&database).await;
-    let (to_redis, redis) = FaultProxy::before(&services::redis_url()).await;
-    let settings = [("database.url", &*database), ("redis.url", &*redis)];
-    let other = server.another_node(&settings).await;
-    other.may_fail();
+    let (other, links) = node_that_can_be_cut_off(&server).await;
 
     for (number, cut_off) in (0..).zip(CutOff::ALL) {
         for (turn, (method, path)) in (0..).zip(ENDS) {
@@ -237,7 +260,7 @@ async fn a_node_that_hears_nothing_never_calls_active_what_was_taken_back() {
             for _ in 0..2 {
                 assert!(other.admin.sees_active(&token).await, "{case}");
             }
-            cut_off.happens(&to_database, &to_redis);
+            cut_off.happens_to(&links);
             let body = json!({"access": []});
             let body = (method == "PUT").then_some(&body);
             let ended = format!("{}{path}", client.account_path());
@@ -248,8 +271,7 @@ async fn a_node_that_hears_nothing_never_calls_active_what_was_taken_back() {
                 assert!(is_right(&told, cut_off), "{case}: {}", told.wire());
             }
 
-            to_database.set(Fault::Pass);
-            to_redis.set(Fault::Pass);
+            links.mend();
             let told = answer_of(&other, &token).await;
             assert_eq!(told, json!({"active": false}), "{case}");
         }
@@ -288,12 +310,7 @@ async fn a_node_that_hears_nothing_issues_nothing_that_lives() {
     if server.is_embedded() {
         return;
     }
-    let database = server.app.config.database.url.expose_secret().to_owned();
-    let (to_database, database) = FaultProxy::before(&database).await;
-    let (to_redis, redis) = FaultProxy::before(&services::redis_url()).await;
-    let settings = [("database.url", &*database), ("redis.url", &*redis)];
-    let other = server.another_node(&settings).await;
-    other.may_fail();
+    let (other, links) = node_that_can_be_cut_off(&server).await;
     for (number, cut_off) in (0..).zip(CutOff::ALL) {
         let name = format!("ci-bot-{number}");
         let client = server.client(&name, "deploy:read").await;
@@ -302,7 +319,7 @@ async fn a_node_that_hears_nothing_issues_nothing_that_lives() {
         for _ in 0..2 {
             there.token("").await;
         }
-        cut_off.happens(&to_database, &to_redis);
+        cut_off.happens_to(&links);
         let disable = format!("{}/disable", client.account_path());
         server.act(&disable, json!({})).await;
         let told = there.ask("").await;
@@ -312,7 +329,6 @@ async fn a_node_that_hears_nothing_issues_nothing_that_lives() {
             401 => assert_eq!(told.error(), "invalid_client"),
             status => assert_eq!(status, 503, "{cut_off:?}: {}", told.wire()),
         }
-        to_database.set(Fault::Pass);
-        to_redis.set(Fault::Pass);
+        links.mend();
     }
 }
