@@ -180,7 +180,10 @@ async fn a_change_that_waited_for_the_end_of_its_caller_is_not_made() {
             run(&mut other, &stopping).await;
             request.send().await
         } else {
-            let lock = "BEGIN; UPDATE organization SET status = status WHERE name = 'default';";
+            // As every change of the organization does.
+            let lock = "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended(id, 0))
+                    FROM organization WHERE name = 'default';
+                UPDATE organization SET status = status WHERE name = 'default';";
             run(&mut other, &format!("{lock} {stopping}")).await;
             let reply = tokio::spawn(request.send());
             one_waits(&server).await;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -13,16 +14,21 @@ use super::Ran;
 use super::dev::RunningDemo;
 use super::server::Serving;
 
-/// Everything below a directory, with its mode; what is no directory ends with no slash.
+/// Everything below a directory, with its mode. What a running server takes away again while this
+/// looks (a journal of its database) is left out.
 fn modes(below: &Path) -> BTreeMap<PathBuf, u32> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(below).unwrap() {
         let path = entry.unwrap().path();
-        let mode = fs::symlink_metadata(&path).unwrap().permissions().mode();
-        if path.is_dir() {
+        let metadata = match fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(failed) if failed.kind() == ErrorKind::NotFound => continue,
+            Err(failed) => panic!("{}: {failed}", path.display()),
+        };
+        if metadata.is_dir() {
             found.extend(modes(&path));
         }
-        found.insert(path, mode);
+        found.insert(path, metadata.permissions().mode());
     }
     found
 }

@@ -329,7 +329,7 @@ pub async fn credentials_come_by_each_filter_and_in_each_order(bench: &mut Bench
         (status(CredentialStatus::Expired, at(3_000)), "Y"),
         (status(CredentialStatus::Revoked, at(0)), "x"),
         (status(CredentialStatus::Disabled, at(0)), ""),
-        (text("YAN"), "Y"),
+        (text("YANKEE"), "Y"),
         (text(&client_id), "Y"),
         (
             CredentialFilter {
