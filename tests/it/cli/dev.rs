@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::BufRead;
 use std::io::BufReader;
+use std::mem;
 use std::process::Child;
 use std::process::Command;
 
@@ -27,15 +28,16 @@ impl RunningDemo {
 
     /// The demo that is started by this process.
     pub fn of(mut child: Child) -> Self {
-        let mut printed = String::new();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        while !printed.contains("Ctrl-C stops it") {
-            assert!(
-                stdout.read_line(&mut printed).unwrap() > 0,
-                "it has ended: {printed}"
-            );
+        let mut demo = Self {
+            child,
+            printed: String::new(),
+        };
+        while !demo.printed.contains("Ctrl-C stops it") {
+            let read = stdout.read_line(&mut demo.printed).unwrap();
+            assert!(read > 0, "it has ended: {}", demo.printed);
         }
-        Self { child, printed }
+        demo
     }
 
     /// Pastes the printed `curl` line of this number into a shell.
@@ -51,7 +53,16 @@ impl RunningDemo {
     pub fn stop(mut self) -> String {
         rustix::process::kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
         assert_eq!(self.child.wait().unwrap().code(), Some(0));
-        self.printed
+        mem::take(&mut self.printed)
+    }
+}
+
+/// A test that has failed leaves no demo behind.
+impl Drop for RunningDemo {
+    fn drop(&mut self) {
+        // One that has ended is no error here.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
