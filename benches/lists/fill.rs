@@ -3,6 +3,7 @@
 mod access;
 mod accounts;
 mod events;
+mod usage;
 
 use ostler::app::App;
 use ostler::config::DatabaseEngine;
@@ -71,7 +72,7 @@ fn name(noun: &str, number: &str) -> String {
     format!("'{noun}-' || {}", padded(number, NAME_DIGITS))
 }
 
-/// Makes accounts with credentials, API tokens, access and use, and audit events.
+/// Makes accounts with credentials, API tokens, access and use, audit events, and counts of requests.
 pub async fn fill(app: &App, size: Size) {
     let default = Lookup::Name("default".to_owned());
     let organization = app.store.find_organization(&default).await;
@@ -89,6 +90,7 @@ pub async fn fill(app: &App, size: Size) {
         accounts::statements(&ground),
         access::statements(&ground),
         events::statements(&ground),
+        usage::statements(&ground),
     ];
     for statement in statements.into_iter().flatten() {
         let query = sqlx::raw_sql(sqlx::AssertSqlSafe(statement.clone()));

@@ -36,16 +36,20 @@ const API_TOKEN: Kind = Kind {
     ends_at: "now + ((n / 10) % 300 - 5) * day",
 };
 
+/// What an old secret is marked with.
+const OLD: char = '3';
+
 pub(super) fn statements(ground: &Ground) -> Vec<String> {
     let mut statements = vec![accounts(ground), used_accounts(ground)];
     for kind in [CLIENT_SECRET, API_TOKEN] {
         statements.extend([
             credentials(ground, &kind),
             secrets(ground, &kind),
-            ends(),
             used_credentials(ground, &kind),
+            stamps(ground, &kind),
         ]);
     }
+    statements.extend([old_secrets(ground), used_old_secrets(ground), ends()]);
     statements
 }
 
@@ -146,11 +150,67 @@ fn secrets(ground: &Ground, kind: &Kind) -> String {
     )
 }
 
-/// As the server keeps them with each credential: here each has one secret.
+/// One in fifty credentials is in an overlap that ends within a day.
+fn old_secrets(ground: &Ground) -> String {
+    let hmac = format!("'{OLD}' || {} || 'A'", padded("n", HMAC_LENGTH - 2));
+    format!(
+        "INSERT INTO secret (id, credential_id, position, hmac, pepper, hint, created_at, ends_at)
+         SELECT {id}, {credential}, 0, {hmac}, '{pepper}', 'abcd', {made}, {now} + {DAY_MILLIS}
+         FROM {numbers} WHERE n % 50 = 3",
+        id = old_secret(),
+        credential = id_by("cred", &CLIENT_SECRET),
+        pepper = ground.pepper,
+        made = made(ground),
+        now = ground.now,
+        numbers = ground.numbers(ground.size.accounts),
+    )
+}
+
+fn old_secret() -> String {
+    format!("'sec_{OLD}' || {}", padded("n", ID_DIGITS - 1))
+}
+
+/// One in ten of them is still used.
+fn used_old_secrets(ground: &Ground) -> String {
+    let numbers = ground.numbers(ground.size.accounts);
+    let used = format!("{numbers} WHERE n % 500 = 3");
+    stamp(
+        ground,
+        &CLIENT_SECRET,
+        &old_secret(),
+        &ground.now.to_string(),
+        &used,
+    )
+}
+
+/// As the server keeps them with each credential.
 fn ends() -> String {
-    let end = "(SELECT coalesce(secret.ends_at, 9223372036854775807) FROM secret
-                WHERE secret.credential_id = credential.id)";
-    format!("UPDATE credential SET newest_end = {end}, last_end = {end}")
+    let of = "FROM secret WHERE secret.credential_id = credential.id";
+    let end = "coalesce(secret.ends_at, 9223372036854775807)";
+    format!(
+        "UPDATE credential
+         SET newest_end = (SELECT {end} {of} AND secret.position = 1),
+             last_end = (SELECT max({end}) {of}),
+             overlap_end = (SELECT secret.ends_at {of} AND secret.position = 0)"
+    )
+}
+
+/// When each was used, but for those that never were.
+fn stamps(ground: &Ground, kind: &Kind) -> String {
+    let used = format!("{} AND n % 20 <> 0", owners(ground, kind));
+    stamp(ground, kind, &id_by("sec", kind), &last_at(ground), &used)
+}
+
+fn stamp(ground: &Ground, kind: &Kind, secret: &str, at: &str, used: &str) -> String {
+    format!(
+        "INSERT INTO usage_stamp (credential_id, secret_id, kind, account_id, first_at, last_at,
+             address, user_agent)
+         SELECT {credential}, {secret}, 'issued', {account}, {first_at}, {at}, '192.0.2.1', 'bench/1.0'
+         FROM {used}",
+        credential = id_by("cred", kind),
+        account = id("sa", "n"),
+        first_at = ground.days_ago("400"),
+    )
 }
 
 fn used_credentials(ground: &Ground, kind: &Kind) -> String {

@@ -127,7 +127,7 @@ CREATE INDEX group_member_of_account ON group_member (account_id, group_id);
 -- free again. Two ends follow from the secrets and are kept with them: that of the newest that was not
 -- taken back, and the latest of any that was not (the greatest number = never). The first is the
 -- credential's until it has passed, and then it is the second; where all were taken back, both are that
--- of the newest.
+-- of the newest. overlap_end is the latest of those that are older than that newest one.
 CREATE TABLE credential (
     id TEXT NOT NULL PRIMARY KEY,
     organization_id TEXT NOT NULL,
@@ -145,6 +145,7 @@ CREATE TABLE credential (
     revoked_at BIGINT,
     newest_end BIGINT NOT NULL DEFAULT 9223372036854775807,
     last_end BIGINT NOT NULL DEFAULT 9223372036854775807,
+    overlap_end BIGINT,
     row_version BIGINT NOT NULL DEFAULT 1,
     FOREIGN KEY (organization_id, account_id) REFERENCES service_account (organization_id, id)
 );
@@ -157,6 +158,8 @@ CREATE INDEX credential_made ON credential (organization_id, kind, created_at, i
 CREATE INDEX credential_end ON credential (organization_id, kind, newest_end, id);
 CREATE INDEX credential_outlived ON credential (organization_id, kind, last_end, id)
     WHERE last_end > newest_end;
+CREATE INDEX credential_overlap ON credential (organization_id, overlap_end, id)
+    WHERE overlap_end IS NOT NULL;
 -- It begins like those above: who names the account as well is not led through all credentials of the
 -- organization.
 CREATE INDEX credential_of_account ON credential (organization_id, account_id, kind, id);
@@ -391,6 +394,8 @@ CREATE TABLE usage_hour (
     PRIMARY KEY (subject_id, hour, credential_id, api_id, refusal)
 );
 CREATE INDEX usage_hour_time ON usage_hour (hour, organization_id);
+CREATE INDEX usage_hour_refused ON usage_hour (hour, subject_id, organization_id, refused)
+    WHERE refused > 0;
 
 CREATE TABLE usage_address (
     subject_id TEXT NOT NULL,
@@ -464,7 +469,8 @@ CREATE INDEX audit_event_by_actor_credential ON audit_event (chain, actor_creden
     WHERE actor_credential IS NOT NULL;
 CREATE INDEX audit_event_by_target_id ON audit_event (chain, target_id, sequence);
 CREATE INDEX audit_event_by_target_name ON audit_event (chain, target_name, sequence);
-CREATE INDEX audit_event_by_result ON audit_event (chain, result, sequence);
+-- The action stands behind it, so that who asks for both reads no event that is of another.
+CREATE INDEX audit_event_by_result ON audit_event (chain, result, sequence, action);
 CREATE INDEX audit_event_by_request ON audit_event (chain, request_id, sequence)
     WHERE request_id IS NOT NULL;
 

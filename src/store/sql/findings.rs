@@ -1,8 +1,10 @@
 //! Findings: how the rows of a kind are read, a page at a time. What is found is in [`kinds`].
 //!
-//! A kind has one part or two (accounts, and what belongs to them), which are read one after the
-//! other. Each part has an order of its own, in which a page goes on after the row before.
+//! A kind has one part or more (accounts, and what belongs to them), which are read one after the
+//! other. Each part has an order of its own, in which a page goes on after the row before: that of an
+//! index, where much is looked at, so that a page reads about as many rows as it shows.
 
+mod by_end;
 mod by_use;
 mod kinds;
 mod place;
@@ -44,8 +46,16 @@ struct Found {
 enum Order {
     /// By the id of what they are about.
     Subject,
-    /// By the organization and the last use, as the index of last uses has them; then by the id.
-    LastUse,
+    /// By an organization, a number and an id, as an index has them.
+    Walked(Walk),
+}
+
+/// The expressions that a part is walked by.
+#[derive(Clone, Copy)]
+struct Walk {
+    organization: &'static str,
+    number: &'static str,
+    id: &'static str,
 }
 
 /// The expressions of the columns that differ; `NULL` where a kind has none.
@@ -134,13 +144,19 @@ impl Found {
         after: Option<&Place>,
         limit: i64,
     ) -> Query<'static> {
-        let subject = self.columns.subject;
         let (organization, order, place) = match self.order {
-            Order::Subject => ("account.organization_id", subject.to_owned(), ""),
-            Order::LastUse => (
-                "last_use.organization_id",
-                format!("last_use.organization_id, last_use.last_at, {subject}"),
-                ", last_use.last_at AS place_at",
+            Order::Subject => {
+                let subject = self.columns.subject;
+                ("account.organization_id", subject.to_owned(), String::new())
+            }
+            Order::Walked(Walk {
+                organization,
+                number,
+                id,
+            }) => (
+                organization,
+                format!("{organization}, {number}, {id}"),
+                format!(", {number} AS place_number, {id} AS place_id"),
             ),
         };
         let mut conditions = Conditions::default();
@@ -153,11 +169,11 @@ impl Found {
         }
         if let Some(after) = after {
             let mut values = Vec::new();
-            if let Some((organization, at)) = &after.last_use {
+            if let Some((organization, number)) = &after.walked {
                 values.push(conditions.text(organization.as_str()));
-                values.push(conditions.number(*at));
+                values.push(conditions.number(*number));
             }
-            values.push(conditions.text(after.subject.as_str()));
+            values.push(conditions.text(after.id.as_str()));
             conditions.add(format!("({order}) > ({})", values.join(", ")));
         }
         let select = format!("{}{place} FROM {}", self.columns.select(), self.from);
@@ -167,18 +183,20 @@ impl Found {
 
     /// A row of this part.
     fn read(&self, part: usize, row: &Row) -> Answer<FindingRow> {
-        let subject = row.text("subject")?.to_owned();
-        let last_use = match self.order {
-            Order::Subject => None,
-            Order::LastUse => {
+        let place = match self.order {
+            Order::Subject => Place {
+                part,
+                walked: None,
+                id: row.text("subject")?.to_owned(),
+            },
+            Order::Walked(_) => {
                 let organization = row.text("organization_id")?.to_owned();
-                Some((organization, row.integer("place_at")?))
+                Place {
+                    part,
+                    walked: Some((organization, row.integer("place_number")?)),
+                    id: row.text("place_id")?.to_owned(),
+                }
             }
-        };
-        let place = Place {
-            part,
-            last_use,
-            subject,
         };
         read(&place, row)
     }
@@ -201,7 +219,7 @@ fn read(place: &Place, row: &Row) -> Answer<FindingRow> {
     };
     Ok(FindingRow {
         place: place.text(),
-        subject: place.subject.clone(),
+        subject: row.text("subject")?.to_owned(),
         organization: row.parse("organization_id")?,
         account: row.parse("account_id")?,
         account_name: row.text("account_name")?.to_owned(),

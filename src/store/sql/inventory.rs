@@ -47,7 +47,7 @@ use super::query::placeholders;
 use super::statement::Conditions;
 
 /// What never ends, in the order of ends: the index says the same number.
-const NEVER: &str = "9223372036854775807";
+pub(super) const NEVER: &str = "9223372036854775807";
 
 /// A list as it is asked for: which table, and how it is ordered.
 struct Listed {

@@ -69,7 +69,7 @@ pub(super) async fn of_credentials(
     all(db, query).await?.iter().map(with_owner).collect()
 }
 
-/// Works out the ends of these credentials, once their secrets have changed.
+/// Works out the ends of these credentials and of their overlaps, once their secrets have changed.
 pub(super) async fn settle_ends(db: &mut Db, credentials: &[&str]) -> Answer<()> {
     const NEWEST: &str = "(SELECT coalesce(secret.ends_at, 9223372036854775807) FROM secret
          WHERE secret.credential_id = credential.id
@@ -77,13 +77,18 @@ pub(super) async fn settle_ends(db: &mut Db, credentials: &[&str]) -> Answer<()>
          LIMIT 1)";
     const LAST: &str = "(SELECT max(coalesce(secret.ends_at, 9223372036854775807)) FROM secret
          WHERE secret.credential_id = credential.id AND secret.revoked_at IS NULL)";
+    const OVERLAP: &str = "(SELECT max(secret.ends_at) FROM secret
+         WHERE secret.credential_id = credential.id AND secret.revoked_at IS NULL
+           AND secret.position < (SELECT max(newest.position) FROM secret AS newest
+               WHERE newest.credential_id = credential.id AND newest.revoked_at IS NULL))";
     if credentials.is_empty() {
         return Ok(());
     }
     let query = assembled(format!(
         "UPDATE credential
          SET newest_end = coalesce({NEWEST}, newest_end),
-             last_end = coalesce({LAST}, {NEWEST}, last_end)
+             last_end = coalesce({LAST}, {NEWEST}, last_end),
+             overlap_end = {OVERLAP}
          WHERE id IN ({})",
         placeholders(1, credentials.len())
     ));

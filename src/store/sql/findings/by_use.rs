@@ -7,6 +7,7 @@
 use super::Columns;
 use super::Found;
 use super::Order;
+use super::Walk;
 use super::kinds::ACCOUNT;
 use super::kinds::is_usable;
 
@@ -39,6 +40,15 @@ pub(super) fn never_used(now: i64, since: i64) -> Vec<Found> {
     ]
 }
 
+/// As the index of last uses has what this column names.
+fn by_last_use(id: &'static str) -> Order {
+    Order::Walked(Walk {
+        organization: "last_use.organization_id",
+        number: "last_use.last_at",
+        id,
+    })
+}
+
 /// Accounts, by their last use.
 fn of_accounts_by_use(at: &'static str, now: i64, more: Vec<String>) -> Found {
     let walked = [
@@ -53,7 +63,7 @@ fn of_accounts_by_use(at: &'static str, now: i64, more: Vec<String>) -> Found {
         // The first of these is walked, and the other looked up.
         from: format!("last_use CROSS JOIN {ACCOUNT}"),
         conditions: [walked.map(str::to_owned).to_vec(), is_usable(now), more].concat(),
-        order: Order::LastUse,
+        order: by_last_use("last_use.account_id"),
     }
 }
 
@@ -85,6 +95,6 @@ fn of_credentials_by_use(at: &'static str, now: i64, more: Vec<String>) -> Found
              CROSS JOIN {ACCOUNT}"
         ),
         conditions: [own, is_usable(now), more].concat(),
-        order: Order::LastUse,
+        order: by_last_use("last_use.credential_id"),
     }
 }

@@ -19,19 +19,33 @@ use super::super::query::millis;
 use super::Columns;
 use super::Found;
 use super::Order;
+use super::Walk;
+use super::by_end::expiring_soon;
+use super::by_end::never_expires;
 use super::by_use::never_used;
 use super::by_use::unused;
 
 /// An hour in the unit of instants.
 const HOUR_MILLIS: u64 = 60 * 60 * 1_000;
 
-/// Who holds a scope that may be a writing one on all resources of a type.
-const WIDE_HOLDERS: &str = "SELECT access_type.holder_id FROM access_type
-    JOIN access_scope ON access_scope.holder_id = access_type.holder_id
-        AND access_scope.position = access_type.position
-    WHERE access_type.is_all = 1
-      AND (access_scope.scope LIKE '%write%' OR access_scope.scope LIKE '%admin%'
-           OR access_scope.scope LIKE '%manage%' OR access_scope.scope LIKE '%delete%')";
+/// The accounts with a scope that may be a writing one on all resources of a type: of their own, by a
+/// role, or by a group's role. Who holds such a grant is gathered once.
+const WIDE_ACCOUNTS: &str = "WITH wide AS MATERIALIZED (
+        SELECT access_type.holder_id FROM access_type
+        JOIN access_scope ON access_scope.holder_id = access_type.holder_id
+            AND access_scope.position = access_type.position
+        WHERE access_type.is_all = 1
+          AND (access_scope.scope LIKE '%write%' OR access_scope.scope LIKE '%admin%'
+               OR access_scope.scope LIKE '%manage%' OR access_scope.scope LIKE '%delete%')
+    )
+    SELECT holder_id FROM wide
+    UNION ALL
+    SELECT account_role.account_id FROM account_role
+    WHERE account_role.role_id IN (SELECT holder_id FROM wide)
+    UNION ALL
+    SELECT group_member.account_id FROM group_member
+    JOIN group_role ON group_role.group_id = group_member.group_id
+    WHERE group_role.role_id IN (SELECT holder_id FROM wide)";
 
 /// When what an account holds was last changed: its own grants, its roles, its groups, what these roles
 /// grant, or the roles of these groups. (A role, a group or an API that was deleted says nothing of what
@@ -75,48 +89,16 @@ fn of_accounts(at: &'static str, from: &str, now: i64, more: Vec<String>) -> Fou
 }
 
 /// Whether a secret may still authenticate, as far as it depends on the secret itself.
-fn works(secret: &str, now: i64) -> String {
+pub(super) fn works(secret: &str, now: i64) -> String {
     format!(
         "{secret}.revoked_at IS NULL AND ({secret}.ends_at IS NULL OR {secret}.ends_at > {now})"
     )
 }
 
-/// Secrets, and whose they are, in this order: the first is walked in the order of a page, which ends
-/// soon, and the others are looked up.
-const SECRETS: &str = "secret CROSS JOIN credential CROSS JOIN service_account AS account";
-
-/// The same where the page is one of credentials.
-const CREDENTIALS: &str = "credential CROSS JOIN secret CROSS JOIN service_account AS account";
-
-/// What belongs together in both.
-const OF_ONE_ACCOUNT: &str = "credential.id = secret.credential_id
+/// A secret, and whose it is.
+pub(super) const OF_ONE_ACCOUNT: &str = "credential.id = secret.credential_id
       AND account.id = credential.account_id
       AND account.organization_id = credential.organization_id";
-
-/// The newest secret of each credential that may be used, among those that work: where the one that
-/// was to take its place was taken back or has ended, the one before it counts.
-fn of_newest_secrets(columns: Columns, from: &str, now: i64, more: Vec<String>) -> Found {
-    let own = vec![
-        OF_ONE_ACCOUNT.to_owned(),
-        "credential.status = 'active'".to_owned(),
-        "secret.revoked_at IS NULL".to_owned(),
-        format!(
-            "NOT EXISTS (SELECT 1 FROM secret AS newer
-             WHERE newer.credential_id = secret.credential_id
-               AND newer.position > secret.position AND {})",
-            works("newer", now)
-        ),
-    ];
-    Found {
-        columns: Columns {
-            has_credential: true,
-            ..columns
-        },
-        from: from.to_owned(),
-        conditions: [own, is_usable(now), more].concat(),
-        order: Order::Subject,
-    }
-}
 
 /// What is found of this kind at `now`: the parts, in their order.
 pub(super) fn found(kind: FindingKind, now: Timestamp) -> Vec<Found> {
@@ -127,34 +109,9 @@ pub(super) fn found(kind: FindingKind, now: Timestamp) -> Vec<Found> {
     let now_millis = millis(now);
     let accounts = |at, from: &str, more| of_accounts(at, from, now_millis, more);
     match kind {
-        FindingKind::ExpiringSoon => vec![
-            accounts(
-                "account.expires_at",
-                "",
-                vec![format!("account.expires_at <= {soon}")],
-            ),
-            of_newest_secrets(
-                Columns {
-                    subject: "secret.id",
-                    ..Columns::of_account("secret.ends_at")
-                },
-                SECRETS,
-                now_millis,
-                vec![format!(
-                    "secret.ends_at > {now_millis} AND secret.ends_at <= {soon}"
-                )],
-            ),
-        ],
+        FindingKind::ExpiringSoon => expiring_soon(now_millis, soon),
         FindingKind::OverlapStillUsed => vec![overlap_still_used(now_millis)],
-        FindingKind::NeverExpires => vec![of_newest_secrets(
-            Columns {
-                subject: "credential.id",
-                ..Columns::of_account("secret.created_at")
-            },
-            CREDENTIALS,
-            now_millis,
-            vec!["secret.ends_at IS NULL".to_owned()],
-        )],
+        FindingKind::NeverExpires => never_expires(now_millis),
         FindingKind::Unused => unused(now_millis, ago(UNUSED_AFTER)),
         FindingKind::NeverUsed => never_used(now_millis, ago(NEVER_USED_AFTER)),
         FindingKind::NoOwner => vec![accounts(
@@ -165,14 +122,7 @@ pub(super) fn found(kind: FindingKind, now: Timestamp) -> Vec<Found> {
         FindingKind::WriteOnAllResources => vec![accounts(
             ACCESS_CHANGED_AT,
             "",
-            vec![format!(
-                "(account.id IN ({WIDE_HOLDERS})
-                      OR account.id IN (SELECT account_role.account_id FROM account_role
-                          WHERE account_role.role_id IN ({WIDE_HOLDERS}))
-                      OR account.id IN (SELECT group_member.account_id FROM group_member
-                          JOIN group_role ON group_role.group_id = group_member.group_id
-                          WHERE group_role.role_id IN ({WIDE_HOLDERS})))"
-            )],
+            vec![format!("account.id IN ({WIDE_ACCOUNTS})")],
         )],
         FindingKind::DormantWokeUp => vec![Found {
             columns: Columns {
@@ -216,7 +166,7 @@ fn overlap_still_used(now: i64) -> Found {
             ..Columns::of_account(LAST_USE_OF_SECRET)
         },
         from: format!(
-            "secret CROSS JOIN secret AS newer CROSS JOIN credential CROSS JOIN {ACCOUNT}"
+            "credential CROSS JOIN secret CROSS JOIN secret AS newer CROSS JOIN {ACCOUNT}"
         ),
         conditions: [
             vec![
@@ -225,6 +175,7 @@ fn overlap_still_used(now: i64) -> Found {
                 "newer.position > secret.position".to_owned(),
                 works("newer", now),
                 "credential.status = 'active'".to_owned(),
+                format!("credential.overlap_end > {now}"),
                 "secret.revoked_at IS NULL".to_owned(),
                 format!("secret.ends_at > {now}"),
                 format!(
@@ -235,7 +186,11 @@ fn overlap_still_used(now: i64) -> Found {
             is_usable(now),
         ]
         .concat(),
-        order: Order::Subject,
+        order: Order::Walked(Walk {
+            organization: "credential.organization_id",
+            number: "credential.overlap_end",
+            id: "credential.id",
+        }),
     }
 }
 
@@ -243,22 +198,19 @@ fn overlap_still_used(now: i64) -> Found {
 fn leak_reported(now: i64) -> Found {
     Found {
         columns: Columns {
-            subject: "secret.id",
+            subject: "leak.secret_id",
             // One address is as good a network as any.
             network: "leak.address",
             has_credential: true,
             ..Columns::of_account("leak.reported_at")
         },
-        from: format!(
-            "leak JOIN secret ON secret.id = leak.secret_id
-             CROSS JOIN credential CROSS JOIN {ACCOUNT}"
-        ),
+        from: format!("leak CROSS JOIN secret CROSS JOIN credential CROSS JOIN {ACCOUNT}"),
         conditions: vec![
+            "secret.id = leak.secret_id".to_owned(),
             OF_ONE_ACCOUNT.to_owned(),
             "account.deleted_at IS NULL".to_owned(),
             "credential.status <> 'revoked'".to_owned(),
-            "secret.revoked_at IS NULL".to_owned(),
-            format!("(secret.ends_at IS NULL OR secret.ends_at > {now})"),
+            works("secret", now),
         ],
         order: Order::Subject,
     }
@@ -322,8 +274,13 @@ fn refusals_above_habit(now: i64, since: i64) -> Found {
             before: "above.earlier",
             ..Columns::of_account("above.hour")
         },
-        from: format!("({above}) AS above JOIN {ACCOUNT} ON account.id = above.subject_id"),
-        conditions: is_usable(now),
+        // The few that were refused so often are looked for, and then who they are.
+        from: format!("({above}) AS above CROSS JOIN {ACCOUNT}"),
+        conditions: [
+            vec!["account.id = above.subject_id".to_owned()],
+            is_usable(now),
+        ]
+        .concat(),
         order: Order::Subject,
     }
 }

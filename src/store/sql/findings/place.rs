@@ -7,10 +7,10 @@ use super::super::failure::Failure;
 pub(super) struct Place {
     /// In which part of its kind.
     pub(super) part: usize,
-    /// Where it was last used, and when, in a part that is ordered so.
-    pub(super) last_use: Option<(String, i64)>,
-    /// The id of what it is about.
-    pub(super) subject: String,
+    /// Its organization and its number, in a part that is walked by an index of these.
+    pub(super) walked: Option<(String, i64)>,
+    /// The id that settles the rest.
+    pub(super) id: String,
 }
 
 impl Place {
@@ -18,22 +18,22 @@ impl Place {
     pub(super) fn parse(text: &str) -> Answer<Self> {
         let mut values = text.split('/');
         let part = values.next().and_then(|part| part.parse().ok());
-        let subject = values.next().map(str::to_owned);
-        let (organization, last_at) = (values.next(), values.next());
-        let last_at = last_at.and_then(|at| at.parse().ok());
+        let id = values.next().map(str::to_owned);
+        let (organization, number) = (values.next(), values.next());
+        let number = number.and_then(|number| number.parse().ok());
         Ok(Self {
             part: part.ok_or(Failure::Unreadable("place"))?,
-            last_use: organization.map(str::to_owned).zip(last_at),
-            subject: subject.ok_or(Failure::Unreadable("place"))?,
+            walked: organization.map(str::to_owned).zip(number),
+            id: id.ok_or(Failure::Unreadable("place"))?,
         })
     }
 
     /// No id has a slash.
     pub(super) fn text(&self) -> String {
-        let Self { part, subject, .. } = self;
-        match &self.last_use {
-            None => format!("{part}/{subject}"),
-            Some((organization, at)) => format!("{part}/{subject}/{organization}/{at}"),
+        let Self { part, id, .. } = self;
+        match &self.walked {
+            None => format!("{part}/{id}"),
+            Some((organization, number)) => format!("{part}/{id}/{organization}/{number}"),
         }
     }
 }
