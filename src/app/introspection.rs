@@ -1,11 +1,12 @@
 //! Introspection: who asks, what they may know, and the note that a token was seen.
 
-use crate::domain::access::Grant;
+use std::sync::Arc;
+
+use crate::domain::access::Access;
 use crate::domain::audit::Target;
 use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
 use crate::domain::role::AdminScope;
-use crate::domain::role::OSTLER_API;
 use crate::domain::usage::UsageKind;
 use crate::oauth::client_auth::AuthenticatedClient;
 use crate::oauth::client_auth::PresentedApiToken;
@@ -29,16 +30,16 @@ use super::usage::series::Outcome;
 /// Somebody who was let in to ask about tokens.
 pub struct Asker {
     account: AccountId,
-    held: Vec<Grant>,
+    held: Arc<Access>,
 }
 
 impl Asker {
-    /// An authenticated client asks, with everything that it holds of `ostler`.
+    /// An authenticated client asks, with everything that it holds.
     pub fn client(client: &AuthenticatedClient) -> Self {
         let client = client.client();
         Self {
             account: client.account,
-            held: client.access.at(OSTLER_API).cloned().collect(),
+            held: Arc::clone(&client.access),
         }
     }
 
@@ -73,7 +74,7 @@ impl Asker {
         }
         Ok(Self {
             account: claims.account,
-            held: vec![tokens::held_by(claims)],
+            held: Arc::new([tokens::held_by(claims)].into_iter().collect()),
         })
     }
 }

@@ -142,17 +142,24 @@ impl Grant {
 
     /// Whether it opens what `scope` opens: it holds the scope, or, at `ostler`, one that implies
     /// it.
-    pub fn opens(&self, scope: &Scope) -> bool {
-        let implied = || {
-            self.api == OSTLER_API
-                && AdminScope::parse(scope.as_str())
-                    .is_some_and(|scope| scope.is_held_in(&self.scopes))
-        };
-        self.scopes.contains(scope) || implied()
+    pub fn opens(&self, scope: &str) -> bool {
+        self.scopes.has(scope) || self.implies(scope)
+    }
+
+    /// The scope of this name, if the grant opens what it opens.
+    pub fn opened(&self, scope: &str) -> Option<Scope> {
+        let held = self.scopes.named(scope).cloned();
+        held.or_else(|| Scope::parse(scope).ok().filter(|_| self.implies(scope)))
+    }
+
+    fn implies(&self, scope: &str) -> bool {
+        self.api == OSTLER_API
+            && AdminScope::parse(scope).is_some_and(|scope| scope.is_held_in(&self.scopes))
     }
 
     fn shared_with(&self, limit: &Self) -> Self {
-        let left = limit.scopes.iter().filter(|scope| self.opens(scope));
+        let left = limit.scopes.iter();
+        let left = left.filter(|scope| self.opens(scope.as_str()));
         Self {
             api: self.api,
             scopes: left.cloned().collect(),

@@ -73,7 +73,7 @@ impl Access {
     /// `ostler` that is implied there counts as well: then handing on `self` gives nobody more than
     /// `limit`.
     pub fn lies_within(&self, limit: &Self) -> bool {
-        self.is_covered_by(limit, Grant::opens)
+        self.is_covered_by(limit, |grant, scope| grant.opens(scope.as_str()))
     }
 
     fn is_covered_by(&self, other: &Self, holds: impl Fn(&Grant, &Scope) -> bool) -> bool {
@@ -153,7 +153,7 @@ pub fn shared_resources_within(
     scopes: &ScopeSet,
     wanted: &Restrictions,
 ) -> Result<Vec<AuthorizationDetail>, NoSharedResources> {
-    let opens_any = |grant: &&&Grant| scopes.iter().any(|scope| grant.opens(scope));
+    let opens_any = |grant: &&&Grant| scopes.iter().any(|scope| grant.opens(scope.as_str()));
     let holders: Vec<&Grant> = grants.iter().filter(opens_any).copied().collect();
     if let ([only], true) = (&holders[..], wanted.is_empty()) {
         let whole = types.iter().map(|kind| only.resources.of(kind).clone());
@@ -211,7 +211,12 @@ fn shared_union(
     // Scopes that the same grants hold reach the same.
     let sets: BTreeSet<Vec<bool>> = scopes
         .iter()
-        .map(|scope| holders.iter().map(|grant| grant.opens(scope)).collect())
+        .map(|scope| {
+            holders
+                .iter()
+                .map(|grant| grant.opens(scope.as_str()))
+                .collect()
+        })
         .collect();
 
     let mut unions = sets.iter().map(|set| {

@@ -40,16 +40,7 @@ impl Scope {
 
     /// Checks the grammar.
     pub fn parse(text: &str) -> Result<Self, InvalidScope> {
-        let right = !text.is_empty()
-            && text
-                .bytes()
-                .all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
-        if !right {
-            return Err(InvalidScope::Alphabet);
-        }
-        if text.len() > MAX_SCOPE_LEN {
-            return Err(InvalidScope::TooLong);
-        }
+        check(text)?;
         Ok(Self(text.into()))
     }
 
@@ -57,6 +48,20 @@ impl Scope {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+fn check(text: &str) -> Result<(), InvalidScope> {
+    let right = !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, 0x21 | 0x23..=0x5B | 0x5D..=0x7E));
+    if !right {
+        return Err(InvalidScope::Alphabet);
+    }
+    if text.len() > MAX_SCOPE_LEN {
+        return Err(InvalidScope::TooLong);
+    }
+    Ok(())
 }
 
 impl fmt::Display for Scope {
@@ -76,14 +81,9 @@ impl fmt::Debug for Scope {
 pub struct ScopeSet(Vec<Scope>);
 
 impl ScopeSet {
-    /// Reads the `scope` parameter: scopes between single spaces. The same scope twice counts once.
+    /// Reads scopes between single spaces. The same scope twice counts once.
     pub fn parse(text: &str) -> Result<Self, InvalidScope> {
-        text.split(' ')
-            .map(|token| match token {
-                "" => Err(InvalidScope::Separator),
-                token => Scope::parse(token),
-            })
-            .collect()
+        tokens(text).map(|token| Scope::parse(token?)).collect()
     }
 
     /// Whether `scope` is in it.
@@ -93,9 +93,13 @@ impl ScopeSet {
 
     /// Whether a scope of this text is in it.
     pub fn has(&self, scope: &str) -> bool {
-        self.0
-            .binary_search_by(|own| own.as_str().cmp(scope))
-            .is_ok()
+        self.named(scope).is_some()
+    }
+
+    /// The scope of this text, if it is in it.
+    pub fn named(&self, scope: &str) -> Option<&Scope> {
+        let place = self.0.binary_search_by(|own| own.as_str().cmp(scope));
+        place.ok().map(|place| &self.0[place])
     }
 
     /// Whether every scope of `self` is in `other`.
@@ -160,16 +164,62 @@ impl<'a> IntoIterator for &'a ScopeSet {
     }
 }
 
-/// The `scope` parameter and claim: one string, single spaces between.
+/// The `scope` claim: one string, single spaces between.
 impl fmt::Display for ScopeSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, scope) in self.0.iter().enumerate() {
-            if position > 0 {
-                f.write_str(" ")?;
-            }
-            f.write_str(scope.as_str())?;
+        write_spaced(f, self.0.iter().map(Scope::as_str))
+    }
+}
+
+fn write_spaced<'a>(
+    f: &mut fmt::Formatter<'_>,
+    scopes: impl Iterator<Item = &'a str>,
+) -> fmt::Result {
+    for (position, scope) in scopes.enumerate() {
+        if position > 0 {
+            f.write_str(" ")?;
         }
-        Ok(())
+        f.write_str(scope)?;
+    }
+    Ok(())
+}
+
+/// What stands between single spaces.
+fn tokens(text: &str) -> impl Iterator<Item = Result<&str, InvalidScope>> {
+    text.split(' ').map(|token| match token {
+        "" => Err(InvalidScope::Separator),
+        token => Ok(token),
+    })
+}
+
+/// The `scope` parameter of a request: names of scopes, sorted, each once. Whether anybody has them is
+/// asked later, and those that are granted are there already: so nothing is copied.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ScopeNames<'a>(Vec<&'a str>);
+
+impl<'a> ScopeNames<'a> {
+    /// Reads scopes between single spaces. The same scope twice counts once.
+    pub fn parse(text: &'a str) -> Result<Self, InvalidScope> {
+        let mut names = Vec::with_capacity(text.bytes().filter(|byte| *byte == b' ').count() + 1);
+        for token in tokens(text) {
+            let token = token?;
+            check(token)?;
+            names.push(token);
+        }
+        names.sort_unstable();
+        names.dedup();
+        Ok(Self(names))
+    }
+
+    /// The names in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a str> {
+        self.0.iter().copied()
+    }
+}
+
+impl fmt::Display for ScopeNames<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_spaced(f, self.iter())
     }
 }
 

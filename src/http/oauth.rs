@@ -8,10 +8,12 @@ pub mod revoke;
 pub mod token;
 
 use axum::Router;
+use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::header;
+use axum::response::Response;
 use axum::routing::MethodRouter;
 use axum::routing::get;
 use axum::routing::post;
@@ -29,11 +31,19 @@ pub(super) const UNCACHED: [(HeaderName, HeaderValue); 2] = [
     (header::PRAGMA, HeaderValue::from_static("no-cache")),
 ];
 
-/// Says that the body is JSON.
-pub(super) const IS_JSON: [(HeaderName, HeaderValue); 1] = [(
-    header::CONTENT_TYPE,
-    HeaderValue::from_static("application/json"),
-)];
+/// Room for the header fields of an answer, those included that the edge adds: it need not grow.
+const ANSWER_FIELDS: usize = 12;
+
+/// An answer in JSON that nobody on the way may keep.
+pub(super) fn private_json(body: impl Into<Body>) -> Response {
+    let mut headers = HeaderMap::with_capacity(ANSWER_FIELDS);
+    headers.extend(UNCACHED);
+    let json = HeaderValue::from_static("application/json");
+    headers.insert(header::CONTENT_TYPE, json);
+    let mut response = Response::new(body.into());
+    *response.headers_mut() = headers;
+    response
+}
 
 /// The endpoints, below the issuer's path and also without it: a proxy may cut it off or not.
 pub fn router(app: &App) -> Router {

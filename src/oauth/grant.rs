@@ -141,11 +141,11 @@ impl TokenGrant {
     /// What `target` gives, of what is asked for.
     fn of(
         target: &Target<'_>,
-        request: TokenRequest<'_>,
+        request: &TokenRequest<'_>,
         case: &Case<'_>,
     ) -> Result<Self, Refusal> {
         let api = target.api;
-        let scopes = target.scopes(request.scopes)?;
+        let scopes = target.scopes(request.scopes.as_ref())?;
         let wanted = match request.details {
             Some(text) => authorization_details::parse(text, api)?,
             None => Restrictions::default(),

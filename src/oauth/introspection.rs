@@ -12,6 +12,7 @@ pub use api_token::SeenApiToken;
 
 use serde::Serialize;
 
+use crate::domain::access::Access;
 use crate::domain::access::Grant;
 use crate::domain::api::Api;
 use crate::domain::id::AccountId;
@@ -32,8 +33,8 @@ use crate::domain::token::TokenId;
 pub struct Introspector<'a> {
     /// The account that authenticated, or whose token was presented.
     pub account: AccountId,
-    /// What it holds of `ostler`: whole grants, or the one of the presented token.
-    pub held: &'a [Grant],
+    /// What it holds: all of it, or what the presented token says.
+    pub held: &'a Access,
 }
 
 impl Introspector<'_> {
@@ -46,15 +47,15 @@ impl Introspector<'_> {
     /// Whether it may know what a token of this account, of this organization, opens at `api`.
     fn may_see_at(&self, owner: (AccountId, OrganizationId), api: &Api) -> bool {
         let (account, organization) = owner;
-        let mut held = self.held.iter();
+        let mut held = self.held.at(OSTLER_API);
         self.account == account || held.any(|grant| lets_see(grant, organization, api))
     }
 }
 
-/// Whether one grant alone lets its holder see the token. Two grants never add up: *introspect at
+/// Whether one grant of `ostler` alone lets its holder see the token. Two grants never add up: *introspect at
 /// one API in every organization* beside *at every API in one organization* is neither.
 fn lets_see(grant: &Grant, organization: OrganizationId, api: &Api) -> bool {
-    if grant.api != OSTLER_API || !grant.scopes.has(AdminScope::Introspect.as_str()) {
+    if !grant.scopes.has(AdminScope::Introspect.as_str()) {
         return false;
     }
     let of_type = |wanted: &str| {
@@ -163,7 +164,7 @@ mod tests {
     fn sees(api: &Api, grants: &[Grant]) -> bool {
         let introspector = Introspector {
             account: OTHER,
-            held: grants,
+            held: &grants.iter().cloned().collect(),
         };
         introspector.may_see(&claims(), api)
     }
@@ -180,7 +181,7 @@ mod tests {
     fn the_own_account_sees_its_tokens_without_any_grant() {
         let own = Introspector {
             account: OWN,
-            held: &[],
+            held: &Access::NOTHING,
         };
         assert!(own.may_see(&claims(), &fixtures::jira()));
         assert!(!sees(&fixtures::jira(), &[]));

@@ -19,7 +19,7 @@ use crate::domain::api::Api;
 use crate::domain::api::Audience;
 use crate::domain::client::Client;
 use crate::domain::role::OSTLER_API;
-use crate::domain::scope::Scope;
+use crate::domain::scope::ScopeNames;
 use crate::domain::scope::ScopeSet;
 
 /// An API at which a client has been granted something.
@@ -38,7 +38,7 @@ impl<'a> Target<'a> {
         client: &'a Client,
         ostler: &'a Arc<Api>,
         resource: Option<&str>,
-        scopes: Option<&ScopeSet>,
+        scopes: Option<&ScopeNames<'_>>,
     ) -> Result<Self, Refusal> {
         let mut all = Self::all(client, ostler);
         if let Some(resource) = resource {
@@ -83,9 +83,9 @@ impl<'a> Target<'a> {
     fn holding(
         mut all: Vec<Self>,
         ostler: Option<&Self>,
-        scopes: &ScopeSet,
+        scopes: &ScopeNames<'_>,
     ) -> Result<Self, Refusal> {
-        let nowhere = |scope: &&Scope| !all.iter().any(|target| target.opens(scope));
+        let nowhere = |scope: &&str| !all.iter().any(|target| target.opens(scope));
         if let Some(scope) = scopes.iter().find(nowhere) {
             return Err(not_granted(scope, ostler));
         }
@@ -102,18 +102,25 @@ impl<'a> Target<'a> {
 
     /// The scopes of the token: those that are asked for, or everything that is granted here. A
     /// scope of `ostler` that another implies may be asked for, and is not added.
-    pub fn scopes(&self, requested: Option<ScopeSet>) -> Result<ScopeSet, Refusal> {
+    pub fn scopes(&self, requested: Option<&ScopeNames<'_>>) -> Result<ScopeSet, Refusal> {
         let Some(requested) = requested else {
             return Ok(self.everything());
         };
-        match requested.iter().find(|scope| !self.opens(scope)) {
-            Some(scope) => Err(Refusal::invalid_scope(format!(
-                "the scope {} is not granted at {}",
-                quoted(scope.as_str()),
-                self.api.audience
-            ))),
-            None => Ok(requested),
+        let names = requested.iter();
+        let mut scopes = Vec::with_capacity(names.len());
+        for name in names {
+            let opened = self.grants.iter().find_map(|grant| grant.opened(name));
+            scopes.push(opened.ok_or_else(|| self.not_granted_here(name))?);
         }
+        Ok(scopes.into_iter().collect())
+    }
+
+    fn not_granted_here(&self, scope: &str) -> Refusal {
+        Refusal::invalid_scope(format!(
+            "the scope {} is not granted at {}",
+            quoted(scope),
+            self.api.audience
+        ))
     }
 
     /// Every scope that is granted here.
@@ -128,7 +135,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    fn opens(&self, scope: &Scope) -> bool {
+    fn opens(&self, scope: &str) -> bool {
         self.grants.iter().any(|grant| grant.opens(scope))
     }
 
@@ -158,8 +165,8 @@ fn several(targets: &[Target<'_>], what: &str) -> Refusal {
     ))
 }
 
-fn not_granted(scope: &Scope, ostler: Option<&Target<'_>>) -> Refusal {
-    let scope_name = quoted(scope.as_str());
+fn not_granted(scope: &str, ostler: Option<&Target<'_>>) -> Refusal {
+    let scope_name = quoted(scope);
     Refusal::invalid_scope(match ostler.filter(|ostler| ostler.opens(scope)) {
         Some(ostler) => format!(
             "the scope {scope_name} needs resource={}",
@@ -213,9 +220,9 @@ mod tests {
     fn choose(grants: &[Grant], resource: Option<&str>, scope: Option<&str>) -> String {
         let client = client(grants.iter().cloned());
         let ostler = ostler();
-        let scopes = scope.map(|scope| ScopeSet::parse(scope).unwrap());
+        let scopes = scope.map(|scope| ScopeNames::parse(scope).unwrap());
         let chosen = Target::choose(&client, &ostler, resource, scopes.as_ref());
-        let answer = chosen.and_then(|target| Ok((target.scopes(scopes)?, target.api)));
+        let answer = chosen.and_then(|target| Ok((target.scopes(scopes.as_ref())?, target.api)));
         match answer {
             Ok((scopes, api)) => format!("{}: {scopes}", api.audience),
             Err(refusal) => format!("{}: {}", refusal.code(), refusal.description()),

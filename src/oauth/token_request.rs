@@ -3,7 +3,7 @@
 use super::form::Form;
 use super::form::Parameter;
 use super::refusal::Refusal;
-use crate::domain::scope::ScopeSet;
+use crate::domain::scope::ScopeNames;
 
 /// What token a client wants; only syntax is checked so far.
 #[derive(Debug)]
@@ -11,7 +11,7 @@ pub struct TokenRequest<'a> {
     /// `resource` or its alias `audience`: for which API.
     pub resource: Option<&'a str>,
     /// `scope`; `None` = everything.
-    pub scopes: Option<ScopeSet>,
+    pub scopes: Option<ScopeNames<'a>>,
     /// `authorization_details`, which can only be read when the API is known.
     pub details: Option<&'a str>,
     /// `expires_in`: the longest lifetime that the client wants, in seconds.
@@ -44,8 +44,8 @@ fn resource<'a>(form: &'a Form<'_>) -> Result<Option<&'a str>, Refusal> {
     }
 }
 
-fn scopes(text: &str) -> Result<ScopeSet, Refusal> {
-    ScopeSet::parse(text)
+fn scopes(text: &str) -> Result<ScopeNames<'_>, Refusal> {
+    ScopeNames::parse(text)
         .map_err(|why| Refusal::invalid_scope(format!("scope is malformed: {why}")))
 }
 

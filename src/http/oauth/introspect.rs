@@ -2,7 +2,6 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::response::IntoResponse;
 use axum::response::Response;
 
 use crate::app::App;
@@ -17,8 +16,7 @@ use crate::oauth::form::Parameter;
 use crate::oauth::introspection::ActiveAnswer;
 use crate::oauth::introspection::INACTIVE;
 
-use super::IS_JSON;
-use super::UNCACHED;
+use super::private_json;
 use super::request::OAuthRequest;
 
 /// Answers a caller that authenticated, as a client or by a token for this server.
@@ -36,13 +34,11 @@ pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Respo
 
     let resource = form.value(Parameter::Resource);
     let seen = introspection::introspect(&app, &asker, token, resource).await?;
-    match seen {
-        Some(Seen::AccessToken(token)) => {
-            Ok((UNCACHED, IS_JSON, token.described(answer)).into_response())
-        }
-        Some(Seen::ApiToken(answer)) => Ok((UNCACHED, IS_JSON, answer).into_response()),
-        None => Ok((UNCACHED, IS_JSON, INACTIVE).into_response()),
-    }
+    Ok(match seen {
+        Some(Seen::AccessToken(token)) => private_json(token.described(answer)),
+        Some(Seen::ApiToken(answer)) => private_json(answer),
+        None => private_json(INACTIVE),
+    })
 }
 
 /// The answer depends on nothing but the claims, so it is written once for each token.

@@ -1,7 +1,6 @@
 //! `POST /oauth/revoke`: a client takes a token of its own account back (RFC 7009).
 
 use axum::extract::State;
-use axum::response::IntoResponse;
 use axum::response::Response;
 
 use crate::app::App;
@@ -10,8 +9,7 @@ use crate::app::revocation::NotRevoked;
 use crate::http::error::Error;
 use crate::oauth::form::Parameter;
 
-use super::IS_JSON;
-use super::UNCACHED;
+use super::private_json;
 use super::request::OAuthRequest;
 
 /// Answers 200 once the revocation is durable, or when there is nothing to revoke.
@@ -28,5 +26,5 @@ pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Respo
             revocation::note_refusal(&app, &client, refusal);
         }
     })?;
-    Ok((UNCACHED, IS_JSON, "{}").into_response())
+    Ok(private_json("{}"))
 }

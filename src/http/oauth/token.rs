@@ -3,8 +3,7 @@
 
 use axum::extract::State;
 use axum::http::HeaderName;
-use axum::response::AppendHeaders;
-use axum::response::IntoResponse;
+use axum::http::HeaderValue;
 use axum::response::Response;
 
 use crate::app::App;
@@ -16,12 +15,11 @@ use crate::domain::located::LocatedDetails;
 use crate::http::error::Error;
 use crate::oauth::grant::token_exchange;
 
-use super::IS_JSON;
-use super::UNCACHED;
+use super::private_json;
 use super::request::OAuthRequest;
 
 /// Room for what is beside the token in a usual answer, in bytes.
-const USUAL_REST_LEN: usize = 512;
+const USUAL_REST_LEN: usize = 320;
 
 /// Tells the user of a secret that it will end: in a rotation's overlap, or soon.
 const SECRET_EXPIRES_AT: HeaderName = HeaderName::from_static("ostler-secret-expires-at");
@@ -41,10 +39,15 @@ pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Respo
         issuance::note_denial(&app, &client, reason, || request.origin());
     })?;
 
-    let end = issued.secret_ends_at.map(|end| end.to_string());
-    let end = AppendHeaders(end.map(|end| (SECRET_EXPIRES_AT, end)));
     let answer = answer(&issued, issued_token_type).map_err(|error| Error::Failed(error.into()))?;
-    Ok((end, UNCACHED, IS_JSON, answer).into_response())
+    let mut response = private_json(answer);
+    let end = issued
+        .secret_ends_at
+        .and_then(|end| HeaderValue::try_from(end.to_string()).ok());
+    if let Some(end) = end {
+        response.headers_mut().insert(SECRET_EXPIRES_AT, end);
+    }
+    Ok(response)
 }
 
 /// RFC 6749 section 5.1, RFC 9396 section 7; of an exchange RFC 8693 section 2.2.1.

@@ -90,7 +90,7 @@ pub(super) fn decide(form: &Form<'_>, case: &Case<'_>) -> Result<TokenGrant, Ref
     let request = TokenRequest::parse(form)?;
     let (resource, scopes) = (request.resource, request.scopes.as_ref());
     let target = Target::choose(case.client, case.ostler, resource, scopes)?;
-    let granted = TokenGrant::of(&target, request, case);
+    let granted = TokenGrant::of(&target, &request, case);
     granted.map_err(|refusal| match refusal {
         Refusal::InvalidClient(failure) => Refusal::InvalidSubjectToken(failure),
         other => other,

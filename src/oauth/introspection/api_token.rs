@@ -204,7 +204,7 @@ mod tests {
             } else {
                 own
             },
-            held: held.map_or(&[], std::slice::from_ref),
+            held: &held.into_iter().cloned().collect(),
         };
         let ostler = ostler();
         let seen = SeenApiToken::by(&introspector, &proof, &ostler, resource)?;
