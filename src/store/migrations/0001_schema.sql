@@ -469,8 +469,9 @@ CREATE INDEX audit_event_by_actor_credential ON audit_event (chain, actor_creden
     WHERE actor_credential IS NOT NULL;
 CREATE INDEX audit_event_by_target_id ON audit_event (chain, target_id, sequence);
 CREATE INDEX audit_event_by_target_name ON audit_event (chain, target_name, sequence);
--- The action stands behind it, so that who asks for both reads no event that is of another.
-CREATE INDEX audit_event_by_result ON audit_event (chain, result, sequence, action);
+CREATE INDEX audit_event_by_result ON audit_event (chain, result, sequence);
+-- Both are common, and seldom together.
+CREATE INDEX audit_event_by_both ON audit_event (chain, action, result, sequence);
 CREATE INDEX audit_event_by_request ON audit_event (chain, request_id, sequence)
     WHERE request_id IS NOT NULL;
 

@@ -52,6 +52,8 @@ pub(super) const NEVER: &str = "9223372036854775807";
 /// A list as it is asked for: which table, and how it is ordered.
 struct Listed {
     table: &'static str,
+    /// Whether it is made of a few, which are sorted, rather than walked in its order.
+    is_few: bool,
     select: String,
     key: Key,
     /// The column that settles equal keys.
@@ -67,7 +69,7 @@ enum Key {
 }
 
 impl Listed {
-    fn accounts(columns: &str, order: Order) -> Self {
+    fn accounts(columns: &str, order: Order, is_few: bool) -> Self {
         let key = match order.key {
             SortKey::Id => Key::None,
             SortKey::Name => Key::Text("service_account.folded_name"),
@@ -77,11 +79,11 @@ impl Listed {
                 Key::Number(format!("coalesce(service_account.expires_at, {NEVER})"))
             }
         };
-        Self::of("service_account", columns, key, order.key)
+        Self::of("service_account", columns, key, order.key, is_few)
     }
 
     /// Those whose end is in this column, when they are ordered by it.
-    fn credentials(columns: &str, order: Order, end: End) -> Self {
+    fn credentials(columns: &str, order: Order, end: End, is_few: bool) -> Self {
         let key = match order.key {
             SortKey::Id => Key::None,
             SortKey::Name => Key::Text("credential.name"),
@@ -89,21 +91,28 @@ impl Listed {
             SortKey::LastUsedAt => Key::Number("last_use.last_at".to_owned()),
             SortKey::ExpiresAt => Key::Number(end.column().to_owned()),
         };
-        Self::of("credential", columns, key, order.key)
+        Self::of("credential", columns, key, order.key, is_few)
     }
 
-    fn of(table: &'static str, columns: &str, key: Key, by: SortKey) -> Self {
+    fn of(table: &'static str, columns: &str, key: Key, by: SortKey, is_few: bool) -> Self {
         let is_account = table == "service_account";
-        // In the order of last use that table comes first, and is walked by its index.
         let (from, id) = match (by, is_account) {
-            (SortKey::LastUsedAt, true) => {
-                ("last_use CROSS JOIN service_account", "last_use.account_id")
+            (SortKey::LastUsedAt, _) => {
+                // The first of the two is walked, and the other looked up.
+                let from = if is_few {
+                    format!("{table} CROSS JOIN last_use")
+                } else {
+                    format!("last_use CROSS JOIN {table}")
+                };
+                let id = if is_account {
+                    "last_use.account_id"
+                } else {
+                    "last_use.credential_id"
+                };
+                (from, id)
             }
-            (SortKey::LastUsedAt, false) => {
-                ("last_use CROSS JOIN credential", "last_use.credential_id")
-            }
-            (_, true) => (table, "service_account.id"),
-            (_, false) => (table, "credential.id"),
+            (_, true) => (table.to_owned(), "service_account.id"),
+            (_, false) => (table.to_owned(), "credential.id"),
         };
         let value = match &key {
             Key::None => String::new(),
@@ -112,6 +121,7 @@ impl Listed {
         };
         Self {
             table,
+            is_few,
             select: format!("SELECT {columns}{value}\nFROM {from}"),
             key,
             id,
@@ -130,10 +140,14 @@ impl Listed {
         let table = self.table;
         conditions.add(format!("{table}.organization_id = {organization}"));
         if order.key == SortKey::LastUsedAt {
-            conditions.add(format!("last_use.organization_id = {organization}"));
-            conditions.add(format!("{table}.id = {}", self.id));
-            // The index is one of these only, and its condition has to be said.
-            conditions.add(format!("{} IS NOT NULL", self.id));
+            if self.is_few {
+                conditions.add(format!("last_use.subject_id = {table}.id"));
+            } else {
+                conditions.add(format!("last_use.organization_id = {organization}"));
+                conditions.add(format!("{table}.id = {}", self.id));
+                // The index is one of these only, and its condition has to be said.
+                conditions.add(format!("{} IS NOT NULL", self.id));
+            }
         }
         if let Some(after) = &page.after {
             let than = if order.descending { "<" } else { ">" };
@@ -193,11 +207,13 @@ pub(super) async fn find_accounts(
     order: Order,
     page: Page<Position>,
 ) -> Answer<Vec<Placed<ServiceAccount>>> {
-    let listed = Listed::accounts(account::COLUMNS, order);
+    let few = few::few_accounts(db, organization, filter).await?;
+    let listed = Listed::accounts(account::COLUMNS, order, few.is_some());
     let mut conditions = listed.begin(organization, order, &page)?;
     conditions.add("service_account.deleted_at IS NULL".to_owned());
     accounts::restrict(&mut conditions, organization, filter);
-    if let Some(few) = few::few_accounts(db, organization, filter).await? {
+    add_end_of_unused(&mut conditions, order, filter.unused_since);
+    if let Some(few) = few {
         conditions.add_one_of("service_account.id", few);
     }
     let rows = listed.rows(db, conditions, order, page.limit).await?;
@@ -222,16 +238,18 @@ pub(super) async fn find_credentials(
         SortKey::ExpiresAt => &[End::OfTheNewest, End::OfTheLast],
         _ => &[End::OfTheNewest],
     };
+    let few = few::few_credentials(db, organization, kind, filter).await?;
     let mut found = Vec::new();
     for end in ends {
-        let listed = Listed::credentials(credential::COLUMNS, order, *end);
+        let listed = Listed::credentials(credential::COLUMNS, order, *end, !few.is_empty());
         let mut conditions = listed.begin(organization, order, &page)?;
         conditions.add(format!("credential.kind = '{}'", kind.as_str()));
         credentials::restrict(&mut conditions, organization, filter);
         if order.key == SortKey::ExpiresAt {
             credentials::restrict_to(&mut conditions, *end, filter);
         }
-        few::restrict_credentials(db, &mut conditions, organization, kind, filter).await?;
+        add_end_of_unused(&mut conditions, order, filter.unused_since);
+        few.iter().for_each(|few| few.restrict(&mut conditions));
         for row in listed.rows(db, conditions, order, page.limit).await? {
             found.push((listed.position(&row)?, row));
         }
@@ -278,7 +296,7 @@ fn merge(found: &mut Vec<(Position, Row)>, order: Order, limit: u16) {
     found.truncate(limit.into());
 }
 
-/// The accounts of which somebody wrote this text, where they are few.
+/// The accounts of which somebody wrote this text, where they are few; it looks at all texts.
 pub(super) async fn few_written(
     db: &mut Db,
     organization: OrganizationId,
@@ -299,6 +317,15 @@ fn add_unused(conditions: &mut Conditions, table: &str, since: Timestamp) {
         "EXISTS (SELECT 1 FROM last_use AS use_of
             WHERE use_of.subject_id = {table}.id AND use_of.last_at <= {since})"
     ));
+}
+
+/// In the order of last use, those that are unused for long stand together: nothing behind them is
+/// looked at.
+fn add_end_of_unused(conditions: &mut Conditions, order: Order, since: Option<Timestamp>) {
+    if let Some(since) = since.filter(|_| order.key == SortKey::LastUsedAt) {
+        let since = conditions.number(millis(since));
+        conditions.add(format!("last_use.last_at <= {since}"));
+    }
 }
 
 fn add_ending(conditions: &mut Conditions, end: &str, ending: Ending) {

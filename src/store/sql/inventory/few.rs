@@ -15,8 +15,9 @@ use super::super::query::all;
 use super::super::query::millis;
 use super::super::statement::Conditions;
 
-/// How many ids may be listed in a statement.
-const FEW: usize = 500;
+/// How many ids may be listed in a statement. With more than these that meet a condition a page is
+/// found by walking: of a hundred thousand, one in fifty is another that is read for it.
+const FEW: usize = 2_000;
 
 /// The accounts that may meet the filter, when one of its conditions leaves only a few; those that do
 /// not are among them too.
@@ -65,85 +66,100 @@ pub(super) async fn few_accounts(
     Ok(few)
 }
 
-/// Adds which credentials may meet the filter, for each of its conditions that leaves only a few.
-pub(super) async fn restrict_credentials(
+/// The few credentials that may meet a condition, or those of few holders.
+pub(super) enum Few {
+    Credentials(BTreeSet<String>),
+    /// What an account holds, its credentials may be left with; and who is narrowed has named it.
+    Holders(BTreeSet<String>),
+}
+
+impl Few {
+    /// Adds that it is one of these.
+    pub(super) fn restrict(&self, conditions: &mut Conditions) {
+        match self {
+            Self::Credentials(ids) => conditions.add_one_of("credential.id", ids.iter().cloned()),
+            Self::Holders(ids) => {
+                let ids: Vec<_> = ids.iter().map(|id| conditions.text(id.as_str())).collect();
+                let ids = match ids.join(", ") {
+                    none if none.is_empty() => "''".to_owned(),
+                    some => some,
+                };
+                conditions.add(format!(
+                    "(credential.account_id IN ({ids}) OR credential.id IN ({ids}))"
+                ));
+            }
+        }
+    }
+}
+
+/// Which credentials may meet the filter, for each of its conditions that leaves only a few.
+pub(super) async fn few_credentials(
     db: &mut Db,
-    conditions: &mut Conditions,
     organization: OrganizationId,
     kind: CredentialKind,
     filter: &CredentialFilter,
-) -> Answer<()> {
-    if let Some(account) = filter.account {
-        let mut own = Conditions::default();
-        let organization = own.text(organization.to_string());
-        own.add(format!("organization_id = {organization}"));
-        let account = own.text(account.to_string());
-        own.add(format!("account_id = {account}"));
-        own.add(format!("kind = '{}'", kind.as_str()));
-        let few = few_ids(db, own, "SELECT id FROM credential").await?;
-        add_few(conditions, few);
+) -> Answer<Vec<Few>> {
+    let statements = [
+        filter.account.map(|account| {
+            let mut own = of_kind(organization, kind);
+            let account = own.text(account.to_string());
+            own.add(format!("credential.account_id = {account}"));
+            (own, "SELECT id FROM credential")
+        }),
+        filter.owner.as_deref().map(|owner| {
+            let select = "SELECT credential.id AS id FROM service_account CROSS JOIN credential";
+            (owned(organization, kind, owner), select)
+        }),
+        filter.text.as_deref().map(|text| {
+            let mut named = of_kind(organization, kind);
+            named.add_search(text, &["folded_name", "client_id"], "id");
+            (named, "SELECT id FROM credential")
+        }),
+        filter.unused_since.map(|since| {
+            let mut unused = Conditions::default();
+            let organization = unused.text(organization.to_string());
+            unused.add(format!("organization_id = {organization}"));
+            unused.add("credential_id IS NOT NULL".to_owned());
+            let since = unused.number(millis(since));
+            unused.add(format!("last_at <= {since}"));
+            (unused, "SELECT credential_id AS id FROM last_use")
+        }),
+        filter.ending.map(|ending| {
+            let mut ends = Conditions::default();
+            let after = ends.number(millis(ending.after));
+            let until = ends.number(millis(ending.until));
+            ends.add(format!("ends_at > {after} AND ends_at <= {until}"));
+            (ends, "SELECT DISTINCT credential_id AS id FROM secret")
+        }),
+    ];
+    let mut all = Vec::new();
+    for (conditions, select) in statements.into_iter().flatten() {
+        let few = few_ids(db, conditions, select).await?;
+        all.extend(few.map(Few::Credentials));
     }
-    if let Some(owner) = &filter.owner {
-        let mut theirs = Conditions::default();
-        let organization = theirs.text(organization.to_string());
-        let owner = theirs.text(owner.as_str());
-        theirs.add(format!("service_account.organization_id = {organization}"));
-        theirs.add("service_account.deleted_at IS NULL".to_owned());
-        theirs.add(format!("service_account.owner = {owner}"));
-        theirs.add(format!("credential.organization_id = {organization}"));
-        theirs.add("credential.account_id = service_account.id".to_owned());
-        theirs.add(format!("credential.kind = '{}'", kind.as_str()));
-        let select = "SELECT credential.id AS id FROM service_account CROSS JOIN credential";
-        add_few(conditions, few_ids(db, theirs, select).await?);
+    if let Some(holding) = &filter.holding {
+        all.extend(few_holders(db, holding).await?.map(Few::Holders));
     }
-    if let Some(text) = &filter.text {
-        let mut named = Conditions::default();
-        let organization = named.text(organization.to_string());
-        named.add(format!("organization_id = {organization}"));
-        named.add(format!("kind = '{}'", kind.as_str()));
-        named.add_search(text, &["folded_name", "client_id"], "id");
-        let few = few_ids(db, named, "SELECT id FROM credential").await?;
-        add_few(conditions, few);
-    }
-    if let Some(since) = filter.unused_since {
-        let mut unused = Conditions::default();
-        let organization = unused.text(organization.to_string());
-        unused.add(format!("organization_id = {organization}"));
-        unused.add("credential_id IS NOT NULL".to_owned());
-        let since = unused.number(millis(since));
-        unused.add(format!("last_at <= {since}"));
-        let few = few_ids(db, unused, "SELECT credential_id AS id FROM last_use").await?;
-        add_few(conditions, few);
-    }
-    if let Some(ending) = filter.ending {
-        let mut ends = Conditions::default();
-        let after = ends.number(millis(ending.after));
-        let until = ends.number(millis(ending.until));
-        ends.add(format!("ends_at > {after} AND ends_at <= {until}"));
-        let select = "SELECT DISTINCT credential_id AS id FROM secret";
-        let few = few_ids(db, ends, select).await?;
-        add_few(conditions, few);
-    }
-    if let Some(holding) = &filter.holding
-        && let Some(few) = few_holders(db, holding).await?
-    {
-        // What an account holds, its credentials may be left with; and who is narrowed has named it.
-        let few: Vec<_> = few.into_iter().map(|id| conditions.text(id)).collect();
-        let few = match few.join(", ") {
-            none if none.is_empty() => "''".to_owned(),
-            some => some,
-        };
-        conditions.add(format!(
-            "(credential.account_id IN ({few}) OR credential.id IN ({few}))"
-        ));
-    }
-    Ok(())
+    Ok(all)
 }
 
-fn add_few(conditions: &mut Conditions, few: Option<BTreeSet<String>>) {
-    if let Some(few) = few {
-        conditions.add_one_of("credential.id", few);
-    }
+fn of_kind(organization: OrganizationId, kind: CredentialKind) -> Conditions {
+    let mut conditions = Conditions::default();
+    let organization = conditions.text(organization.to_string());
+    conditions.add(format!("credential.organization_id = {organization}"));
+    conditions.add(format!("credential.kind = '{}'", kind.as_str()));
+    conditions
+}
+
+fn owned(organization: OrganizationId, kind: CredentialKind, owner: &str) -> Conditions {
+    let mut theirs = of_kind(organization, kind);
+    let organization = theirs.text(organization.to_string());
+    theirs.add(format!("service_account.organization_id = {organization}"));
+    theirs.add("service_account.deleted_at IS NULL".to_owned());
+    let owner = theirs.text(owner);
+    theirs.add(format!("service_account.owner = {owner}"));
+    theirs.add("credential.account_id = service_account.id".to_owned());
+    theirs
 }
 
 /// The accounts that may hold what is asked for, when they are few: who holds the rarest part of it,
