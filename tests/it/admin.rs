@@ -39,7 +39,7 @@ mod groups;
 mod hand_on;
 mod if_match;
 mod inventories;
-mod key_life;
+pub mod key_life;
 mod key_schedule;
 mod keyed;
 mod keys;
