@@ -106,6 +106,12 @@ impl KeysDir {
         file::remove(&self.path, name)
     }
 
+    /// Removes the file `name`, which is there, and waits for no disk.
+    pub fn discard(&self, name: &str) -> Result<(), KeyFileError> {
+        let path = self.path_of(name);
+        fs::remove_file(&path).map_err(KeyFileError::io("remove", &path))
+    }
+
     /// Reads the file `name`; makes it of `contents` when there is none.
     fn read_or_add(
         &self,

@@ -24,6 +24,7 @@ use crate::store::StoreError;
 use super::App;
 use super::directory::Touched;
 use super::keys;
+use super::keys::NewKeyFile;
 
 /// How long the live state keeps what is dead: longer than any token may live
 /// (`tokens.max_lifetime_seconds` is at most 7 days), with room for clocks that differ.
@@ -42,12 +43,14 @@ pub struct OpenChange {
 }
 
 /// What a change does to the signing keys.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct TouchedKeys {
     /// Whether it changes any.
     any: bool,
     /// One that it takes back.
     revoked: Option<String>,
+    /// The files of those that it makes: they go with it if it does not come to be.
+    made: Vec<NewKeyFile>,
 }
 
 /// Begins a change inside an organization, or one of the instance (`None`).
@@ -108,6 +111,12 @@ impl OpenChange {
         self.keys.any = true;
     }
 
+    /// Notes that a signing key is made; this is its file.
+    pub(super) fn add_key(&mut self, file: NewKeyFile) {
+        self.keys.made.push(file);
+        self.touch_keys();
+    }
+
     /// Notes that a signing key is taken back, with everything that it signed.
     pub fn revoke_key(&mut self, kid: &str) {
         self.keys.revoked = Some(kid.to_owned());
@@ -115,7 +124,9 @@ impl OpenChange {
 
     /// Makes the change durable, together with its audit event, and lets this node and the live
     /// state know. When this returns `Ok`, no later question sees the old state.
-    pub async fn commit(self, app: &App, event: &AuditDraft) -> Result<(), StoreError> {
+    pub async fn commit(mut self, app: &App, event: &AuditDraft) -> Result<(), StoreError> {
+        // Whatever is heard of it: from here on it may be durable.
+        self.keys.keep_files();
         if let Err(error) = self.rows.commit(event).await {
             // The answer may be all that was lost.
             app.directory.doubt();
@@ -134,6 +145,10 @@ impl OpenChange {
 }
 
 impl TouchedKeys {
+    fn keep_files(&mut self) {
+        self.made.drain(..).for_each(NewKeyFile::keep);
+    }
+
     async fn follow(&self, app: &App) {
         if let Some(kid) = &self.revoked {
             keys::forget(app, kid).await;

@@ -1,11 +1,24 @@
 //! What an account may do in all, and where it has each part from.
+//!
+//! It is one answer and no list of pages, since its parts belong together; and yet it has a limit. An
+//! account holds [`MAX_GRANTS_HELD`] grants at most, with [`MAX_BYTES_HELD`] of scopes and keys; a
+//! narrowing, which has [`MAX_NARROWING_GRANTS_AT_API`] grants at an API at most, leaves so many of each
+//! at most; and each is held by the account itself, by its roles, and by the [`MAX_GROUPS_OF_ACCOUNT`]
+//! groups that it is in at most. What comes to that takes its time, which is not the workers'.
+//!
+//! [`MAX_GRANTS_HELD`]: crate::domain::access_size::MAX_GRANTS_HELD
+//! [`MAX_BYTES_HELD`]: crate::domain::access_size::MAX_BYTES_HELD
+//! [`MAX_NARROWING_GRANTS_AT_API`]: crate::domain::access_size::MAX_NARROWING_GRANTS_AT_API
+//! [`MAX_GROUPS_OF_ACCOUNT`]: crate::domain::group::MAX_GROUPS_OF_ACCOUNT
 
 use crate::domain::access::Access;
+use crate::domain::holdings::Holdings;
 use crate::domain::id::AccountId;
 
 use super::access::Book;
 use super::access::DescribedGrant;
 use super::authority::InOrganization;
+use super::off_the_workers;
 use super::problem::Problem;
 use super::problem::Submitted;
 
@@ -35,12 +48,20 @@ pub async fn show(
     let holdings = holdings.ok_or(Problem::NotFound("service account"))?;
     let mut book = Book::new(within);
     book.read(store, &holdings.access()).await?;
-    let effective = holdings.effective(narrowing.as_ref());
-    let described = effective.iter().map(|held| DescribedEffectiveGrant {
+    off_the_workers(move || describe(&holdings, narrowing.as_ref(), &book)).await
+}
+
+fn describe(
+    holdings: &Holdings,
+    narrowing: Option<&Access>,
+    book: &Book,
+) -> Vec<DescribedEffectiveGrant> {
+    let effective = holdings.effective(narrowing).into_iter();
+    let described = effective.map(|held| DescribedEffectiveGrant {
         grant: book.describe_grant(&held.grant),
         via: held.via.iter().map(ToString::to_string).collect(),
     });
-    Ok(described.collect())
+    described.collect()
 }
 
 /// What a credential of the account, or an API token, is narrowed to. Of two with one name the

@@ -1,7 +1,7 @@
 //! Signing keys: made, made active, succeeded, taken back.
 //!
-//! The file of a key is written before its record is committed: what a crash leaves between the two
-//! is a file that never signs. Once the record is durable the change is acknowledged, and the ring of
+//! The file of a key is written before its record is committed, and goes again where that does not come
+//! to be ([`NewKeyFile`]): what a crash leaves between the two is a file that never signs. Once the record is durable the change is acknowledged, and the ring of
 //! this node takes the records over; one that could not, at once, does so within a second
 //! ([`follow()`]). A key that is taken back is out of the ring before that is acknowledged.
 //!
@@ -13,6 +13,7 @@
 //! and a backup of the database belongs to a backup of `keys/`.
 
 mod follow;
+mod new_file;
 pub mod retire;
 pub mod revoke;
 pub mod rotate;
@@ -28,11 +29,13 @@ use crate::domain::signing_key::Algorithm;
 use crate::domain::signing_key::KeyState;
 use crate::domain::signing_key::SigningKeyRecord;
 use crate::jwt::key_files;
+use crate::jwt::key_files::KeyFilesFault;
 
 use super::App;
 use super::StoreError;
 use super::audited::AuditedChange;
 use super::authority::OnInstance;
+use super::off_the_workers;
 use super::page::List;
 use super::page::Listing;
 use super::page::PageRequest;
@@ -48,6 +51,7 @@ pub use follow::limit_tokens;
 use follow::note_lifetime;
 pub use follow::note_signatures;
 pub(super) use follow::take_over;
+pub(super) use new_file::NewKeyFile;
 
 /// The most keys of one algorithm that are pending at once: verifiers read all of them.
 const MAX_PENDING: usize = 10;
@@ -116,12 +120,8 @@ pub async fn create(
         let known = app.store.list_signing_keys().await?;
         check_pending(&known, algorithm)?;
         check_room(&known, 1)?;
-        let kid = generate(app, algorithm).await?;
-        let made = create_with(&instance, algorithm, &kid).await;
-        if made.as_ref().is_err_and(has_changed_nothing) {
-            discard(app, kid).await;
-        }
-        made
+        let file = generate(app, algorithm).await?;
+        create_with(&instance, algorithm, file).await
     })
     .await
 }
@@ -129,14 +129,14 @@ pub async fn create(
 async fn create_with(
     instance: &OnInstance,
     algorithm: Algorithm,
-    kid: &str,
+    file: NewKeyFile,
 ) -> Result<SigningKeyRecord, Problem> {
     let mut change = instance.begin().await?;
     let all = change.rows().list_signing_keys().await?;
     check_pending(&all, algorithm)?;
     check_room(&all, 1)?;
-    let record = SigningKeyRecord::pending(kid.to_owned(), algorithm, change.now);
-    add(&mut change, &record).await?;
+    let record = SigningKeyRecord::pending(file.kid().to_owned(), algorithm, change.now);
+    add(&mut change, &record, file).await?;
     let changes = Changes::default()
         .with("alg", Value::Null, algorithm.as_str())
         .with("state", Value::Null, record.state.as_str());
@@ -144,12 +144,6 @@ async fn create_with(
         .commit("signing_key.create", target(&record), changes)
         .await?;
     Ok(record)
-}
-
-/// Whether a change that ended like this has certainly not happened, so that the file of a key that was
-/// made for it is of no use. A store that has not answered may have made it.
-fn has_changed_nothing(problem: &Problem) -> bool {
-    !matches!(problem, Problem::Unavailable(_))
 }
 
 /// Makes a pending key the one that signs; the one before it goes on verifying what it signed.
@@ -262,10 +256,15 @@ fn check_pending(all: &[SigningKeyRecord], algorithm: Algorithm) -> Result<(), P
     ))
 }
 
-async fn add(change: &mut AuditedChange, record: &SigningKeyRecord) -> Result<(), Problem> {
+/// Adds the record of a new key; its file stays when the change comes to be.
+async fn add(
+    change: &mut AuditedChange,
+    record: &SigningKeyRecord,
+    file: NewKeyFile,
+) -> Result<(), Problem> {
     let added = change.rows().add_signing_key(record).await;
     added.map_err(|error| Problem::of_write(error, "this key is recorded already"))?;
-    change.open.touch_keys();
+    change.open.add_key(file);
     Ok(())
 }
 
@@ -309,38 +308,16 @@ fn refusal(refusal: ActivationRefusal) -> Problem {
     }
 }
 
-/// Makes a key and its file.
-async fn generate(app: &App, algorithm: Algorithm) -> Result<String, Problem> {
+/// Makes a key and its file, where that holds up no request. A failure is ours: the files of `keys/`
+/// cannot be written.
+async fn generate(app: &App, algorithm: Algorithm) -> Result<NewKeyFile, Problem> {
     let app = app.clone();
-    off_the_workers(move || key_files::generate(&app.keys_dir, algorithm)).await
-}
-
-/// Removes the file of a key that was made and is not needed after all. It would never sign, so a
-/// failure is no reason to fail.
-async fn discard(app: &App, kid: String) {
-    let app = app.clone();
-    let discarded = off_the_workers(move || key_files::discard(&app.keys_dir, &kid)).await;
-    if let Err(Problem::Unavailable(error)) = discarded {
-        tracing::warn!(
-            error = error.as_ref() as &dyn std::error::Error,
-            "the file of a key that is not needed was left behind"
-        );
-    }
-}
-
-/// Runs work that reads files or makes keys where it holds up no request. Its failure is ours: the
-/// files of `keys/` cannot be read or written.
-async fn off_the_workers<T, E>(
-    work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, Problem>
-where
-    T: Send + 'static,
-    E: std::error::Error + Send + Sync + 'static,
-{
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done.map_err(|error| Problem::Unavailable(Box::new(error))),
-        Err(error) => Err(Problem::Unavailable(Box::new(error))),
-    }
+    let made = off_the_workers(move || {
+        let kid = key_files::generate(&app.keys_dir, algorithm)?;
+        Ok::<_, KeyFilesFault>(NewKeyFile::of(&app, kid))
+    });
+    made.await?
+        .map_err(|fault| Problem::Unavailable(Box::new(fault)))
 }
 
 fn target(key: &SigningKeyRecord) -> Target {

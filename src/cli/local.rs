@@ -3,6 +3,10 @@
 use std::error::Error;
 use std::future::Future;
 
+use rustix::process::Signal;
+use tokio::signal::unix::SignalKind;
+use tokio::signal::unix::signal;
+
 use super::failure::Exit;
 use super::failure::Failure;
 use crate::app::init::InitError;
@@ -27,11 +31,16 @@ pub fn prepare(sources: &Sources) -> Result<(Config, Log), Failure> {
     Ok((config, log))
 }
 
-/// Runs `work` on all cores, to its end.
+/// Runs `work` on all cores, to its end. A write beyond what a file may have (`RLIMIT_FSIZE`) fails
+/// meanwhile, as on a full disk: the signal that comes with it would end the process.
 pub fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
-    let ended = runtime.block_on(work);
+    let ended = runtime.block_on(async {
+        // Whoever listens need not hear it.
+        let _full = signal(SignalKind::from_raw(Signal::XFSZ.as_raw())).map_err(no_signals)?;
+        work.await
+    });
     // What is still running has had its time.
     runtime.shutdown_background();
     ended

@@ -161,9 +161,10 @@ pub fn remove_over(
     Ok(removed)
 }
 
-/// Removes the file of a key that was made for nothing: there is no record of it.
-pub fn discard(dir: &KeysDir, kid: &str) -> Result<bool, KeyFileError> {
-    dir.remove(&file_name(kid))
+/// Removes the file of a key that was made for nothing: there is no record of it. It does not wait until
+/// that is on the disk: what a power loss brings back never signs.
+pub fn discard(dir: &KeysDir, kid: &str) -> Result<(), KeyFileError> {
+    dir.discard(&file_name(kid))
 }
 
 fn find_pair(dir: &KeysDir, record: &SigningKeyRecord) -> Result<Option<KeyPair>, KeyFilesFault> {

@@ -1,13 +1,14 @@
 //! The admin API, as administrators see it: one file per resource, and what holds for all of them.
 //!
-//! Contract, section 3. The caller's authority is in `authority`, each route by who calls it in
-//! `matrix`, what is of another organization in a path in `crossing` and elsewhere in `foreign_names`,
-//! what is told to whoever reads in `readers`, what a body may be in `bodies` and, in an edit, in
-//! `same_rules`, what no body may say in `unwritable`, which of several mistakes is told in
-//! `check_order`, paging in `lists`, what lists can be asked in `searches`, whose change an answer is of
-//! in `own_answers`, changes of one version in `versions` and every route by its version in `if_match`,
-//! calls that are made again in `retries` and every route under a key in `keyed`, what is written down
-//! in `audit` and `changes` and what of each in `told`, and what the API says of itself in `openapi`.
+//! Contract, section 3. The caller's authority is in `authority` and `hand_on`, and over their own account
+//! in `own_account`, each route by who calls it in `matrix`, what is of another organization in a path in
+//! `crossing` and elsewhere in `foreign_names`, what is told to whoever reads in `readers`, what a body may
+//! be in `bodies`, in an edit, in `same_rules`, and by whichever other way, in `every_way`, what no body may
+//! say in `unwritable`, which of several mistakes is told in `check_order`, paging in `lists`, what lists can
+//! be asked in `searches`, whose change an answer is of in `own_answers`, changes of one version in
+//! `versions` and every route by its version in `if_match`, calls that are made again in `retries` and every
+//! route under a key in `keyed`, what is written down in `audit` and `changes` and what of each in `told`,
+//! and what the API says of itself in `openapi`.
 
 mod access;
 mod account_edits;
@@ -32,6 +33,7 @@ mod credentials;
 mod crossing;
 mod edges;
 mod effective_access;
+mod every_way;
 mod filters;
 mod findings;
 mod foreign_names;
@@ -39,7 +41,7 @@ mod groups;
 mod hand_on;
 mod if_match;
 mod inventories;
-mod key_life;
+pub mod key_life;
 mod key_schedule;
 mod keyed;
 mod keys;
@@ -50,6 +52,7 @@ mod matrix;
 mod openapi;
 mod organization_life;
 mod organizations;
+mod own_account;
 mod own_answers;
 pub mod readers;
 mod reductions;

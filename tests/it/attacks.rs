@@ -14,6 +14,7 @@ mod floods;
 mod forger;
 mod headers;
 mod held_back;
+mod io_errors;
 mod issuance;
 mod killed;
 mod killed_changes;

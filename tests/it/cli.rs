@@ -3,6 +3,7 @@
 mod accounts;
 mod api_tokens;
 mod apply;
+mod apply_meanwhile;
 mod apply_twice;
 mod audit;
 mod credentials;

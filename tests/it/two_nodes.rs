@@ -4,6 +4,8 @@
 //! database alone is the truth, and a node that cannot ask it says so. The embedded store has one
 //! node only, so there these tests have nothing to try.
 
+mod keys;
+
 use std::time::Duration;
 
 use secrecy::ExposeSecret;

@@ -11,9 +11,9 @@ use super::super::authority::OnInstance;
 use super::super::problem::Problem;
 use super::super::problem::Submitted;
 use super::super::to_completion;
+use super::NewKeyFile;
 use super::add;
 use super::described;
-use super::discard;
 use super::find;
 use super::forget;
 use super::generate;
@@ -40,11 +40,8 @@ pub async fn revoke(
         if needs.state == KeyState::Active && known_successor(&app, &known, &needs).is_none() {
             spare = Some(generate(&app, needs.algorithm).await?);
         }
-        let revoked = revoke_with(&instance, &kid, &mut spare).await;
-        if let Some(unused) = spare {
-            discard(&app, unused).await;
-        }
-        Ok(described(&app, revoked?))
+        let revoked = revoke_with(&instance, &kid, spare).await?;
+        Ok(described(&app, revoked))
     })
     .await
 }
@@ -65,7 +62,7 @@ fn known_successor(
 async fn revoke_with(
     instance: &OnInstance,
     kid: &str,
-    spare: &mut Option<String>,
+    spare: Option<NewKeyFile>,
 ) -> Result<SigningKeyRecord, Problem> {
     let app = &instance.app;
     let mut change = instance.begin().await?;
@@ -100,20 +97,20 @@ async fn replace(
     change: &mut AuditedChange,
     all: &[SigningKeyRecord],
     key: &SigningKeyRecord,
-    spare: &mut Option<String>,
+    spare: Option<NewKeyFile>,
 ) -> Result<SigningKeyRecord, Problem> {
     let lifetime = app.config.tokens.max_lifetime;
     if let Some(next) = known_successor(app, all, key) {
         let next = next.activated(change.now, lifetime);
         return Ok(update(change, next).await?);
     }
-    let kid = match spare.take() {
-        Some(kid) => kid,
+    let file = match spare {
+        Some(file) => file,
         // Somebody has made the key the active one since: then this takes a little longer.
         None => generate(app, key.algorithm).await?,
     };
-    let next = SigningKeyRecord::pending(kid, key.algorithm, change.now);
+    let next = SigningKeyRecord::pending(file.kid().to_owned(), key.algorithm, change.now);
     let next = next.activated(change.now, lifetime);
-    add(change, &next).await?;
+    add(change, &next, file).await?;
     Ok(next)
 }

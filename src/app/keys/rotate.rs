@@ -16,13 +16,12 @@ use super::super::authority::OnInstance;
 use super::super::problem::Problem;
 use super::super::problem::Submitted;
 use super::super::to_completion;
+use super::NewKeyFile;
 use super::active;
 use super::add;
 use super::check_room;
 use super::described;
-use super::discard;
 use super::generate;
-use super::has_changed_nothing;
 use super::pending;
 use super::succeed;
 use super::update;
@@ -47,22 +46,20 @@ pub async fn rotate(
         let app = instance.app.clone();
         // Nothing is made for a call that will be refused.
         instance.caller.terms().check_compared()?;
-        let mut spares = spares(&app, &algorithms).await?;
-        let rotated = rotate_with(&instance, &algorithms, force, &mut spares).await;
-        if rotated.as_ref().err().is_none_or(has_changed_nothing) {
-            for (_, unused) in spares {
-                discard(&app, unused).await;
-            }
-        }
-        let successors = rotated?.into_iter();
+        let spares = spares(&app, &algorithms).await?;
+        let rotated = rotate_with(&instance, &algorithms, force, spares).await?;
+        let successors = rotated.into_iter();
         Ok(successors.map(|key| described(&app, key)).collect())
     })
     .await
 }
 
-/// A new key for each algorithm that has none pending: what is not taken is discarded. Making them takes
-/// time, so it is done before the lock is taken.
-async fn spares(app: &App, algorithms: &[Algorithm]) -> Result<Vec<(Algorithm, String)>, Problem> {
+/// A new key for each algorithm that has none pending. Making them takes time, so it is done before the
+/// lock is taken.
+async fn spares(
+    app: &App,
+    algorithms: &[Algorithm],
+) -> Result<Vec<(Algorithm, NewKeyFile)>, Problem> {
     let known = app.store.list_signing_keys().await?;
     let is_missing = |algorithm: &&Algorithm| pending(&known, **algorithm).is_none();
     let missing: Vec<_> = algorithms.iter().filter(is_missing).copied().collect();
@@ -78,7 +75,7 @@ async fn rotate_with(
     instance: &OnInstance,
     algorithms: &[Algorithm],
     force: bool,
-    spares: &mut Vec<(Algorithm, String)>,
+    spares: Vec<(Algorithm, NewKeyFile)>,
 ) -> Result<Vec<SigningKeyRecord>, Problem> {
     let mut change = instance.begin().await?;
     let all = change.rows().list_signing_keys().await?;
@@ -88,19 +85,17 @@ async fn rotate_with(
         force,
         spares,
         changes: Changes::default(),
-        taken: Vec::new(),
     };
     let mut successors = Vec::new();
     for algorithm in algorithms {
         successors.push(rotating.step(&mut change, *algorithm).await?);
     }
-    let Rotating { changes, taken, .. } = rotating;
+    let Rotating { changes, .. } = rotating;
     if changes != Changes::default() {
         change
             .commit("signing_key.rotate", the_instance(), changes)
             .await?;
     }
-    spares.retain(|(_, kid)| !taken.contains(kid));
     Ok(successors)
 }
 
@@ -108,12 +103,10 @@ struct Rotating<'a> {
     app: &'a App,
     all: &'a [SigningKeyRecord],
     force: bool,
-    /// The keys that were made for it.
-    spares: &'a mut Vec<(Algorithm, String)>,
+    /// The keys that were made for it and are not taken yet.
+    spares: Vec<(Algorithm, NewKeyFile)>,
     /// By the name of the algorithm.
     changes: Changes,
-    /// The new keys that were used.
-    taken: Vec<String>,
 }
 
 impl Rotating<'_> {
@@ -124,49 +117,44 @@ impl Rotating<'_> {
         algorithm: Algorithm,
     ) -> Result<SigningKeyRecord, Problem> {
         let publish_before = self.app.config.keys.publish_before;
-        let (next, is_new) = match pending(self.all, algorithm) {
-            Some(next) => (next.clone(), false),
-            None => (self.publish(change.now, algorithm).await?, true),
+        let (next, file) = if let Some(next) = pending(self.all, algorithm) {
+            (next.clone(), None)
+        } else {
+            let file = self.new_key(algorithm).await?;
+            let kid = file.kid().to_owned();
+            let next = SigningKeyRecord::pending(kid, algorithm, change.now);
+            (next, Some(file))
         };
         if next
             .check_activation(publish_before, self.force, change.now)
             .is_ok()
         {
-            return self.activate(change, next, is_new).await;
+            return self.activate(change, next, file).await;
         }
         let begins = after(next.published_at, publish_before);
-        self.plan(change, next, begins, is_new).await
+        self.plan(change, next, begins, file).await
     }
 
-    /// A new pending key, not added yet.
-    async fn publish(
-        &mut self,
-        now: Timestamp,
-        algorithm: Algorithm,
-    ) -> Result<SigningKeyRecord, Problem> {
-        let spare = self.spares.iter().find(|(of, _)| *of == algorithm);
-        let kid = if let Some((_, kid)) = spare {
-            kid.clone()
-        } else {
-            // The pending key that was there a moment ago has been used.
-            check_room(self.all, 1)?;
-            let kid = generate(self.app, algorithm).await?;
-            self.spares.push((algorithm, kid.clone()));
-            kid
-        };
-        self.taken.push(kid.clone());
-        Ok(SigningKeyRecord::pending(kid, algorithm, now))
+    /// A new key, of which there is no record yet.
+    async fn new_key(&mut self, algorithm: Algorithm) -> Result<NewKeyFile, Problem> {
+        let spare = self.spares.iter().position(|(of, _)| *of == algorithm);
+        if let Some(spare) = spare {
+            return Ok(self.spares.swap_remove(spare).1);
+        }
+        // The pending key that was there a moment ago has been used.
+        check_room(self.all, 1)?;
+        generate(self.app, algorithm).await
     }
 
     async fn activate(
         &mut self,
         change: &mut AuditedChange,
         next: SigningKeyRecord,
-        is_new: bool,
+        file: Option<NewKeyFile>,
     ) -> Result<SigningKeyRecord, Problem> {
         succeed(self.app, change, self.all, next.algorithm).await?;
         let next = next.activated(change.now, self.app.config.tokens.max_lifetime);
-        let next = put(change, next, is_new).await?;
+        let next = put(change, next, file).await?;
         self.note(&next);
         Ok(next)
     }
@@ -177,7 +165,7 @@ impl Rotating<'_> {
         change: &mut AuditedChange,
         next: SigningKeyRecord,
         begins: Timestamp,
-        is_new: bool,
+        file: Option<NewKeyFile>,
     ) -> Result<SigningKeyRecord, Problem> {
         if next.activates_at.is_some_and(|planned| planned <= begins) {
             return Ok(next);
@@ -186,7 +174,7 @@ impl Rotating<'_> {
             activates_at: Some(begins),
             ..next
         };
-        let next = put(change, next, is_new).await?;
+        let next = put(change, next, file).await?;
         self.note(&next);
         Ok(next)
     }
@@ -201,13 +189,14 @@ impl Rotating<'_> {
     }
 }
 
+/// Adds a key, when it has a new file, or writes it anew.
 async fn put(
     change: &mut AuditedChange,
     key: SigningKeyRecord,
-    is_new: bool,
+    file: Option<NewKeyFile>,
 ) -> Result<SigningKeyRecord, Problem> {
-    if is_new {
-        add(change, &key).await?;
+    if let Some(file) = file {
+        add(change, &key, file).await?;
         return Ok(key);
     }
     Ok(update(change, key).await?)

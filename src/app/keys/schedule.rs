@@ -14,8 +14,8 @@ use super::super::authority::Identity;
 use super::super::authority::Origin;
 use super::super::problem::Problem;
 use super::super::to_completion;
+use super::NewKeyFile;
 use super::add;
-use super::discard;
 use super::find;
 use super::follow;
 use super::generate;
@@ -57,36 +57,29 @@ fn schedule(app: &App) -> KeySchedule {
 /// Takes a step, if it is still due once it is our turn.
 async fn take(app: &App, step: KeyStep) -> Result<(), Problem> {
     // Making a key takes time, so it is made before the lock is taken.
-    let mut spare = match step {
+    let spare = match step {
         KeyStep::Publish(algorithm, _) => Some(generate(app, algorithm).await?),
         KeyStep::Activate(_) | KeyStep::Retire(_) => None,
     };
-    let taken = take_with(app, step, &mut spare).await;
-    if let Some(unused) = spare {
-        discard(app, unused).await;
-    }
+    let taken = take_with(app, step, spare).await;
     take_over(app).await;
     taken
 }
 
-async fn take_with(
-    app: &App,
-    expected: KeyStep,
-    spare: &mut Option<String>,
-) -> Result<(), Problem> {
+async fn take_with(app: &App, expected: KeyStep, spare: Option<NewKeyFile>) -> Result<(), Problem> {
     let mut change = AuditedChange::begin(app, &JOB, &Origin::default(), None).await?;
     let all = change.rows().list_signing_keys().await?;
     match schedule(app).next_step(&all, change.now) {
         Some(KeyStep::Publish(algorithm, begins)) => {
             let is_expected = matches!(expected, KeyStep::Publish(of, _) if of == algorithm);
-            let Some(kid) = spare.take_if(|_| is_expected) else {
+            let Some(file) = spare.filter(|_| is_expected) else {
                 return Ok(());
             };
             let record = SigningKeyRecord {
                 activates_at: Some(begins),
-                ..SigningKeyRecord::pending(kid, algorithm, change.now)
+                ..SigningKeyRecord::pending(file.kid().to_owned(), algorithm, change.now)
             };
-            publish(change, &record).await
+            publish(change, &record, file).await
         }
         Some(KeyStep::Activate(kid)) => {
             let key = find(&all, &kid)?;
@@ -99,8 +92,12 @@ async fn take_with(
     }
 }
 
-async fn publish(mut change: AuditedChange, record: &SigningKeyRecord) -> Result<(), Problem> {
-    add(&mut change, record).await?;
+async fn publish(
+    mut change: AuditedChange,
+    record: &SigningKeyRecord,
+    file: NewKeyFile,
+) -> Result<(), Problem> {
+    add(&mut change, record, file).await?;
     let none = serde_json::Value::Null;
     let begins = record.activates_at.map(|begins| begins.to_string());
     let changes = Changes::default()

@@ -6,11 +6,15 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::path::PathBuf;
 
+use super::compare;
 use super::plan::Action;
 use super::plan::Plan;
+use super::plan::Seen;
 use super::plan::Step;
+use crate::cli::failure::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::files::NewFile;
+use crate::cli::request::Request;
 use crate::cli::secret_sink;
 use crate::cli::secret_sink::SecretFormat;
 use crate::cli::session::Session;
@@ -25,10 +29,10 @@ pub async fn all(session: &Session, plan: Plan, secrets: Option<&Path>) -> Resul
         check_free(directory, &plan)?;
     }
     let count = plan.steps.len();
-    let mut seen = BTreeSet::new();
+    let mut touched = BTreeSet::new();
     for (done, step) in plan.steps.into_iter().enumerate() {
         let told = done_line(&step);
-        one(session, step, secrets, &mut seen)
+        one(session, step, secrets, &mut touched)
             .await
             .map_err(|failure| {
                 failure.detail(format!(
@@ -40,29 +44,20 @@ pub async fn all(session: &Session, plan: Plan, secrets: Option<&Path>) -> Resul
     Ok(())
 }
 
-/// One step. The first one that changes a thing is matched with what the plan saw of it; later ones
-/// with what the earlier ones left.
+/// One step.
 async fn one(
     session: &Session,
     step: Step,
     secrets: Option<&Path>,
-    seen: &mut BTreeSet<String>,
+    touched: &mut BTreeSet<String>,
 ) -> Result<(), Failure> {
     let sink = match secrets.filter(|_| step.makes_secret) {
         Some(directory) => Some(NewFile::create(&file(directory, &step.name))?),
         None => None,
     };
-    let request = match step.thing {
+    let request = match &step.thing {
         None => step.request,
-        Some((path, Some(etag))) if !is_touched(seen, &path) => {
-            seen.insert(path);
-            step.request.matching_tag(&etag)
-        }
-        Some((path, _)) => {
-            let now = session.glance(&path).await?;
-            seen.insert(path);
-            step.request.matching(now.as_ref())
-        }
+        Some(thing) => matched(session, &step, thing, touched).await?,
     };
     let answer = session.perform(request).await?;
     if let Some(sink) = sink {
@@ -77,11 +72,51 @@ async fn one(
     Ok(())
 }
 
+/// The request of a step, for the very version of the thing that the plan was made from. One that an
+/// earlier step has changed, or whose version no list told, is looked at once more; then it has to be
+/// as the plan knows it wherever the step changes it, so that nobody else's change is lost in between.
+async fn matched(
+    session: &Session,
+    step: &Step,
+    thing: &Seen,
+    touched: &mut BTreeSet<String>,
+) -> Result<Request, Failure> {
+    let known = thing.etag.as_deref();
+    let known = known.filter(|_| !is_touched(touched, &thing.path));
+    touched.insert(thing.path.clone());
+    let request = step.request.clone();
+    if let Some(etag) = known {
+        return Ok(request.matching_tag(etag));
+    }
+    let now = session.glance(&thing.path).await?;
+    if let Some(now) = &now {
+        let now = now.json()?;
+        let other = thing.over.iter().find(|(name, seen)| {
+            let now = compare::as_told(name, &now[name.as_str()]);
+            !compare::same(&compare::as_told(name, seen), &now)
+        });
+        if let Some((member, _)) = other {
+            return Err(changed_meanwhile(step, member));
+        }
+    }
+    Ok(request.matching(now.as_ref()))
+}
+
+fn changed_meanwhile(step: &Step, member: &str) -> Failure {
+    let name = printable(&step.name);
+    let what = format!(
+        "{} {name} has another `{member}` than the plan saw",
+        step.kind
+    );
+    Failure::new(Exit::Conflict, what).fix("somebody changed it meanwhile: look and try again")
+}
+
 /// Whether an earlier step has changed it, something below it, or what it is below; or an API: what is
 /// granted there is shown with the API's types, so that it has another version when these change.
-fn is_touched(seen: &BTreeSet<String>, path: &str) -> bool {
-    let mut seen = seen.iter();
-    seen.any(|known| known.starts_with(path) || path.starts_with(known.as_str()) || is_api(known))
+fn is_touched(touched: &BTreeSet<String>, path: &str) -> bool {
+    let mut touched = touched.iter();
+    touched
+        .any(|known| known.starts_with(path) || path.starts_with(known.as_str()) || is_api(known))
 }
 
 fn is_api(path: &str) -> bool {

@@ -15,6 +15,7 @@ use serde_json::json;
 use super::compare::Difference;
 use super::declared::Access;
 use super::declared::Declared;
+use super::declared::Settings;
 use super::present::Present;
 use super::present::World;
 use crate::cli::failure::Failure;
@@ -48,10 +49,22 @@ pub struct Step {
     pub words: Vec<String>,
     /// How.
     pub request: Request,
-    /// What it changes: the path, and the entity tag that was seen there.
-    pub thing: Option<(String, Option<String>)>,
+    /// What it changes, as the plan saw it.
+    pub thing: Option<Seen>,
     /// Whether the answer has a secret.
     pub makes_secret: bool,
+}
+
+/// A thing that a step changes, as the plan saw it.
+#[derive(Debug)]
+pub struct Seen {
+    /// Where it is.
+    pub path: String,
+    /// Its entity tag; a list tells none.
+    pub etag: Option<String>,
+    /// What the step puts something else in the place of: members of the thing, as they were seen or as
+    /// the steps before it leave them. What is not among them may change meanwhile.
+    pub over: Settings,
 }
 
 /// All steps, in their order.
@@ -180,17 +193,17 @@ impl Planner<'_> {
         if difference.is_none() {
             return;
         }
-        let body = Value::Object(difference.members);
-        let request = Request::patch(path, body);
-        self.change(kind, name, path, present, difference.words, request);
+        let members = difference.members.keys().map(String::as_str);
+        let thing = present.seen_at(path, members);
+        let request = Request::patch(path, Value::Object(difference.members));
+        self.change(kind, name, thing, difference.words, request);
     }
 
     fn change(
         &mut self,
         kind: &'static str,
         name: &str,
-        path: &str,
-        present: &Present,
+        thing: Seen,
         words: Vec<String>,
         request: Request,
     ) {
@@ -200,20 +213,20 @@ impl Planner<'_> {
             name: name.to_owned(),
             words,
             request,
-            thing: Some((path.to_owned(), present.etag.clone())),
+            thing: Some(thing),
             makes_secret: false,
         });
     }
 
-    fn remove(&mut self, kind: &'static str, name: &str, path: String, present: &Present) {
-        let request = Request::delete(path.as_str());
+    fn remove(&mut self, kind: &'static str, name: &str, path: &str, present: &Present) {
+        let request = Request::delete(path);
         self.removals.push(Step {
             action: Action::Delete,
             kind,
             name: name.to_owned(),
             words: Vec::new(),
             request,
-            thing: Some((path, present.etag.clone())),
+            thing: Some(present.all_seen_at(path)),
             makes_secret: false,
         });
     }

@@ -10,6 +10,7 @@ use super::declared::Api;
 use super::declared::Declared;
 use super::declared::Grant;
 use super::declared::Identifiers;
+use super::plan::Seen;
 use crate::cli::client::Answer;
 use crate::cli::failure::Exit;
 use crate::cli::failure::Failure;
@@ -30,6 +31,35 @@ pub struct Present {
     pub value: Value,
     /// Its entity tag.
     pub etag: Option<String>,
+}
+
+/// What is told of a thing and changes without anybody changing it, or is another thing's.
+const PASSING: [&str; 6] = [
+    "active_api_tokens",
+    "active_credentials",
+    "last_used_at",
+    "secrets",
+    "status",
+    "updated_at",
+];
+
+impl Present {
+    /// The thing at `path`, of which a step changes these members.
+    pub fn seen_at<'m>(&self, path: &str, members: impl Iterator<Item = &'m str>) -> Seen {
+        let over = members.map(|member| (member.to_owned(), self.value[member].clone()));
+        Seen {
+            path: path.to_owned(),
+            etag: self.etag.clone(),
+            over: over.collect(),
+        }
+    }
+
+    /// The thing at `path`, which a step removes with all that is told of it.
+    pub fn all_seen_at(&self, path: &str) -> Seen {
+        let members = self.value.as_object().into_iter().flatten();
+        let members = members.map(|(member, _)| member.as_str());
+        self.seen_at(path, members.filter(|member| !PASSING.contains(member)))
+    }
 }
 
 /// Things by their names.

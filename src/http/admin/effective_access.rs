@@ -58,7 +58,9 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .answers::<EffectiveBody>()
         .described(
             "The set of its own grants, its roles' and its groups': it is never flattened. `via` names \
-             everything that a grant is held by.",
+             everything that a grant is held by. All of it is one answer, without pages: an account holds \
+             2,000 grants at most, with 1 MiB of scopes and keys, and a credential leaves ten of each at \
+             most.",
         )
         .parameter(
             "credential",

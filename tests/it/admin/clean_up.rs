@@ -134,6 +134,91 @@ async fn what_ended_is_found_for_ninety_days_and_then_forgotten() {
     );
 }
 
+/// The holders of grants that are credentials, by each table that has a part of a grant.
+async fn narrowed(server: &TestServer) -> usize {
+    let mut holders = Vec::new();
+    for table in [
+        "access_grant",
+        "access_scope",
+        "access_type",
+        "access_resource",
+    ] {
+        let of_credentials = format!(
+            "SELECT DISTINCT holder_id FROM {table} WHERE holder_id LIKE 'cred%' ORDER BY holder_id"
+        );
+        holders.push(server.rows(&of_credentials).await);
+    }
+    assert!(
+        holders.iter().all(|found| *found == holders[0]),
+        "{holders:?}"
+    );
+    holders[0].len()
+}
+
+// To the second, however a token ended: by itself, or by being taken back. With its account it goes at
+// once.
+#[tokio::test]
+async fn what_an_api_token_was_narrowed_to_goes_with_it() {
+    let server = TestServer::start().await;
+    let weekly = "/organizations/default/service-accounts/weekly";
+    let narrow = json!([{
+        "api": "deploy", "scopes": ["deploy:read"], "resources": {"project": ["APOLLO"]},
+    }]);
+    let mut ids = Vec::new();
+    for (account, name, days) in [
+        ("nightly", "taken-back", 365),
+        ("nightly", "over", 1),
+        ("nightly", "live", 365),
+        ("weekly", "of-a-deleted-one", 365),
+    ] {
+        if name == "taken-back" || account == "weekly" {
+            server.client(account, "deploy:read").await;
+        }
+        let body = json!({
+            "name": name, "expires_in_seconds": days * 86_400, "access": narrow,
+        });
+        let path = format!("/organizations/default/service-accounts/{account}/api-tokens");
+        ids.push(server.create(&path, body).await["id"].clone());
+    }
+    server
+        .delete(&format!("{ACCOUNT}/api-tokens/taken-back"))
+        .await;
+    assert_eq!(narrowed(&server).await, 4);
+    server.delete(weekly).await;
+    assert_eq!(narrowed(&server).await, 3);
+
+    for (wait, left) in [
+        (90 * 86_400 - 1, 3),
+        (1, 2),
+        (86_400 - 1, 2),
+        (1, 1),
+        (50 * 86_400, 1),
+    ] {
+        server.advance(Duration::from_secs(wait));
+        clean_up::once(&server.app).await.unwrap();
+        assert_eq!(narrowed(&server).await, left, "{}", server.now());
+    }
+    let forgotten = rows(&server).await;
+    let forgotten: Vec<_> = forgotten
+        .iter()
+        .map(|row| row["api_tokens"]["before"].as_array().unwrap().len())
+        .collect();
+    assert_eq!(forgotten, [1, 1]);
+    let told = rows(&server).await;
+    let told = json!([
+        told[0]["api_tokens"]["before"],
+        told[1]["api_tokens"]["before"]
+    ]);
+    let told = told.to_string();
+    for (id, is_told) in ids.iter().zip([true, true, false, false]) {
+        assert_eq!(told.contains(id.as_str().unwrap()), is_told, "{id}: {told}");
+    }
+    assert_eq!(
+        statuses(&server, "api-tokens").await,
+        are(&[("live", "active")])
+    );
+}
+
 #[tokio::test]
 async fn each_organization_is_cleaned_up_in_its_own_chain() {
     let server = TestServer::start().await;

@@ -1,11 +1,15 @@
 //! `.../service-accounts/{account}/effective-access`
 
 use insta::assert_snapshot;
+use ostler::domain::access_size::MAX_GRANTS_HELD;
+use ostler::domain::access_size::MAX_NARROWING_GRANTS_AT_API;
+use serde_json::Value;
 use serde_json::json;
 
 use crate::harness::TestServer;
 
 use super::actors::ACCOUNTS;
+use super::actors::APIS;
 use super::actors::Administrator;
 use super::actors::GROUPS;
 use super::actors::ROLES;
@@ -13,6 +17,8 @@ use super::actors::deploy;
 use super::actors::mistakes;
 use super::actors::refusal;
 use super::actors::shown_body;
+use super::openapi::document;
+use super::openapi::routes;
 
 const EFFECTIVE: &str = "/organizations/default/service-accounts/nightly/effective-access";
 
@@ -185,4 +191,91 @@ async fn a_built_in_role_is_shown_with_what_it_grants() {
     let mut expected = auditor["access"].clone();
     expected[0]["via"] = json!(["role:auditor"]);
     assert_eq!(shown["items"], expected);
+}
+
+/// How many scopes and keys it takes for so many grants of which no two are alike.
+const SCOPES: usize = 11;
+const KEYS: usize = MAX_NARROWING_GRANTS_AT_API;
+
+/// A grant of those scopes whose bits the number has.
+fn of_bits(number: usize, projects: &Value) -> Value {
+    let scopes = (0..SCOPES).filter(|bit| number & (1 << bit) != 0);
+    let scopes: Vec<_> = scopes.map(|bit| format!("s{bit}")).collect();
+    json!({"api": "wide", "scopes": scopes, "resources": {"project": projects}})
+}
+
+// It has no pages, as every list has: its limit is that of what an account holds.
+#[tokio::test]
+async fn it_is_told_whole_and_is_no_longer_than_what_an_account_may_hold() {
+    let server = TestServer::start().await;
+    let admin = Administrator::first(&server).await;
+    let scopes: Value = (0..SCOPES)
+        .map(|bit| json!({"name": format!("s{bit}")}))
+        .collect();
+    let api = json!({
+        "name": "wide", "audience": "https://wide.example.com", "scopes": scopes,
+        "resource_types": ["project"],
+    });
+    assert_eq!(admin.post(APIS, api).await.status, 201);
+    for key in 0..KEYS {
+        let resource = json!({"type": "project", "key": format!("K{key}")});
+        let path = format!("{APIS}/wide/resources");
+        assert_eq!(admin.post(&path, resource).await.status, 201);
+    }
+    let most = usize::try_from(MAX_GRANTS_HELD).unwrap();
+    let numbers: Vec<_> = (1..=most).collect();
+    let mut roles = Vec::new();
+    for (number, some) in numbers.chunks(100).enumerate() {
+        let access: Value = some.iter().map(|n| of_bits(*n, &json!("*"))).collect();
+        let role = json!({"name": format!("r{number}"), "access": access});
+        assert_eq!(admin.post(ROLES, role).await.status, 201);
+        roles.push(format!("r{number}"));
+    }
+    let account = json!({"name": "nightly", "roles": roles});
+    assert_eq!(admin.post(ACCOUNTS, account).await.status, 201);
+    // The same by another way is nothing more, and is told with it.
+    let group = json!({"name": "crew", "roles": roles});
+    assert_eq!(admin.post(GROUPS, group).await.status, 201);
+    let member = format!("{GROUPS}/crew/members/nightly");
+    assert_eq!(admin.put(&member, json!({})).await.status, 200);
+    let all = admin.get(EFFECTIVE).await.json()["items"].clone();
+    let all = all.as_array().unwrap();
+    assert_eq!(all.len(), most);
+    for grant in all {
+        let via = grant["via"].as_array().unwrap();
+        assert!(via.len() == 2 && via[1] == "group:crew", "{grant}");
+    }
+    let one_more = json!({"access": [of_bits(1, &json!([]))]});
+    let refused = admin
+        .put(&format!("{ACCOUNTS}/nightly/access"), one_more)
+        .await;
+    assert_eq!(refusal(&refused), (409, "quota_reached".into()));
+
+    // A narrowing leaves something else of each for each of its own grants.
+    let everything = (1 << SCOPES) - 1;
+    let narrowing = |count| -> Value {
+        let keys = (0..count).map(|key| json!([format!("K{}", key % KEYS)]));
+        keys.map(|key| of_bits(everything, &key)).collect()
+    };
+    let credentials = format!("{ACCOUNTS}/nightly/credentials");
+    let widest = json!({"name": "widest", "access": narrowing(KEYS)});
+    assert_eq!(admin.post(&credentials, widest).await.status, 201);
+    let left = admin.get(&format!("{EFFECTIVE}?credential=widest")).await;
+    assert_eq!(left.json()["items"].as_array().unwrap().len(), most * KEYS);
+    let wider = json!({"name": "wider", "access": narrowing(KEYS + 1)});
+    let refused = admin.post(&credentials, wider).await;
+    assert_eq!(mistakes(&refused).len(), 1);
+
+    // Whoever reads the document knows it, and asks for no page.
+    let routes = routes(&document(&server).await);
+    let path = "/organizations/{org}/service-accounts/{account}/effective-access";
+    let told = routes.iter().find(|route| route.path == path).unwrap();
+    let words = told.operation["description"].as_str().unwrap();
+    assert!(
+        words.contains("holds 2,000 grants at most, with 1 MiB"),
+        "{words}"
+    );
+    assert!(words.contains("ten of each"), "{words}");
+    let paged = admin.get(&format!("{EFFECTIVE}?limit=1")).await;
+    assert_eq!(mistakes(&paged).len(), 1);
 }

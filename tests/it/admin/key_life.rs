@@ -19,6 +19,7 @@ use super::actors::mistakes;
 use super::actors::ostler;
 use super::actors::refusal;
 
+/// A key, as it is told.
 pub async fn key(admin: &Administrator, kid: &str) -> Value {
     let reply = admin.get(&format!("/keys/{kid}")).await;
     assert_eq!(reply.status, 200, "{}", reply.wire());
@@ -34,21 +35,25 @@ pub async fn keys_in(admin: &Administrator, alg: &str, state: &str) -> Vec<Strin
         .collect()
 }
 
+/// The key that signs `alg`.
 pub async fn active(admin: &Administrator, alg: &str) -> String {
     let mut active = keys_in(admin, alg, "active").await;
     assert_eq!(active.len(), 1, "one key signs {alg}");
     active.remove(0)
 }
 
+/// The keys in the JWKS.
 pub async fn published(server: &TestServer) -> Vec<String> {
     let jwks = Verifier::of(&server.get("/.well-known/jwks.json").await);
     jwks.kids().into_iter().map(str::to_owned).collect()
 }
 
+/// The key that has signed a token.
 pub fn kid_of(token: &str) -> String {
     jwt_part(token, 0)["kid"].as_str().unwrap().to_owned()
 }
 
+/// Where the private half of a key is.
 pub fn file_of(server: &TestServer, kid: &str) -> std::path::PathBuf {
     server.app.config.keys.dir.join(format!("{kid}.pem"))
 }
@@ -389,7 +394,7 @@ async fn a_revocation_that_cannot_be_committed_is_none() {
 }
 
 /// How many files of private keys there are, with that of the audit key.
-fn key_files(server: &TestServer) -> usize {
+pub fn key_files(server: &TestServer) -> usize {
     let files = std::fs::read_dir(&server.app.config.keys.dir).unwrap();
     let names = files.map(|file| file.unwrap().file_name());
     let is_key = |name: &std::ffi::OsString| {
@@ -418,6 +423,49 @@ async fn a_call_that_is_refused_leaves_no_key_behind() {
         );
         assert_eq!(key_files(&server), 3 + 1, "{path}");
     }
+    assert_eq!(published(&server).await.len(), 3);
+}
+
+// A key without its record is of use to nobody but a thief.
+#[tokio::test]
+async fn a_key_whose_record_cannot_be_kept_leaves_no_file() {
+    let (server, admin, _) = stage().await;
+    let revoke = format!("/keys/{}/revoke", active(&admin, "EdDSA").await);
+    let calls = [
+        ("/keys", json!({"alg": "EdDSA"})),
+        ("/keys/rotate", json!({"alg": "ES256"})),
+        (revoke.as_str(), json!({})),
+    ];
+    for (path, body) in &calls {
+        // Of a call under a key the record comes with the answer, or not at all.
+        for table in ["signing_key", "answered_call"] {
+            server.refuse_inserts(table, "1 = 1").await;
+            let refused = admin.keyed("k", path, body).await;
+            assert_eq!(refusal(&refused), (503, "unavailable".into()), "{path}");
+            server.allow_inserts(table).await;
+            assert_eq!(key_files(&server), 3 + 1, "{path}, {table}");
+        }
+    }
+    for (number, (path, body)) in (1..).zip(&calls) {
+        let done = admin.keyed("k", path, body).await;
+        assert!(done.status < 300, "{path}: {}", done.wire());
+        // The file of the one that was revoked has gone, and that of its successor has come.
+        let expected = 3 + 1 + number.min(2);
+        assert_eq!(key_files(&server), expected, "{path}");
+    }
+    server.restart().await;
+}
+
+// A record without its file would stop the next start.
+#[tokio::test]
+async fn the_file_of_a_key_stays_where_its_record_may_have_come() {
+    let (server, admin, _) = stage().await;
+    server
+        .refuse_inserts("audit_event", "NEW.action = 'signing_key.create'")
+        .await;
+    let refused = admin.post("/keys", json!({"alg": "EdDSA"})).await;
+    assert_eq!(refusal(&refused), (503, "unavailable".into()));
+    assert_eq!(key_files(&server), 3 + 1 + 1);
     assert_eq!(published(&server).await.len(), 3);
 }
 

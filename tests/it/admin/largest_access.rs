@@ -124,6 +124,22 @@ fn a_large_access_is_given_and_taken_away_while_others_go_on() {
 }
 
 #[test]
+fn a_large_effective_access_is_told_while_others_go_on() {
+    on_one_worker(async {
+        let (server, admin) = stage().await;
+        let other = server.client("nightly", "deploy:read").await;
+        server.client_with("hoarder", largest()).await;
+        let path = format!("{ACCOUNTS}/hoarder/effective-access");
+        let call = async move { admin.get(&path).await };
+        let reply = meanwhile(call, &other).await;
+        assert_eq!(reply.status, 200, "{}", reply.wire());
+        // Each once: there are no more keys to leave out.
+        let told = reply.json()["items"].as_array().unwrap().len();
+        assert_eq!(told, keys().len());
+    });
+}
+
+#[test]
 fn a_large_role_of_many_accounts_is_narrowed_while_others_go_on() {
     on_one_worker(async {
         let (server, admin) = stage().await;

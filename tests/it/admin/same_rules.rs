@@ -75,7 +75,7 @@ fn name_of(route: &Told) -> &str {
 }
 
 /// Everything that is wrong with a member, by its place and its code, or how else it was refused.
-fn judgement(reply: &Reply) -> (u16, Vec<(Value, Value)>) {
+pub fn judgement(reply: &Reply) -> (u16, Vec<(Value, Value)>) {
     if reply.status < 300 {
         return (200, Vec::new());
     }

@@ -10,6 +10,7 @@ use super::super::present::Present;
 use super::super::present::folded;
 use super::super::reader::Nullable;
 use super::Planner;
+use super::Seen;
 use crate::cli::failure::Failure;
 use crate::cli::request::Request;
 
@@ -22,7 +23,7 @@ impl Planner<'_> {
             let is_declared = declared.iter().any(|known| folded(&known.name) == *name);
             if self.prune && !is_declared && !self.world.administers(account) {
                 let path = self.session.here(&["service-accounts", name])?;
-                self.remove("account", name, path, account);
+                self.remove("account", name, &path, account);
             }
         }
         for account in declared {
@@ -73,14 +74,8 @@ impl Planner<'_> {
             if !difference.is_none() {
                 let path = format!("{path}/roles");
                 let request = Request::put(path.as_str(), Value::Object(difference.members));
-                self.change(
-                    "account",
-                    name,
-                    &path,
-                    &Present::default(),
-                    difference.words,
-                    request,
-                );
+                let thing = part_of(present, &path, "roles");
+                self.change("account", name, thing, difference.words, request);
             }
         }
         let wanted = account.access.as_ref();
@@ -89,7 +84,8 @@ impl Planner<'_> {
             if !words.is_empty() {
                 let path = format!("{path}/access");
                 let request = Request::put(path.as_str(), json!({"access": wanted}));
-                self.change("account", name, &path, &Present::default(), words, request);
+                let thing = part_of(present, &path, "access");
+                self.change("account", name, thing, words, request);
             }
         }
         let is_enabled = present.value["status"] != "disabled";
@@ -110,14 +106,9 @@ impl Planner<'_> {
         let path = self.session.here(&["service-accounts", name])?;
         let request = Request::post(format!("{path}/{verb}"), json!({}));
         let request = self.session.keyed(request);
-        self.change(
-            "account",
-            name,
-            &path,
-            present,
-            vec![verb.to_owned()],
-            request,
-        );
+        // Who else sets the state meanwhile sets the same one.
+        let thing = present.seen_at(&path, std::iter::empty());
+        self.change("account", name, thing, vec![verb.to_owned()], request);
         Ok(())
     }
 
@@ -132,7 +123,7 @@ impl Planner<'_> {
                 if self.prune && !is_declared {
                     let path = self.credential_path(account, name)?;
                     let thing = format!("{}/{name}", account.name);
-                    self.remove("credential", &thing, path, credential);
+                    self.remove("credential", &thing, &path, credential);
                 }
             }
             for credential in declared {
@@ -188,5 +179,14 @@ impl Planner<'_> {
     fn credential_path(&self, account: &Account, name: &str) -> Result<String, Failure> {
         self.session
             .here(&["service-accounts", &account.name, "credentials", name])
+    }
+}
+
+/// What is at the `path` of one member of an account. It has the account's version, which steps before
+/// this one may have raised.
+fn part_of(account: &Present, path: &str, member: &str) -> Seen {
+    Seen {
+        etag: None,
+        ..account.seen_at(path, [member].into_iter())
     }
 }

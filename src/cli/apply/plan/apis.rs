@@ -10,6 +10,7 @@ use super::super::declared::Settings;
 use super::super::present::Present;
 use super::Action;
 use super::Planner;
+use super::Seen;
 use super::Step;
 use crate::cli::failure::Failure;
 use crate::cli::request::Request;
@@ -22,7 +23,7 @@ impl Planner<'_> {
         for (name, api) in &self.world.apis {
             let is_declared = declared.iter().any(|api| api.name == *name);
             if self.prune && !is_declared {
-                self.remove("api", name, self.session.here(&["apis", name])?, api);
+                self.remove("api", name, &self.session.here(&["apis", name])?, api);
             }
         }
         for api in declared {
@@ -57,9 +58,10 @@ impl Planner<'_> {
         if let Some(Value::Array(types)) = settings.get_mut("resource_types")
             && !to_go.is_empty()
         {
-            self.remove_types(api, &path, types);
+            let stay = types.clone();
             // Until then there are both.
             types.extend(to_go.iter().map(|kind| json!(kind)));
+            self.remove_types(api, &path, (types, stay));
         }
         let difference = compare::settings(&settings, &present.value);
         self.edit("api", &api.name, &path, present, difference);
@@ -74,7 +76,11 @@ impl Planner<'_> {
             if self.prune && !declared.iter().any(|scope| scope.name == name) {
                 let path = self.session.here(&["apis", &api.name, "scopes", name])?;
                 let thing = format!("{} {name}", api.name);
-                self.remove("scope", &thing, path, &Present::default());
+                let scope = Present {
+                    value: (*scope).clone(),
+                    etag: None,
+                };
+                self.remove("scope", &thing, &path, &scope);
             }
         }
         for scope in declared {
@@ -92,15 +98,20 @@ impl Planner<'_> {
     }
 
     /// Takes the other types away, once nothing is of them any more.
-    fn remove_types(&mut self, api: &Api, path: &str, stay: &[Value]) {
-        let types = Value::from(stay.to_vec());
+    fn remove_types(&mut self, api: &Api, path: &str, (all, stay): (&[Value], Vec<Value>)) {
+        let types = Value::from(stay);
+        let over = [("resource_types".to_owned(), Value::from(all.to_vec()))];
         self.removals.push(Step {
             action: Action::Edit,
             kind: "api",
             name: api.name.clone(),
             words: vec![format!("resource_types: {types}")],
             request: Request::patch(path, json!({"resource_types": types})),
-            thing: Some((path.to_owned(), None)),
+            thing: Some(Seen {
+                path: path.to_owned(),
+                etag: None,
+                over: over.into_iter().collect(),
+            }),
             makes_secret: false,
         });
     }
@@ -119,7 +130,7 @@ impl Planner<'_> {
             if self.prune && !declared.iter().any(is_declared) {
                 let path = self.session.here(&["apis", &api.name, "resources", key])?;
                 let thing = format!("{} {key}", api.name);
-                self.remove("resource", &thing, path, resource);
+                self.remove("resource", &thing, &path, resource);
             }
         }
         for (kind, resource) in declared {

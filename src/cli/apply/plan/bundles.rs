@@ -9,8 +9,10 @@ use super::super::declared::Access;
 use super::super::declared::Group;
 use super::super::present::Present;
 use super::super::present::folded;
+use super::super::reader::Place;
 use super::Action;
 use super::Planner;
+use super::Seen;
 use super::Step;
 use crate::cli::failure::Failure;
 use crate::cli::request::Request;
@@ -25,7 +27,7 @@ impl Planner<'_> {
             let is_declared = declared.iter().any(|role| role.name == *name);
             let is_built_in = BuiltInRole::parse(name).is_some();
             if self.prune && !is_declared && !is_built_in {
-                self.remove("role", name, self.session.here(&["roles", name])?, role);
+                self.remove("role", name, &self.session.here(&["roles", name])?, role);
             }
         }
         for role in declared {
@@ -72,7 +74,7 @@ impl Planner<'_> {
         for (name, group) in &self.world.groups {
             let is_declared = declared.iter().any(|group| group.name == *name);
             if self.prune && !is_declared {
-                self.remove("group", name, self.session.here(&["groups", name])?, group);
+                self.remove("group", name, &self.session.here(&["groups", name])?, group);
             }
         }
         for group in declared {
@@ -85,8 +87,7 @@ impl Planner<'_> {
     fn plan_group(&mut self, group: &Group) -> Result<(), Failure> {
         let mut settings = group.settings.clone();
         if let Some(roles) = &group.roles {
-            let roles: Value = roles.iter().map(|(role, _)| json!(role)).collect();
-            settings.insert("roles".to_owned(), roles);
+            settings.insert("roles".to_owned(), names(roles));
         }
         if let Some(present) = self.world.groups.get(&group.name) {
             let difference = compare::settings(&settings, &present.value);
@@ -138,14 +139,27 @@ impl Planner<'_> {
     ) -> Result<Step, Failure> {
         let path = self.session.here(&["groups", &group.name])?;
         let present = self.world.groups.get(&group.name);
+        // Whoever comes or stays has these by it.
+        let declared = group.roles.as_ref().map(|roles| names(roles));
+        let roles = declared.or_else(|| Some(present?.value["roles"].clone()));
+        let roles = roles.map(|roles| ("roles".to_owned(), roles));
         Ok(Step {
             action,
             kind: "member",
             name: format!("{} {account}", group.name),
             words: Vec::new(),
             request,
-            thing: Some((path, present.and_then(|present| present.etag.clone()))),
+            thing: Some(Seen {
+                path,
+                etag: present.and_then(|present| present.etag.clone()),
+                over: roles.into_iter().collect(),
+            }),
             makes_secret: false,
         })
     }
+}
+
+/// Roles as a request says them.
+fn names(roles: &[(String, Place)]) -> Value {
+    roles.iter().map(|(role, _)| json!(role)).collect()
 }
