@@ -1,4 +1,4 @@
-//! `ostler token get`, `decode` and `verify`.
+//! `ostler token get`, `decode`, `verify` and `revoke`.
 
 use std::time::Duration;
 
@@ -204,6 +204,27 @@ async fn a_revoked_token_is_good_only_until_the_server_is_asked() {
     !   fix: get a new one (ostler token get), or look at its account
     exit 6
     ");
+}
+
+#[tokio::test]
+async fn a_token_that_the_server_does_not_know_is_not_called_revoked() {
+    let (server, client) = server_of_today().await;
+    let admin = Person::administrator(&server);
+    let token = client.token("").await;
+    let cut = &token[..token.len() - 4];
+    for unknown in [cut, "hunter2", "ostler_at_hunter2"] {
+        let ran = admin.run_with_input(&["token", "revoke"], unknown).await;
+        assert_eq!(ran.code, Some(3), "{ran}");
+        let told = "error: the server knows no such token\n  nothing was revoked\n  fix: see that";
+        assert!(ran.stderr.starts_with(told), "{ran}");
+    }
+    assert!(client.sees_active(&token).await);
+
+    let revoke = ["token", "revoke", "-o", "json"];
+    let ran = admin.run_with_input(&revoke, &token).await;
+    assert_eq!(ran.json()["reasons"], json!(["revoked"]));
+    assert_eq!(ran.stderr, "✓ the token is revoked\n");
+    assert!(!client.sees_active(&token).await);
 }
 
 #[tokio::test]
