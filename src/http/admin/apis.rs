@@ -24,6 +24,7 @@ use crate::domain::resource::ResourceType;
 use crate::domain::role::AdminScope;
 use crate::domain::signing_key::Algorithm;
 use crate::domain::token::TokenTyp;
+use crate::domain::token::LIFETIME_LIMITS;
 
 use super::fields::Fields;
 use super::filters::read_search;
@@ -240,9 +241,7 @@ fn read_edit(fields: &mut Fields<'_>) -> ApiEdit {
 /// In a new API, what is not said is the usual.
 fn read_token(fields: &mut Fields<'_>) -> TokenEdit {
     TokenEdit {
-        lifetime: fields.edited("lifetime_seconds", |place| {
-            place.seconds(1..=u32::MAX.into())
-        }),
+        lifetime: fields.edited("lifetime_seconds", |place| place.seconds(LIFETIME_LIMITS)),
         signing_alg: fields.edited("signing_alg", |place| {
             place.one_of(&Algorithm::ALL.map(Algorithm::as_str), Algorithm::parse)
         }),

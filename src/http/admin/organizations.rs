@@ -24,6 +24,7 @@ use crate::domain::organization::Policy;
 use crate::domain::organization::Status;
 use crate::domain::role::AdminScope;
 
+use crate::domain::token::LIFETIME_LIMITS;
 use super::call::Call;
 use super::fields::Fields;
 use super::inside::Inside;
@@ -272,5 +273,5 @@ fn read_leak_report(place: Place<'_>) -> Option<LeakReport> {
 }
 
 fn read_lifetime(place: Place<'_>) -> Option<Duration> {
-    place.seconds(1..=u32::MAX.into())
+    place.seconds(LIFETIME_LIMITS)
 }

@@ -5,9 +5,11 @@ use ipnet::IpNet;
 use crate::app::credentials::CredentialEdit;
 use crate::app::credentials::NewCredential;
 use crate::app::credentials::RotationRequest;
+use crate::domain::credential::MAX_NETWORKS;
 use crate::domain::credential::MAX_OVERLAP;
+use crate::domain::credential::MAX_SECRET_LIFETIME;
 use crate::domain::name::Label;
-use crate::domain::network::meant_as_ipv4;
+use crate::domain::network;
 use crate::domain::rotation::Lifetime;
 use crate::domain::rotation::Rotation;
 
@@ -59,9 +61,8 @@ pub(super) fn read_rotation(fields: &mut Fields<'_>) -> RotationRequest {
 
 /// Left out is the usual lifetime, `null` is none.
 fn read_lifetime(fields: &mut Fields<'_>) -> Lifetime {
-    const TEN_YEARS_SECS: u64 = 10 * 366 * 24 * 60 * 60;
     let seconds = fields.nullable("expires_in_seconds", |place| {
-        place.seconds(1..=TEN_YEARS_SECS)
+        place.seconds(1..=MAX_SECRET_LIFETIME.as_secs())
     });
     match seconds {
         Nullable::Absent => Lifetime::Usual,
@@ -75,27 +76,7 @@ fn read_name(place: Place<'_>) -> Option<Label> {
 }
 
 fn read_networks(place: Place<'_>) -> Option<Vec<IpNet>> {
-    const MAX_NETWORKS: usize = 100;
-    place.list(MAX_NETWORKS, read_network)
-}
-
-/// A network in the notation of RFC 4632, without bits beyond its prefix.
-fn read_network(place: Place<'_>) -> Option<IpNet> {
-    place.like(shape::network).parsed(|text| {
-        let network: IpNet = text
-            .parse()
-            .map_err(|_| "a network in CIDR notation, such as `10.0.0.0/8`".to_owned())?;
-        if network != network.trunc() {
-            let meant = network.trunc();
-            return Err(format!(
-                "the address has bits beyond the prefix; `{meant}` is meant"
-            ));
-        }
-        if let Some(meant) = meant_as_ipv4(&network) {
-            return Err(format!(
-                "these are IPv4 addresses in IPv6 notation; `{meant}` is meant"
-            ));
-        }
-        Ok(network)
+    place.list(MAX_NETWORKS, |place| {
+        place.like(shape::network).parsed(network::parse)
     })
 }
