@@ -14,6 +14,7 @@ use crate::app::apis::NewApi;
 use crate::app::apis::TokenEdit;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
+use crate::app::problem::quoted;
 use crate::domain::api::ApiRecord;
 use crate::domain::api::Audience;
 use crate::domain::api::DescribedScope;
@@ -23,8 +24,8 @@ use crate::domain::name::Name;
 use crate::domain::resource::ResourceType;
 use crate::domain::role::AdminScope;
 use crate::domain::signing_key::Algorithm;
-use crate::domain::token::TokenTyp;
 use crate::domain::token::LIFETIME_LIMITS;
+use crate::domain::token::TokenTyp;
 
 use super::fields::Fields;
 use super::filters::read_search;
@@ -209,7 +210,10 @@ fn read_scopes(place: Place<'_>) -> Option<Vec<DescribedScope>> {
         if seen.insert(described.scope.clone()) {
             return Some(described);
         }
-        let detail = format!("the scope `{}` stands here twice", described.scope);
+        let detail = format!(
+            "the scope {} stands here twice",
+            quoted(described.scope.as_str())
+        );
         mistakes.borrow_mut().add(&pointer, "duplicate", detail);
         None
     })
