@@ -104,6 +104,13 @@ async fn a_dry_run_changes_nothing_and_asks_nothing() {
     ! would send: POST /admin/v1/organizations/default/service-accounts {"name":"another-robot","credential":{"name":"default"}}
     exit 0
     "#);
+    admin.run("group create crew").await.data();
+    let line = "group members add crew ci-deployer another-robot --dry-run";
+    assert_snapshot!(admin.run(line).await.screen(), @"
+    ! would send: PUT /admin/v1/organizations/default/groups/crew/members/ci-deployer {}
+    ! would send: PUT /admin/v1/organizations/default/groups/crew/members/another-robot {}
+    exit 0
+    ");
     let names = admin.run("account list --dry-run").await;
     assert_eq!(names.data().lines().count(), 2, "{names}");
 }
