@@ -132,3 +132,14 @@ async fn what_is_sent_twice_under_one_key_is_done_once() {
         2
     );
 }
+
+#[tokio::test]
+async fn a_key_that_no_server_takes_is_told_before_anything_is_sent() {
+    let person = Person::new().with("OSTLER_URL", "https://auth.example.com");
+    for key in ["", "a\nb", "\u{e4}"] {
+        let words = ["account", "create", "ci-deployer", "--idempotency-key", key];
+        let ran = person.run_words(&words).await;
+        assert_eq!(ran.code, Some(2), "{ran}");
+        assert!(ran.stderr.contains("printable ASCII"), "{ran}");
+    }
+}
