@@ -5,6 +5,7 @@ use std::time::Duration;
 use insta::assert_snapshot;
 use ostler::clock::Clock;
 use ostler::clock::SystemClock;
+use serde_json::Value;
 use serde_json::json;
 
 use crate::harness::TestClient;
@@ -225,6 +226,41 @@ async fn a_token_that_the_server_does_not_know_is_not_called_revoked() {
     assert_eq!(ran.json()["reasons"], json!(["revoked"]));
     assert_eq!(ran.stderr, "✓ the token is revoked\n");
     assert!(!client.sees_active(&token).await);
+}
+
+#[tokio::test]
+async fn a_preview_is_the_whole_answer_where_a_form_is_asked_for() {
+    let (server, client) = server_of_today().await;
+    let admin = Person::administrator(&server);
+    let preview = format!("token preview {}", client.id);
+    let claims = admin.run(&preview).await.json();
+    assert_eq!(claims["aud"], DEPLOY);
+    let granted = admin.run(&format!("{preview} -o json")).await.json();
+    assert_eq!(granted["granted"], true);
+    assert_eq!(granted["claims"]["aud"], DEPLOY);
+
+    let no = format!("{preview} --scope deploy:nothing");
+    let refused = admin.run(&no).await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(6), ""));
+    let told = admin.run(&format!("{no} -o json")).await;
+    assert_eq!((told.code, &told.stderr), (Some(6), &refused.stderr));
+    let answer: Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!(answer["error"], "invalid_scope");
+}
+
+#[tokio::test]
+async fn a_preview_may_ask_for_some_resources() {
+    let (server, client) = server_of_today().await;
+    let admin = Person::administrator(&server);
+    let line = format!("token preview {} --authorization-details -", client.id);
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let wanted = r#"[{"type": "project", "identifiers": ["NOWHERE"]}]"#;
+    let ran = admin.run_with_input(&words, wanted).await;
+    assert_eq!(ran.code, Some(6), "{ran}");
+    assert!(
+        ran.stderr.contains("(invalid_authorization_details)"),
+        "{ran}"
+    );
 }
 
 #[tokio::test]
