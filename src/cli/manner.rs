@@ -12,6 +12,8 @@ use super::failure::Failure;
 use super::request::Request;
 use super::terminal;
 use crate::domain::issuer::Issuer;
+use crate::domain::retry::IdempotencyKey;
+use crate::domain::retry::InvalidKey;
 use crate::random;
 
 /// The flags of every noun that say in which manner.
@@ -29,8 +31,13 @@ pub struct Manner {
     yes: bool,
     /// Under this Idempotency-Key a change happens once, however often it is sent; a random one
     /// when left out
-    #[arg(long, global = true, value_name = "KEY")]
+    #[arg(long, global = true, value_name = "KEY", value_parser = key)]
     idempotency_key: Option<String>,
+}
+
+/// A key that the server takes.
+fn key(text: &str) -> Result<String, InvalidKey> {
+    IdempotencyKey::parse(text.as_bytes()).map(|_| text.to_owned())
 }
 
 impl Manner {

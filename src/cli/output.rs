@@ -98,7 +98,7 @@ impl Output {
         match self.format {
             Some(Format::Json) => Ok(self.json(document)),
             Some(Format::Yaml) => self.yaml(value),
-            Some(Format::Csv) => Ok(csv::render(value, view)),
+            Some(Format::Csv) => Ok(self.lines_of(csv::render(value, view))),
             Some(Format::Id) => ids(value, view),
             Some(Format::Table) => Ok(table::aligned(value, view)),
             None if self.is_terminal => Ok(table::aligned(value, view)),
@@ -118,16 +118,22 @@ impl Output {
     }
 
     fn yaml(self, value: &Value) -> Result<String, Failure> {
-        let mut text = serde_saphyr::to_string(value)
+        let text = serde_saphyr::to_string(value)
             .map_err(|_| Failure::failed("the answer cannot be written as YAML"))?;
-        if self.is_terminal {
-            let lines: Vec<_> = text.lines().map(terminal::printable).collect();
-            text = lines.join("\n");
-        }
+        let mut text = self.lines_of(text);
         if !text.ends_with('\n') {
             text.push('\n');
         }
         Ok(text)
+    }
+
+    /// The same lines, harmless where they go to a terminal.
+    fn lines_of(self, text: String) -> String {
+        if !self.is_terminal {
+            return text;
+        }
+        let lines = text.lines().map(terminal::printable);
+        lines.map(|line| format!("{line}\n")).collect()
     }
 }
 
@@ -247,6 +253,21 @@ mod tests {
         output.is_terminal = true;
         let shown = output.render(&document, &VIEW).unwrap();
         assert_eq!(shown, "{\n  \"b\": 1,\n  \"a\": \"\\u009b\"\n}\n");
+    }
+
+    #[test]
+    fn no_form_steers_a_terminal() {
+        for format in [
+            Format::Table,
+            Format::Json,
+            Format::Yaml,
+            Format::Csv,
+            Format::Id,
+        ] {
+            let odd = json!({"items": [{"id": "\u{202e}", "name": "\u{202e}\u{9b}1m"}]});
+            let text = shown(Some(format), true, odd);
+            assert!(!text.contains(['\u{202e}', '\u{9b}']), "{format:?}: {text}");
+        }
     }
 
     #[test]

@@ -37,6 +37,13 @@ pub struct SecretArgs {
     secret_format: SecretFormat,
 }
 
+impl SecretArgs {
+    /// Whether the secret is to go into a file.
+    pub fn names_a_file(&self) -> bool {
+        self.secret_out.is_some()
+    }
+}
+
 /// The form of a file with a secret.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
 pub enum SecretFormat {

@@ -12,8 +12,10 @@ use clap::Args;
 use clap::Subcommand;
 use secrecy::ExposeSecret;
 use secrecy::SecretString;
+use serde_json::Value;
 use serde_json::json;
 
+use super::failure::Exit;
 use super::failure::Failure;
 use super::input;
 use super::output::Document;
@@ -105,10 +107,29 @@ impl OtherToken {
     async fn revoke(&self, shell: &Shell) -> Result<(), Failure> {
         let request = self.request("revoke").await?;
         let session = shell.session()?;
-        session.perform(session.keyed(request)).await?;
+        let answer = session.perform(session.keyed(request)).await?;
+        let document = Document::of(&answer)?;
+        if is_not_known(&document.value) {
+            return Err(
+                Failure::new(Exit::NotFound, "the server knows no such token")
+                    .detail("nothing was revoked")
+                    .fix("see that it is whole, and of an organization that your identity reaches"),
+            );
+        }
         terminal::note("✓ the token is revoked");
-        Ok(())
+        match shell.output.format {
+            Some(_) => shell.output.show(&document, &VIEW),
+            None => Ok(()),
+        }
     }
+}
+
+/// Whether the server says that the token is none of its own that the caller may know of. It answers
+/// that like what it knows.
+fn is_not_known(inspection: &Value) -> bool {
+    let reasons = inspection["reasons"].as_array();
+    let is_no_token = |reason: &Value| reason == "unknown" || reason == "malformed";
+    reasons.is_some_and(|reasons| !reasons.is_empty() && reasons.iter().all(is_no_token))
 }
 
 fn one_token(text: &str) -> Result<SecretString, Failure> {

@@ -16,7 +16,8 @@ use super::keys::Kind;
 use super::problem::Complaint;
 use crate::domain::issuer::InvalidIssuer;
 use crate::domain::issuer::Issuer;
-use crate::domain::network::meant_as_ipv4;
+use crate::domain::network;
+use crate::domain::network::InvalidNetwork;
 
 /// The longest value, in bytes.
 const MAX_BYTES: usize = 4096;
@@ -209,29 +210,27 @@ pub(super) fn networks(raw: &Raw, _: &Key) -> Result<Vec<IpNet>, Complaint> {
         let what = format!("has more than {MAX_NETWORKS} entries");
         return Err(Complaint::new(what, "give fewer, wider networks"));
     }
-    entries.into_iter().map(network).collect()
+    entries.into_iter().map(one_network).collect()
 }
 
-fn network(entry: &str) -> Result<IpNet, Complaint> {
+fn one_network(entry: &str) -> Result<IpNet, Complaint> {
     if let Ok(address) = entry.parse::<IpAddr>() {
         return Ok(IpNet::from(address.to_canonical()));
     }
-    let network: IpNet = entry.parse().map_err(|_| {
-        let what = format!("{} is not a network", quote(entry));
-        Complaint::new(
-            what,
+    network::parse(entry).map_err(|invalid| match invalid {
+        InvalidNetwork::Malformed => Complaint::new(
+            format!("{} is not a network", quote(entry)),
             "write an address and a prefix length, like 10.0.0.0/8",
-        )
-    })?;
-    if network.trunc() != network {
-        let what = format!("{entry} has bits set beyond its prefix");
-        return Err(Complaint::new(what, format!("write {}", network.trunc())));
-    }
-    if let Some(meant) = meant_as_ipv4(&network) {
-        let what = format!("{entry} is of IPv4 addresses in IPv6 notation");
-        return Err(Complaint::new(what, format!("write {meant}")));
-    }
-    Ok(network)
+        ),
+        InvalidNetwork::BeyondPrefix(meant) => Complaint::new(
+            format!("{entry} has bits set beyond its prefix"),
+            format!("write {meant}"),
+        ),
+        InvalidNetwork::Mapped(meant) => Complaint::new(
+            format!("{entry} is of IPv4 addresses in IPv6 notation"),
+            format!("write {meant}"),
+        ),
+    })
 }
 
 /// A text that may stand in a header or a log line: bounded, on one line.

@@ -95,6 +95,21 @@ impl ServiceAccount {
 /// The most labels of an account.
 pub const MAX_LABELS: usize = 64;
 
+/// The names of labels, as a regular expression.
+pub const LABEL_NAME_PATTERN: &str = "^[A-Za-z0-9_./-]{1,63}$";
+
+/// A text that is no name of a label; the message says the rule.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the name of a label is 1 to 63 of A-Z, a-z, 0-9, `-`, `_`, `.` and `/`")]
+pub struct InvalidLabelName;
+
+/// Whether a label may have this name.
+pub fn check_label_name(name: &str) -> Result<(), InvalidLabelName> {
+    let is_right = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+    let is_name = (1..=63).contains(&name.len()) && name.bytes().all(is_right);
+    is_name.then_some(()).ok_or(InvalidLabelName)
+}
+
 /// The e-mail of a new account: a stable name for logs and for lists of permissions in other
 /// systems. It is fixed at creation, so the six characters keep a re-created name apart.
 pub fn email(name: &AccountName, six: &str, organization: &str, issuer_host: &str) -> String {

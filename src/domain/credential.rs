@@ -206,8 +206,14 @@ impl Credential {
 /// changed.
 pub const MAX_CREDENTIALS: u32 = 1_000;
 
+/// The most networks that a credential may be limited to.
+pub const MAX_NETWORKS: usize = 100;
+
 /// How long a secret lives unless its maker says otherwise.
 pub const DEFAULT_SECRET_LIFETIME: Duration = Duration::from_hours(90 * 24);
+
+/// The longest that a secret with an end may live.
+pub const MAX_SECRET_LIFETIME: Duration = Duration::from_hours(10 * 366 * 24);
 
 /// How long the old secret lives after a rotation unless the caller says otherwise.
 pub const DEFAULT_OVERLAP: Duration = Duration::from_hours(24);

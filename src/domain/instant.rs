@@ -20,6 +20,12 @@ pub fn parse(text: &str) -> Result<Timestamp, InvalidInstant> {
     }
 }
 
+/// Reads an instant that is kept to the second.
+pub fn parse_second(text: &str) -> Result<Timestamp, InvalidInstant> {
+    let second = parse(text)?.as_second();
+    Timestamp::from_second(second).map_err(|_| InvalidInstant)
+}
+
 /// Whether the text follows the rule `date-time` of RFC 3339 §5.6.
 fn is_date_time(text: &str) -> bool {
     let pattern = "0000-00-00T00:00:00";

@@ -4,6 +4,7 @@
 //! [RFC 9396]: https://www.rfc-editor.org/rfc/rfc9396
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -19,6 +20,9 @@ use super::organization::Generation;
 use super::resource::Identifiers;
 use super::resource::ResourceType;
 use super::scope::ScopeSet;
+
+/// What may be set as the longest lifetime of some tokens, in seconds.
+pub const LIFETIME_LIMITS: RangeInclusive<u64> = 1..=4_294_967_295;
 
 /// The `typ` header of an access token.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

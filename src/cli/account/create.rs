@@ -71,6 +71,10 @@ impl Create {
     pub async fn run(&self, shell: &Shell) -> Result<(), Failure> {
         let sink = match &self.credential {
             Some(_) => Some(shell.sink(&self.secret)?),
+            None if self.secret.names_a_file() => {
+                let what = "no credential is made, so there is no secret to write";
+                return Err(Failure::usage(what).fix("add --credential, or take --secret-out away"));
+            }
             None => None,
         };
         let session = shell.session()?;

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -150,10 +151,17 @@ impl<'d> Field<'d> {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<String> {
         let text = self.text()?;
-        match parse(&text) {
-            Ok(_) => Some(text),
-            Err(error) => self.note(error.to_string()),
-        }
+        self.told(parse(&text)).map(|_| text)
+    }
+
+    /// What `parse` makes of a text.
+    pub fn read<T, E: fmt::Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+        self.told(parse(&self.text()?))
+    }
+
+    /// What came of it; the mistake is noted.
+    pub fn told<T, E: fmt::Display>(&self, result: Result<T, E>) -> Option<T> {
+        result.map_or_else(|error| self.note(error.to_string()), Some)
     }
 
     /// A text for people, of at most so many characters.
@@ -171,12 +179,20 @@ impl<'d> Field<'d> {
         self.note(format!("this has to be one of `{words}`"))
     }
 
-    /// A whole number of at least 0.
-    pub fn number(&self) -> Option<u64> {
-        match &self.node.kind {
-            Kind::Scalar(Value::Number(number)) if number.is_u64() => number.as_u64(),
-            _ => self.note("this has to be a whole number"),
-        }
+    /// A whole number in a range.
+    pub fn number(&self, range: &RangeInclusive<u64>) -> Option<u64> {
+        let number = match &self.node.kind {
+            Kind::Scalar(Value::Number(number)) => number.as_u64(),
+            _ => None,
+        };
+        let number = number.filter(|number| range.contains(number));
+        let (least, most) = (range.start(), range.end());
+        let rule = || {
+            self.note(format!(
+                "this has to be a whole number from {least} to {most}"
+            ))
+        };
+        number.or_else(rule)
     }
 
     /// True or false.
@@ -296,7 +312,7 @@ mod tests {
             members.take("name", |field| field.text());
             members.take("admin", |field| field.boolean());
             members.take("tags", |field| field.texts());
-            members.take("age", |field| field.nullable(Field::number));
+            members.take("age", |field| field.nullable(|age| age.number(&(0..=150))));
             members.take("other", |field| field.text())
         });
         let found = mistakes.into_lines();
@@ -306,7 +322,7 @@ mod tests {
                 "1: name: this is no text: put it into quotes",
                 "2: admn: there is no member `admn` here; did you mean `admin`?",
                 "5: tags[1]: this has to be a text",
-                "6: age: this has to be a whole number",
+                "6: age: this has to be a whole number from 0 to 150",
             ]
         );
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::io::Write;
+use std::mem;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -13,6 +14,7 @@ use crate::cli::files::NewFile;
 use crate::cli::progress::Progress;
 use crate::cli::shell::Shell;
 use crate::cli::terminal;
+use crate::cli::terminal::printable_json;
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
@@ -39,6 +41,9 @@ impl Export {
             .and("format", Some("ndjson"))
             .after(&path);
         let Some(out) = &self.out else {
+            if terminal::stdout_is_terminal() {
+                return session.download(&path, &mut Screen::default()).await;
+            }
             return session.download(&path, &mut io::stdout()).await;
         };
         let mut file = NewFile::create(out)?;
@@ -48,6 +53,30 @@ impl Export {
         file.finish("")?;
         terminal::note(&format!("✓ the events are in {}", out.display()));
         Ok(())
+    }
+}
+
+/// Standard output where it is a terminal, which no line may steer.
+#[derive(Default)]
+struct Screen {
+    /// A line that has not ended yet.
+    begun: Vec<u8>,
+}
+
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.begun.extend_from_slice(bytes);
+        if let Some(end) = self.begun.iter().rposition(|byte| *byte == b'\n') {
+            let rest = self.begun.split_off(end + 1);
+            let lines = mem::replace(&mut self.begun, rest);
+            let lines = String::from_utf8_lossy(&lines);
+            io::stdout().write_all(printable_json(&lines).as_bytes())?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
     }
 }
 

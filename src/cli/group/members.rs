@@ -5,6 +5,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::Group;
+use crate::cli::failure::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::filters::SearchArgs;
 use crate::cli::list::PageArgs;
@@ -64,27 +65,42 @@ pub async fn run(shell: &Shell, session: &Session, verb: Verb) -> Result<(), Fai
 }
 
 impl Members {
-    /// Being in a group is a state of its own, whatever else becomes of the group meanwhile.
     async fn add(&self, session: &Session) -> Result<(), Failure> {
-        let group = self.group.path(session)?;
-        for account in &self.accounts {
-            let path = self.path_of(session, account)?;
-            let put = || Request::put(path.as_str(), json!({}));
-            session.insist(&group, put).await?;
-            self.tell(account, "in");
-        }
-        Ok(())
+        let put = |path: &str| Request::put(path, json!({}));
+        self.each(session, put, "in").await
     }
 
     async fn remove(&self, session: &Session) -> Result<(), Failure> {
+        let delete = |path: &str| Request::delete(path);
+        self.each(session, delete, "no longer in").await
+    }
+
+    /// One request for each account. Being in a group is a state of its own, whatever else becomes of
+    /// the group meanwhile.
+    async fn each(
+        &self,
+        session: &Session,
+        request: impl Fn(&str) -> Request,
+        state: &str,
+    ) -> Result<(), Failure> {
         let group = self.group.path(session)?;
+        let mut shown = Ok(());
         for account in &self.accounts {
             let path = self.path_of(session, account)?;
-            let delete = || Request::delete(path.as_str());
-            session.insist(&group, delete).await?;
-            self.tell(account, "no longer in");
+            let done = match shown {
+                Ok(()) => session.insist(&group, || request(&path)).await,
+                // What was shown before it makes another version of the group.
+                Err(_) => session.perform(request(&path)).await,
+            };
+            match done {
+                Err(failure) if failure.exit() == Exit::Shown => shown = Err(failure),
+                done => {
+                    done?;
+                    self.tell(account, state);
+                }
+            }
         }
-        Ok(())
+        shown
     }
 
     fn path_of(&self, session: &Session, account: &str) -> Result<String, Failure> {

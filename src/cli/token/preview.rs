@@ -1,5 +1,7 @@
 //! `ostler token preview`: what a credential would get, without its secret.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use serde_json::Value;
 
@@ -9,6 +11,7 @@ use crate::cli::body::Body;
 use crate::cli::credential::place::Place;
 use crate::cli::failure::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::input;
 use crate::cli::lifetime::Span;
 use crate::cli::output::Document;
 use crate::cli::request::Request;
@@ -22,7 +25,8 @@ Examples:
   ostler token preview ci-deployer/github-actions --scope read --resource https://jira.example.com
   ostler token preview sac_01j9...
 
-It ends with 0 when there would be a token, whose claims are printed, and with 6 when not.")]
+It ends with 0 when there would be a token, whose claims are printed, and with 6 when not; -o json is the
+whole answer, either way.")]
 pub struct Preview {
     /// A credential as ACCOUNT/CREDENTIAL, or a client id
     #[arg(value_name = "CREDENTIAL")]
@@ -33,6 +37,9 @@ pub struct Preview {
     /// The audience of the API that the token would be for
     #[arg(long, value_name = "URI")]
     resource: Option<String>,
+    /// What it would ask to reach, as RFC 9396 has it: JSON, - for standard input
+    #[arg(long, value_name = "FILE")]
+    authorization_details: Option<PathBuf>,
     /// The lifetime that it would ask for
     #[arg(long, value_name = "TIME")]
     expires_in: Option<Span>,
@@ -46,15 +53,28 @@ impl Preview {
         let scope = self.scope.join(" ");
         body.say("scope", Some(scope).filter(|scope| !scope.is_empty()));
         body.say("resource", self.resource.as_ref());
+        if let Some(path) = &self.authorization_details {
+            let details = input::file_or_stdin(path).await?;
+            body.say("authorization_details", Some(details.trim()));
+        }
         body.say("expires_in", self.expires_in.map(Span::as_secs));
         let path = session::path(&["tokens", "preview"])?;
         let answer = session.ask(Request::post(path, body.value())).await?;
-        let answer = answer.json()?;
-        if answer["granted"] == true {
+        let document = Document::of(&answer)?;
+        let answer = &document.value;
+        let is_granted = answer["granted"] == true;
+        // What was asked for in a form is the whole answer, as of any other command.
+        if shell.output.format.is_some() {
+            shell.output.show(&document, &VIEW)?;
+        } else if is_granted {
             let claims = Document::from(answer["claims"].clone());
-            return decode::json_unless_said(shell.output).show(&claims, &VIEW);
+            decode::json_unless_said(shell.output).show(&claims, &VIEW)?;
         }
-        Err(refused(&answer))
+        if is_granted {
+            Ok(())
+        } else {
+            Err(refused(answer))
+        }
     }
 
     async fn client_id(&self, session: &Session) -> Result<String, Failure> {

@@ -6,6 +6,7 @@ use axum::response::IntoResponse;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::app::access::DescribedAccess;
 use crate::app::api_tokens;
@@ -227,7 +228,10 @@ fn read(fields: &mut Fields<'_>) -> Option<NewApiToken> {
         place.like(shape::label).parsed(Label::parse)
     });
     let lifetime = fields.given("expires_in_seconds", |place| {
-        place.seconds(MIN_LIFETIME.as_secs()..=MAX_LIFETIME.as_secs())
+        let told = || json!({"default": DEFAULT_LIFETIME.as_secs()});
+        place
+            .like(told)
+            .seconds(MIN_LIFETIME.as_secs()..=MAX_LIFETIME.as_secs())
     });
     let access = fields.optional("access", read_access);
     Some(NewApiToken {

@@ -14,6 +14,7 @@ use crate::app::apis::NewApi;
 use crate::app::apis::TokenEdit;
 use crate::app::problem::Conflict;
 use crate::app::problem::Problem;
+use crate::app::problem::quoted;
 use crate::domain::api::ApiRecord;
 use crate::domain::api::Audience;
 use crate::domain::api::DescribedScope;
@@ -23,6 +24,7 @@ use crate::domain::name::Name;
 use crate::domain::resource::ResourceType;
 use crate::domain::role::AdminScope;
 use crate::domain::signing_key::Algorithm;
+use crate::domain::token::LIFETIME_LIMITS;
 use crate::domain::token::TokenTyp;
 
 use super::fields::Fields;
@@ -208,7 +210,10 @@ fn read_scopes(place: Place<'_>) -> Option<Vec<DescribedScope>> {
         if seen.insert(described.scope.clone()) {
             return Some(described);
         }
-        let detail = format!("the scope `{}` stands here twice", described.scope);
+        let detail = format!(
+            "the scope {} stands here twice",
+            quoted(described.scope.as_str())
+        );
         mistakes.borrow_mut().add(&pointer, "duplicate", detail);
         None
     })
@@ -240,9 +245,7 @@ fn read_edit(fields: &mut Fields<'_>) -> ApiEdit {
 /// In a new API, what is not said is the usual.
 fn read_token(fields: &mut Fields<'_>) -> TokenEdit {
     TokenEdit {
-        lifetime: fields.edited("lifetime_seconds", |place| {
-            place.seconds(1..=u32::MAX.into())
-        }),
+        lifetime: fields.edited("lifetime_seconds", |place| place.seconds(LIFETIME_LIMITS)),
         signing_alg: fields.edited("signing_alg", |place| {
             place.one_of(&Algorithm::ALL.map(Algorithm::as_str), Algorithm::parse)
         }),

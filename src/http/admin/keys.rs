@@ -4,6 +4,7 @@ use axum::response::IntoResponse;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::app::keys;
 use crate::app::keys::KeyQuery;
@@ -23,7 +24,6 @@ use super::listing::created;
 use super::listing::listed;
 use super::listing::shown;
 use super::operation::action;
-use super::place::Place;
 use super::query::Query;
 use super::routes::Routes;
 use super::schema::Instant;
@@ -260,7 +260,10 @@ fn read_query(query: &mut Query) -> KeyQuery {
 
 fn read_rotation(fields: &mut Fields<'_>) -> Rotation {
     let names = Algorithm::ALL.map(Algorithm::as_str);
-    let one = fields.optional("alg", |place| place.one_of(&names, Algorithm::parse));
+    let told = || json!({"description": "Those of every algorithm when left out"});
+    let one = fields.optional("alg", |place| {
+        place.like(told).one_of(&names, Algorithm::parse)
+    });
     Rotation {
         algorithms: one.map_or_else(|| Algorithm::ALL.to_vec(), |one| vec![one]),
         force: read_force(fields),
@@ -274,5 +277,7 @@ fn read_algorithm(fields: &mut Fields<'_>) -> Option<Algorithm> {
 
 /// Whether the key signs at once, whatever verifiers know.
 fn read_force(fields: &mut Fields<'_>) -> bool {
-    fields.optional("force", Place::boolean).unwrap_or(false)
+    let told = "A key signs at once, also where verifiers may not know it yet";
+    let force = fields.optional("force", |place| place.flag(false, told));
+    force.unwrap_or(false)
 }

@@ -7,6 +7,7 @@ use axum::response::IntoResponse;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::app::App;
 use crate::app::organizations;
@@ -23,6 +24,7 @@ use crate::domain::organization::LeakReport;
 use crate::domain::organization::Policy;
 use crate::domain::organization::Status;
 use crate::domain::role::AdminScope;
+use crate::domain::token::LIFETIME_LIMITS;
 
 use super::call::Call;
 use super::fields::Fields;
@@ -237,8 +239,16 @@ fn read(fields: &mut Fields<'_>) -> Option<NewOrganization> {
 
 fn read_policy(fields: &mut Fields<'_>) -> Policy {
     let usual = Policy::default();
-    let leak_report = fields.optional("leak_report", read_leak_report);
-    let allow_never_expires = fields.optional("allow_never_expires", Place::boolean);
+    let leak_report = fields.optional("leak_report", |place| {
+        let told = || json!({"default": usual.leak_report.as_str()});
+        read_leak_report(place.like(told))
+    });
+    let allow_never_expires = fields.optional("allow_never_expires", |place| {
+        place.flag(
+            usual.allow_never_expires,
+            "Whether secrets without an end may be made",
+        )
+    });
     let max_token_lifetime = fields.optional("max_token_lifetime_seconds", read_lifetime);
     Policy {
         leak_report: leak_report.unwrap_or(usual.leak_report),
@@ -272,5 +282,5 @@ fn read_leak_report(place: Place<'_>) -> Option<LeakReport> {
 }
 
 fn read_lifetime(place: Place<'_>) -> Option<Duration> {
-    place.seconds(1..=u32::MAX.into())
+    place.seconds(LIFETIME_LIMITS)
 }

@@ -156,6 +156,12 @@ impl<'m> Place<'m> {
         }
     }
 
+    /// `true` or `false`, of which one is meant when nothing is said.
+    pub(super) fn flag(self, default: bool, told: &str) -> Option<bool> {
+        self.like(|| json!({"default": default, "description": told}))
+            .boolean()
+    }
+
     /// A whole number in a range.
     pub(super) fn whole_number(self, range: RangeInclusive<u64>) -> Option<u64> {
         let (least, most) = (range.start(), range.end());

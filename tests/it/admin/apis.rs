@@ -183,6 +183,14 @@ async fn an_api_that_cannot_be_made_is_refused_with_its_mistakes() {
             at("/created_at", "read_only"),
         ]
     );
+    // Security case 147: neither is one of our secrets that was put in the wrong place.
+    let secret = json!({"name": "ostler_cs_hunter2"});
+    let body =
+        json!({"name": "jira", "audience": "https://jira.example.com", "scopes": [secret, secret]});
+    let reply = admin.post(APIS, body).await;
+    assert_eq!(mistakes(&reply), [at("/scopes/1", "duplicate")]);
+    assert!(!reply.wire().contains("hunter2"), "{}", reply.wire());
+
     let token = json!({"lifetime_seconds": 3601});
     let body = json!({"name": "jira", "audience": "https://jira.example.com", "token": token});
     let reply = admin.post(APIS, body).await;

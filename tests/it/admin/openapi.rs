@@ -305,3 +305,48 @@ async fn the_page_tells_every_operation_and_loads_nothing() {
         assert!(page.contains(&format!("<article id=\"{name}\">")), "{name}");
     }
 }
+
+#[tokio::test]
+async fn what_is_meant_by_nothing_is_told() {
+    let server = TestServer::start().await;
+    let told = routes(&document(&server).await);
+    let member = |operation: &str, pointer: &str| {
+        let route = told
+            .iter()
+            .find(|route| route.operation["operationId"] == operation);
+        let body = &route.unwrap().operation["requestBody"]["content"]["application/json"];
+        let member = body.pointer(&format!("/schema/properties/{pointer}"));
+        member.unwrap().clone()
+    };
+    for (operation, pointer, default) in [
+        ("credential.create", "expires_in_seconds", json!(7_776_000)),
+        ("credential.rotate", "overlap_seconds", json!(86_400)),
+        ("credential.rotate", "end_overlap", json!(false)),
+        ("credential.rotate", "revoke_tokens", json!(false)),
+        ("api_token.create", "expires_in_seconds", json!(7_776_000)),
+        ("signing_key.activate", "force", json!(false)),
+        (
+            "organization.create",
+            "policy/properties/leak_report",
+            json!("revoke"),
+        ),
+        (
+            "organization.create",
+            "policy/properties/allow_never_expires",
+            json!(true),
+        ),
+    ] {
+        assert_eq!(
+            member(operation, pointer)["default"],
+            default,
+            "{operation}"
+        );
+    }
+    // In an edit, nothing changes nothing.
+    let edited = member("organization.update", "policy/properties/leak_report");
+    assert!(edited.get("default").is_none());
+    // The new secret's is the old one's.
+    let rotated = member("credential.rotate", "expires_in_seconds");
+    assert!(rotated.get("default").is_none());
+    assert!(rotated["description"].is_string());
+}

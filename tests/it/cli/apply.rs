@@ -180,6 +180,50 @@ accounts:
 }
 
 #[tokio::test]
+async fn a_value_beyond_its_limits_is_told_before_anything_is_changed() {
+    let (_server, admin) = with(
+        "\
+apis:
+  jira:
+    audience: https://jira.example.com
+    token: {lifetime_seconds: 0}
+accounts:
+  ci-deployer:
+    labels: {my team: ops}
+    expires_at: \"2030-01-31 12:00:00Z\"
+    max_token_lifetime_seconds: 4294967296
+    credentials:
+      github:
+        expires_in_seconds: 0
+        allowed_networks: [10.0.0.1/8, 10.0.0.0/8, \"::ffff:10.0.0.0/104\"]
+",
+    )
+    .await;
+    let refused = admin.run("apply -f acme.yaml --secret-out secrets").await;
+    assert_snapshot!(refused.screen(), @"
+    ! error: acme.yaml has 7 mistakes; nothing was changed
+    !   acme.yaml:4: apis.jira.token.lifetime_seconds: this has to be a whole number from 1 to 4294967295
+    !   acme.yaml:7: accounts.ci-deployer.labels.my team: the name of a label is 1 to 63 of A-Z, a-z, 0-9, `-`, `_`, `.` and `/`
+    !   acme.yaml:8: accounts.ci-deployer.expires_at: an instant as RFC 3339 writes it, such as `2030-01-31T12:00:00Z`
+    !   acme.yaml:9: accounts.ci-deployer.max_token_lifetime_seconds: this has to be a whole number from 1 to 4294967295
+    !   acme.yaml:12: accounts.ci-deployer.credentials.github.expires_in_seconds: this has to be a whole number from 1 to 316224000
+    !   acme.yaml:13: accounts.ci-deployer.credentials.github.allowed_networks[0]: the address has bits beyond the prefix; `10.0.0.0/8` is meant
+    !   acme.yaml:13: accounts.ci-deployer.credentials.github.allowed_networks[2]: these are IPv4 addresses in IPv6 notation; `10.0.0.0/8` is meant
+    exit 1
+    ");
+    assert_eq!(admin.run("api get jira").await.code, Some(3));
+}
+
+// The server keeps it to the second.
+#[tokio::test]
+async fn an_end_within_a_second_differs_only_once() {
+    let (_server, admin) =
+        with("accounts: {ci-deployer: {expires_at: \"2030-01-31T12:00:00.5Z\"}}\n").await;
+    admin.run("apply -f acme.yaml").await.data();
+    assert_eq!(admin.run("diff -f acme.yaml").await.code, Some(0));
+}
+
+#[tokio::test]
 async fn all_mistakes_are_told_at_once_with_their_place() {
     let (_server, admin) = with(
         "\

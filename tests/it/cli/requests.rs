@@ -104,6 +104,13 @@ async fn a_dry_run_changes_nothing_and_asks_nothing() {
     ! would send: POST /admin/v1/organizations/default/service-accounts {"name":"another-robot","credential":{"name":"default"}}
     exit 0
     "#);
+    admin.run("group create crew").await.data();
+    let line = "group members add crew ci-deployer another-robot --dry-run";
+    assert_snapshot!(admin.run(line).await.screen(), @"
+    ! would send: PUT /admin/v1/organizations/default/groups/crew/members/ci-deployer {}
+    ! would send: PUT /admin/v1/organizations/default/groups/crew/members/another-robot {}
+    exit 0
+    ");
     let names = admin.run("account list --dry-run").await;
     assert_eq!(names.data().lines().count(), 2, "{names}");
 }
@@ -124,4 +131,15 @@ async fn what_is_sent_twice_under_one_key_is_done_once() {
         admin.run("account list -o id").await.data().lines().count(),
         2
     );
+}
+
+#[tokio::test]
+async fn a_key_that_no_server_takes_is_told_before_anything_is_sent() {
+    let person = Person::new().with("OSTLER_URL", "https://auth.example.com");
+    for key in ["", "a\nb", "\u{e4}"] {
+        let words = ["account", "create", "ci-deployer", "--idempotency-key", key];
+        let ran = person.run_words(&words).await;
+        assert_eq!(ran.code, Some(2), "{ran}");
+        assert!(ran.stderr.contains("printable ASCII"), "{ran}");
+    }
 }

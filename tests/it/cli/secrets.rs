@@ -170,3 +170,16 @@ async fn a_secret_that_cannot_be_written_is_shown_nowhere() {
         assert!(!admin.home().join("new.env").exists(), "{line}");
     }
 }
+
+#[tokio::test]
+async fn a_place_for_a_secret_that_is_not_made_is_refused() {
+    let server = TestServer::start().await;
+    let admin = Person::administrator(&server);
+    let line = "account create ci-deployer --secret-out ci.env";
+    assert_snapshot!(admin.run(line).await.screen(), @"
+    ! error: no credential is made, so there is no secret to write
+    !   fix: add --credential, or take --secret-out away
+    exit 2
+    ");
+    assert_eq!(admin.run("account get ci-deployer").await.code, Some(3));
+}

@@ -171,3 +171,25 @@ async fn a_long_list_tells_how_far_it_has_come_and_leaves_no_trace() {
         "{screen:?}"
     );
 }
+
+#[tokio::test]
+async fn an_export_does_not_steer_the_terminal() {
+    let server = TestServer::start().await;
+    let first = Administrator::first(&server).await;
+    let role = json!({"name": "deployer", "description": "a\u{202e}b"});
+    assert_eq!(first.post(ROLES, role).await.status, 201);
+    let admin = Person::administrator(&server);
+    assert!(
+        admin
+            .run("audit export")
+            .await
+            .data()
+            .contains("a\u{202e}b")
+    );
+    let (screen, code) = admin.on_terminal("audit export", &[]).await;
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(
+        screen.contains("a\\u202eb") && !screen.contains('\u{202e}'),
+        "{screen}"
+    );
+}

@@ -1,10 +1,11 @@
-//! `ostler token get`, `decode` and `verify`.
+//! `ostler token get`, `decode`, `verify` and `revoke`.
 
 use std::time::Duration;
 
 use insta::assert_snapshot;
 use ostler::clock::Clock;
 use ostler::clock::SystemClock;
+use serde_json::Value;
 use serde_json::json;
 
 use crate::harness::TestClient;
@@ -204,6 +205,62 @@ async fn a_revoked_token_is_good_only_until_the_server_is_asked() {
     !   fix: get a new one (ostler token get), or look at its account
     exit 6
     ");
+}
+
+#[tokio::test]
+async fn a_token_that_the_server_does_not_know_is_not_called_revoked() {
+    let (server, client) = server_of_today().await;
+    let admin = Person::administrator(&server);
+    let token = client.token("").await;
+    let cut = &token[..token.len() - 4];
+    for unknown in [cut, "hunter2", "ostler_at_hunter2"] {
+        let ran = admin.run_with_input(&["token", "revoke"], unknown).await;
+        assert_eq!(ran.code, Some(3), "{ran}");
+        let told = "error: the server knows no such token\n  nothing was revoked\n  fix: see that";
+        assert!(ran.stderr.starts_with(told), "{ran}");
+    }
+    assert!(client.sees_active(&token).await);
+
+    let revoke = ["token", "revoke", "-o", "json"];
+    let ran = admin.run_with_input(&revoke, &token).await;
+    assert_eq!(ran.json()["reasons"], json!(["revoked"]));
+    assert_eq!(ran.stderr, "✓ the token is revoked\n");
+    assert!(!client.sees_active(&token).await);
+}
+
+#[tokio::test]
+async fn a_preview_is_the_whole_answer_where_a_form_is_asked_for() {
+    let (server, client) = server_of_today().await;
+    let admin = Person::administrator(&server);
+    let preview = format!("token preview {}", client.id);
+    let claims = admin.run(&preview).await.json();
+    assert_eq!(claims["aud"], DEPLOY);
+    let granted = admin.run(&format!("{preview} -o json")).await.json();
+    assert_eq!(granted["granted"], true);
+    assert_eq!(granted["claims"]["aud"], DEPLOY);
+
+    let no = format!("{preview} --scope deploy:nothing");
+    let refused = admin.run(&no).await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(6), ""));
+    let told = admin.run(&format!("{no} -o json")).await;
+    assert_eq!((told.code, &told.stderr), (Some(6), &refused.stderr));
+    let answer: Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!(answer["error"], "invalid_scope");
+}
+
+#[tokio::test]
+async fn a_preview_may_ask_for_some_resources() {
+    let (server, client) = server_of_today().await;
+    let admin = Person::administrator(&server);
+    let line = format!("token preview {} --authorization-details -", client.id);
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let wanted = r#"[{"type": "project", "identifiers": ["NOWHERE"]}]"#;
+    let ran = admin.run_with_input(&words, wanted).await;
+    assert_eq!(ran.code, Some(6), "{ran}");
+    assert!(
+        ran.stderr.contains("(invalid_authorization_details)"),
+        "{ran}"
+    );
 }
 
 #[tokio::test]

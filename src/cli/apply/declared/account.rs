@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use ipnet::IpNet;
-use jiff::Timestamp;
 
 use super::super::reader::Field;
 use super::super::reader::Nullable;
@@ -12,11 +11,18 @@ use super::Access;
 use super::Settings;
 use super::all;
 use super::say;
+use crate::domain::account::MAX_LABELS;
+use crate::domain::account::check_label_name;
+use crate::domain::credential::MAX_NETWORKS;
+use crate::domain::credential::MAX_SECRET_LIFETIME;
+use crate::domain::instant;
 use crate::domain::name::AccountName;
 use crate::domain::name::Label;
+use crate::domain::network;
 use crate::domain::prose::MAX_DESCRIPTION;
 use crate::domain::prose::MAX_LABEL_VALUE;
 use crate::domain::prose::MAX_OWNER;
+use crate::domain::token::LIFETIME_LIMITS;
 
 /// A service account.
 #[derive(Debug)]
@@ -74,11 +80,12 @@ fn read(name: String, field: &Field<'_>) -> Option<Account> {
             "labels",
             members.take("labels", |field| labels(&field)),
         );
-        let end = |field: &Field<'_>| field.parsed(str::parse::<Timestamp>);
+        let end = |field: &Field<'_>| field.read(instant::parse_second);
         let end = members.take("expires_at", |field| field.nullable(end));
         say(&mut settings, "expires_at", end);
         let name_of_limit = "max_token_lifetime_seconds";
-        let limit = members.take(name_of_limit, |field| field.nullable(Field::number));
+        let limit = |field: &Field<'_>| field.number(&LIFETIME_LIMITS);
+        let limit = members.take(name_of_limit, |field| field.nullable(limit));
         say(&mut settings, name_of_limit, limit);
         Account {
             name,
@@ -94,26 +101,37 @@ fn read(name: String, field: &Field<'_>) -> Option<Account> {
 fn credential(name: String, field: &Field<'_>) -> Option<Credential> {
     field.members(|members| {
         let mut settings = Settings::new();
-        let networks = members.take("allowed_networks", |field| {
-            let items = field.list()?;
-            let networks = items.iter().map(|item| item.parsed(str::parse::<IpNet>));
-            Some(networks.flatten().collect::<Vec<_>>())
-        });
+        let networks = members.take("allowed_networks", |field| networks(&field));
         say(&mut settings, "allowed_networks", networks);
+        let lifetime = |field: &Field<'_>| field.number(&(1..=MAX_SECRET_LIFETIME.as_secs()));
         Credential {
             name,
             expires_in_seconds: members
-                .take("expires_in_seconds", |field| field.nullable(Field::number)),
+                .take("expires_in_seconds", |field| field.nullable(lifetime)),
             settings,
             access: members.take("access", |field| field.nullable(Access::read)),
         }
     })
 }
 
+fn networks(field: &Field<'_>) -> Option<Vec<IpNet>> {
+    let items = field.list()?;
+    if items.len() > MAX_NETWORKS {
+        return field.note(format!("at most {MAX_NETWORKS} networks"));
+    }
+    let networks = items.iter().map(|item| item.read(network::parse));
+    Some(networks.flatten().collect())
+}
+
 /// A text for each key; null takes the label away.
 fn labels(field: &Field<'_>) -> Option<Settings> {
     let mut labels = Settings::new();
-    for (key, field) in field.named()? {
+    let named = field.named()?;
+    if named.iter().filter(|(_, field)| !field.is_null()).count() > MAX_LABELS {
+        return field.note(format!("at most {MAX_LABELS} labels"));
+    }
+    for (key, field) in named {
+        field.told(check_label_name(&key));
         let value = |field: &Field<'_>| field.prose(MAX_LABEL_VALUE);
         say(&mut labels, &key, field.nullable(value));
     }

@@ -11,6 +11,7 @@ use crate::domain::resource::ResourceKey;
 use crate::domain::resource::ResourceType;
 use crate::domain::scope::Scope;
 use crate::domain::signing_key::Algorithm;
+use crate::domain::token::LIFETIME_LIMITS;
 use crate::domain::token::TokenTyp;
 
 /// An API.
@@ -82,7 +83,8 @@ pub fn read(name: String, field: &Field<'_>) -> Option<Api> {
 fn token(field: &Field<'_>) -> Option<Settings> {
     field.members(|members| {
         let mut token = Settings::new();
-        let lifetime = members.take("lifetime_seconds", |field| field.nullable(Field::number));
+        let limits = |field: &Field<'_>| field.number(&LIFETIME_LIMITS);
+        let lifetime = members.take("lifetime_seconds", |field| field.nullable(limits));
         say(&mut token, "lifetime_seconds", lifetime);
         let algorithm = members.take("signing_alg", |field| {
             let names = Algorithm::ALL.map(Algorithm::as_str);

@@ -11,13 +11,15 @@ use crate::app::accounts::AccountQuery;
 use crate::app::accounts::InlineMembers;
 use crate::app::accounts::NewAccount;
 use crate::domain::account::AccountStatus;
+use crate::domain::account::LABEL_NAME_PATTERN;
 use crate::domain::account::MAX_LABELS;
+use crate::domain::account::check_label_name;
 use crate::domain::instant;
-use crate::domain::instant::InvalidInstant;
 use crate::domain::name::AccountName;
 use crate::domain::prose::MAX_DESCRIPTION;
 use crate::domain::prose::MAX_LABEL_VALUE;
 use crate::domain::prose::MAX_OWNER;
+use crate::domain::token::LIFETIME_LIMITS;
 
 use super::super::access::read_access;
 use super::super::account_roles::read_names;
@@ -107,7 +109,7 @@ fn read_owner(place: Place<'_>) -> Option<String> {
 }
 
 fn read_lifetime(place: Place<'_>) -> Option<Duration> {
-    place.seconds(1..=u32::MAX.into())
+    place.seconds(LIFETIME_LIMITS)
 }
 
 fn read_labels(place: Place<'_>) -> Option<BTreeMap<String, String>> {
@@ -127,17 +129,12 @@ fn read_entries<'m, T>(
     let drawn = || {
         json!({
             "maxProperties": MAX_LABELS,
-            "propertyNames": {"pattern": "^[A-Za-z0-9_./-]{1,63}$"},
+            "propertyNames": {"pattern": LABEL_NAME_PATTERN},
         })
     };
     let labels = place.like(drawn).entries(|name, place| {
-        let right = (1..=63).contains(&name.len())
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
-        if !right {
-            let rule = "the name of a label is 1 to 63 of A-Z, a-z, 0-9, `-`, `_`, `.` and `/`";
-            place.note("invalid", rule);
+        if let Err(error) = check_label_name(name) {
+            place.note("invalid", error.to_string());
         }
         read(place)
     });
@@ -146,8 +143,5 @@ fn read_entries<'m, T>(
 
 /// An instant of RFC 3339, kept to the second.
 fn read_instant(place: Place<'_>) -> Option<Timestamp> {
-    place.like(shape::instant).parsed(|text| {
-        let second = instant::parse(text)?.as_second();
-        Timestamp::from_second(second).map_err(|_| InvalidInstant)
-    })
+    place.like(shape::instant).parsed(instant::parse_second)
 }

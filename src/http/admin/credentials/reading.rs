@@ -1,13 +1,18 @@
 //! What is said of a credential that is to be made, edited or rotated.
 
 use ipnet::IpNet;
+use serde_json::Value;
+use serde_json::json;
 
 use crate::app::credentials::CredentialEdit;
 use crate::app::credentials::NewCredential;
 use crate::app::credentials::RotationRequest;
+use crate::domain::credential::DEFAULT_SECRET_LIFETIME;
+use crate::domain::credential::MAX_NETWORKS;
 use crate::domain::credential::MAX_OVERLAP;
+use crate::domain::credential::MAX_SECRET_LIFETIME;
 use crate::domain::name::Label;
-use crate::domain::network::meant_as_ipv4;
+use crate::domain::network;
 use crate::domain::rotation::Lifetime;
 use crate::domain::rotation::Rotation;
 
@@ -17,10 +22,16 @@ use super::super::fields::Nullable;
 use super::super::place::Place;
 use super::super::shape;
 
+const OVERLAP: &str = "How long the old secret works on; 0: it is dead at once";
+const NEW_LIFETIME: &str =
+    "As long as the old secret's when left out; `null`: the new secret never expires";
+
 /// A credential that is to be made.
 pub(in crate::http::admin) fn read_credential(fields: &mut Fields<'_>) -> Option<NewCredential> {
     let name = fields.required("name", read_name);
-    let lifetime = read_lifetime(fields);
+    let usual = DEFAULT_SECRET_LIFETIME.as_secs();
+    let told = || json!({"default": usual, "description": "`null`: the secret never expires"});
+    let lifetime = read_lifetime(fields, told);
     let allowed_networks = fields.optional("allowed_networks", read_networks);
     let access = fields.optional("access", read_access);
     Some(NewCredential {
@@ -42,11 +53,22 @@ pub(super) fn read_edit(fields: &mut Fields<'_>) -> CredentialEdit {
 pub(super) fn read_rotation(fields: &mut Fields<'_>) -> RotationRequest {
     let usual = RotationRequest::default();
     let overlap = fields.optional("overlap_seconds", |place| {
-        place.seconds(0..=MAX_OVERLAP.as_secs())
+        let told = || json!({"default": usual.rotation.overlap.as_secs(), "description": OVERLAP});
+        place.like(told).seconds(0..=MAX_OVERLAP.as_secs())
     });
-    let lifetime = read_lifetime(fields);
-    let revoke_tokens = fields.optional("revoke_tokens", Place::boolean);
-    let end_overlap = fields.optional("end_overlap", Place::boolean);
+    let lifetime = read_lifetime(fields, || json!({"description": NEW_LIFETIME}));
+    let revoke_tokens = fields.optional("revoke_tokens", |place| {
+        place.flag(
+            usual.revoke_tokens,
+            "The tokens of the credential are dead at once",
+        )
+    });
+    let end_overlap = fields.optional("end_overlap", |place| {
+        place.flag(
+            usual.rotation.end_overlap,
+            "An overlap that still runs ends now",
+        )
+    });
     RotationRequest {
         rotation: Rotation {
             overlap: overlap.unwrap_or(usual.rotation.overlap),
@@ -58,10 +80,9 @@ pub(super) fn read_rotation(fields: &mut Fields<'_>) -> RotationRequest {
 }
 
 /// Left out is the usual lifetime, `null` is none.
-fn read_lifetime(fields: &mut Fields<'_>) -> Lifetime {
-    const TEN_YEARS_SECS: u64 = 10 * 366 * 24 * 60 * 60;
+fn read_lifetime(fields: &mut Fields<'_>, told: impl FnOnce() -> Value) -> Lifetime {
     let seconds = fields.nullable("expires_in_seconds", |place| {
-        place.seconds(1..=TEN_YEARS_SECS)
+        place.like(told).seconds(1..=MAX_SECRET_LIFETIME.as_secs())
     });
     match seconds {
         Nullable::Absent => Lifetime::Usual,
@@ -75,27 +96,7 @@ fn read_name(place: Place<'_>) -> Option<Label> {
 }
 
 fn read_networks(place: Place<'_>) -> Option<Vec<IpNet>> {
-    const MAX_NETWORKS: usize = 100;
-    place.list(MAX_NETWORKS, read_network)
-}
-
-/// A network in the notation of RFC 4632, without bits beyond its prefix.
-fn read_network(place: Place<'_>) -> Option<IpNet> {
-    place.like(shape::network).parsed(|text| {
-        let network: IpNet = text
-            .parse()
-            .map_err(|_| "a network in CIDR notation, such as `10.0.0.0/8`".to_owned())?;
-        if network != network.trunc() {
-            let meant = network.trunc();
-            return Err(format!(
-                "the address has bits beyond the prefix; `{meant}` is meant"
-            ));
-        }
-        if let Some(meant) = meant_as_ipv4(&network) {
-            return Err(format!(
-                "these are IPv4 addresses in IPv6 notation; `{meant}` is meant"
-            ));
-        }
-        Ok(network)
+    place.list(MAX_NETWORKS, |place| {
+        place.like(shape::network).parsed(network::parse)
     })
 }
