@@ -132,8 +132,12 @@ impl Output {
         if !self.is_terminal {
             return text;
         }
-        let lines = text.lines().map(terminal::printable);
-        lines.map(|line| format!("{line}\n")).collect()
+        let mut shown = String::with_capacity(text.len());
+        for line in text.lines() {
+            shown.push_str(&terminal::printable(line));
+            shown.push('\n');
+        }
+        shown
     }
 }
 

@@ -249,7 +249,9 @@ pub(super) async fn find_credentials(
             credentials::restrict_to(&mut conditions, *end, filter);
         }
         add_end_of_unused(&mut conditions, order, filter.unused_since);
-        few.iter().for_each(|few| few.restrict(&mut conditions));
+        for few in &few {
+            few.restrict(&mut conditions);
+        }
         for row in listed.rows(db, conditions, order, page.limit).await? {
             found.push((listed.position(&row)?, row));
         }
