@@ -1,8 +1,10 @@
 //! A JSON body, read strictly.
 //!
 //! What JSON libraries let pass is refused here, with its place: the same member twice (the last one
-//! would win, and two readers may disagree), nesting without end, and U+0000 in a text.
+//! would win, and two readers may disagree), nesting without end, U+0000 in a text, and more values than
+//! any body of ours has: a megabyte of them would take a tenth of a second to read.
 
+use std::cell::Cell;
 use std::cell::RefCell;
 use std::fmt;
 
@@ -22,13 +24,19 @@ use crate::app::problem::quoted;
 /// How deep a body may nest; ours need five levels.
 const MAX_DEPTH: usize = 16;
 
+/// How many values a body may have, names of members among them. The largest of ours is an account with
+/// an access and a credential's, each of 128 KiB of keys, and has fewer.
+const MAX_VALUES: usize = 50_000;
+
 /// Reads a body. What is wrong with single values is noted; `None` when it is not JSON at all, which
 /// is noted too. No message shows a value.
 pub(super) fn read(body: &[u8], mistakes: &RefCell<Mistakes>) -> Option<Value> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
+    let left = Cell::new(Some(MAX_VALUES));
     let root = Tree {
         path: Path::Root,
         depth: 0,
+        left: &left,
         mistakes,
     };
     let read = root
@@ -39,7 +47,9 @@ pub(super) fn read(body: &[u8], mistakes: &RefCell<Mistakes>) -> Option<Value> {
         Err(error) => {
             // The words of the library could quote the body.
             let place = format!("line {}, column {}", error.line(), error.column());
-            let detail = if error.is_data() {
+            let detail = if left.get().is_none() {
+                format!("the body has more than {MAX_VALUES} values: see {place}")
+            } else if error.is_data() {
                 format!("the body nests deeper than {MAX_DEPTH} levels, at {place}")
             } else {
                 format!("the body is not JSON: see {place}")
@@ -72,6 +82,8 @@ impl fmt::Display for Path<'_> {
 struct Tree<'a> {
     path: Path<'a>,
     depth: usize,
+    /// How many more values there may be; `None` when there were too many.
+    left: &'a Cell<Option<usize>>,
     mistakes: &'a RefCell<Mistakes>,
 }
 
@@ -83,21 +95,28 @@ impl Tree<'_> {
 
     fn check_text(&self, text: &str) {
         if text.contains('\0') {
-            self.note("invalid", "U+0000 is not allowed in a text");
+            self.note("invalid", || "U+0000 is not allowed in a text".to_owned());
         }
     }
 
-    fn note(&self, code: &'static str, detail: impl Into<String>) {
+    fn note(&self, code: &'static str, detail: impl FnOnce() -> String) {
         let mut mistakes = self.mistakes.borrow_mut();
         if !mistakes.is_full() {
-            mistakes.add(&self.path.to_string(), code, detail);
+            mistakes.add(&self.path.to_string(), code, detail());
         }
+    }
+
+    fn count<E: serde::de::Error>(&self) -> Result<(), E> {
+        let left = self.left.get().and_then(|left| left.checked_sub(1));
+        self.left.set(left);
+        left.map(drop).ok_or_else(|| E::custom("too many values"))
     }
 
     fn inner<'b>(&'b self, path: Path<'b>) -> Tree<'b> {
         Tree {
             path,
             depth: self.depth + 1,
+            left: self.left,
             mistakes: self.mistakes,
         }
     }
@@ -115,6 +134,7 @@ impl<'de> DeserializeSeed<'de> for Tree<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.count()?;
         deserializer.deserialize_any(self)
     }
 }
@@ -172,10 +192,12 @@ impl<'de> Visitor<'de> for Tree<'_> {
         let mut values = Map::new();
         while let Some(name) = members.next_key::<String>()? {
             let member = self.inner(Path::Member(&self.path, &name));
+            member.count()?;
             member.check_text(&name);
             if values.contains_key(&name) {
-                let detail = format!("the member {} stands here twice", quoted(&name));
-                member.note("duplicate", detail);
+                member.note("duplicate", || {
+                    format!("the member {} stands here twice", quoted(&name))
+                });
             }
             let value = members.next_value_seed(member)?;
             values.insert(name, value);
@@ -254,6 +276,22 @@ mod tests {
         for depth in [MAX_DEPTH + 1, 10_000, 500_000] {
             assert_eq!(mistakes(&nested(depth)).len(), 1, "{depth}");
             assert_eq!(mistakes(&r#"{"a":"#.repeat(depth)).len(), 1, "{depth}");
+        }
+    }
+
+    #[test]
+    fn values_end_somewhere() {
+        // The list is one itself, and a member is two.
+        let list = |items: usize| format!("[{}0]", "0,".repeat(items - 1));
+        let object = |members: usize| {
+            let members: Vec<_> = (0..members).map(|n| format!("\"{n}\":0")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        let most = MAX_VALUES - 1;
+        assert_eq!(mistakes(&list(most)), []);
+        assert_eq!(mistakes(&object(most / 2)), []);
+        for body in [list(most + 1), object(most / 2 + 1), list(500_000)] {
+            assert_eq!(mistakes(&body), [(String::new(), "invalid_json")]);
         }
     }
 
