@@ -107,6 +107,7 @@ pub async fn introspect(
     };
     let introspector = asker.introspector();
     if !introspector.may_see(active.claims(), active.api()) {
+        active.hide(app, token);
         return Ok(None);
     }
     note_seen(
@@ -127,15 +128,21 @@ async fn introspect_api_token(
     token: &PresentedApiToken,
     resource: Option<&str>,
 ) -> Result<Option<Seen>, StoreError> {
-    let proof = match clients::prove_api_token(app, token).await? {
+    let (owner, proved) = clients::prove_api_token_of(app, token).await?;
+    let proof = match proved {
         Ok(proof) => proof,
         Err(reason) => {
             tracing::debug!(%reason, "introspection: inactive");
+            if owner.is_some() {
+                app.directory.ask_about_nobody().await?;
+            }
             return Ok(None);
         }
     };
     let introspector = asker.introspector();
     let Some(seen) = SeenApiToken::by(&introspector, &proof, &app.ostler, resource) else {
+        // The store was asked about one that nobody has; this one may have been in memory.
+        app.directory.ask_about_nobody().await?;
         return Ok(None);
     };
     // It may be for several APIs at once.

@@ -46,6 +46,11 @@ impl ActiveToken {
         self.token.described(write)
     }
 
+    /// Takes as long as for a forgery, before who asks about this `text` is told that there is nothing.
+    pub fn hide(self, app: &App, text: &str) {
+        take_as_long_as_a_forgery(app, &self.token, text);
+    }
+
     /// The API that it is for.
     pub fn api(&self) -> &Arc<Api> {
         &self.api
@@ -82,19 +87,30 @@ pub enum Inactive {
 
 /// Whether `token` is active now. What is wrong with the token itself is found without any store;
 /// after that a store that cannot answer is an error, never an answer.
-pub async fn check(app: &App, token: &str) -> Result<Result<ActiveToken, Inactive>, StoreError> {
+pub async fn check(app: &App, text: &str) -> Result<Result<ActiveToken, Inactive>, StoreError> {
     let issuer = app.config.server.issuer.as_str();
-    let verify = || app.key_ring.verify(token, issuer, app.clock.now());
+    let verify = || app.key_ring.verify(text, issuer, app.clock.now());
     let token = match with_latest_keys(app, verify).await? {
         Ok(verified) => verified,
         Err(invalid) => return Ok(Err(invalid.into())),
     };
     let standing = check_standing(app, token.claims(), token.kid()).await?;
+    if standing.is_err() {
+        take_as_long_as_a_forgery(app, &token, text);
+    }
     Ok(standing.map(|(credential, api)| ActiveToken {
         token,
         api,
         credential,
     }))
+}
+
+/// Takes the time of a signature where none was verified, because the token was good before: from the
+/// time of an answer that is the same for both, nobody learns that it ever was.
+fn take_as_long_as_a_forgery(app: &App, token: &VerifiedToken, text: &str) {
+    if token.is_remembered() {
+        app.key_ring.verify_for_nothing(text);
+    }
 }
 
 /// Whether `token` is active now, or will be when the clock has come to its beginning: it may have

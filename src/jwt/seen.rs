@@ -48,7 +48,7 @@ impl SeenTokens {
             return Ok(signed);
         }
         let signed = verify()?;
-        self.0.insert(digest, signed.clone());
+        self.0.insert(digest, signed.to_remember());
         Ok(signed)
     }
 }

@@ -98,7 +98,11 @@ impl InvalidToken {
 /// Proof that a key of ours signed a text with well-formed claims. It says nothing about *now*:
 /// [`KeyRing::check`] does. Only [`KeyRing::verify_signature`] makes one; a copy is cheap.
 #[derive(Clone, Debug)]
-pub struct SignedToken(Arc<Contents>);
+pub struct SignedToken {
+    contents: Arc<Contents>,
+    /// Whether this was known before, and no signature verified for it now.
+    is_remembered: bool,
+}
 
 /// Proof that a token was signed by a key of ours that still verifies, for this issuer, and that it
 /// has not expired: it counts now or, where our clock was set back after it was issued, will count
@@ -127,17 +131,25 @@ struct Contents {
 impl SignedToken {
     /// Which key signed it.
     pub fn kid(&self) -> &str {
-        &self.0.kid
+        &self.contents.kid
     }
 
     /// The `typ` of its header.
     pub fn typ(&self) -> TokenTyp {
-        self.0.typ
+        self.contents.typ
     }
 
     /// What it says: that we signed it, not that it counts.
     pub fn claims(&self) -> &Claims {
-        &self.0.claims
+        &self.contents.claims
+    }
+
+    /// The same, for whoever asks again.
+    pub(super) fn to_remember(&self) -> Self {
+        Self {
+            contents: Arc::clone(&self.contents),
+            is_remembered: true,
+        }
     }
 
     /// About how much memory it takes, in bytes.
@@ -146,7 +158,7 @@ impl SignedToken {
         const EACH: usize = 48;
         /// What is said of it, as long as it is usual.
         const DESCRIBED: usize = 512;
-        let Contents { kid, claims, .. } = &*self.0;
+        let Contents { kid, claims, .. } = &*self.contents;
         let mut bytes = size_of::<Contents>() + 3 * EACH + DESCRIBED;
         bytes += kid.len() + claims.issuer.len() + claims.audience.len();
         for scope in &claims.scopes {
@@ -165,35 +177,40 @@ impl SignedToken {
 impl UnexpiredToken {
     /// What it says.
     pub fn claims(&self) -> &Claims {
-        &self.0.0.claims
+        &self.0.contents.claims
     }
 
     /// Which key signed it.
     pub fn kid(&self) -> &str {
-        &self.0.0.kid
+        &self.0.contents.kid
     }
 }
 
 impl VerifiedToken {
+    /// Whether no signature was verified for it now: it was known before.
+    pub fn is_remembered(&self) -> bool {
+        self.0.is_remembered
+    }
+
     /// What it says.
     pub fn claims(&self) -> &Claims {
-        &self.0.0.claims
+        &self.0.contents.claims
     }
 
     /// Which key signed it.
     pub fn kid(&self) -> &str {
-        &self.0.0.kid
+        &self.0.contents.kid
     }
 
     /// The `typ` of its header.
     pub fn typ(&self) -> TokenTyp {
-        self.0.0.typ
+        self.0.contents.typ
     }
 
     /// A text about the token that follows from its claims alone. The first who asks writes it, with
     /// `write`; whoever asks later gets the same.
     pub fn described(&self, write: impl FnOnce(&Claims) -> Bytes) -> Bytes {
-        let contents = &*self.0.0;
+        let contents = &*self.0.contents;
         let text = contents.described.get_or_init(|| write(&contents.claims));
         text.clone()
     }
@@ -220,6 +237,13 @@ impl KeyRing {
             let keys = self.keys();
             SignedToken::verify(token, |kid| verifying_key(&keys, kid))
         })
+    }
+
+    /// The work of verifying a signature, for nothing: who may not know of a token that was good before
+    /// is not told sooner than of one that nobody signed.
+    pub fn verify_for_nothing(&self, token: &str) {
+        let keys = self.keys();
+        let _ = SignedToken::verify(token, |kid| verifying_key(&keys, kid));
     }
 
     /// Whether a token that we signed counts at `now`: its key still verifies, it is of `issuer`,
@@ -268,13 +292,17 @@ impl SignedToken {
         }
         let claims = decode(parts.claims).map_err(|_| InvalidToken::Claims)?;
         let (claims, not_before) = read::claims(&claims).ok_or(InvalidToken::Claims)?;
-        Ok(Self(Arc::new(Contents {
+        let contents = Contents {
             kid: header.kid.into_owned(),
             typ,
             claims,
             not_before,
             described: OnceLock::new(),
-        })))
+        };
+        Ok(Self {
+            contents: Arc::new(contents),
+            is_remembered: false,
+        })
     }
 
     /// Whether it is of `issuer` and within its time at `now`.
@@ -284,7 +312,7 @@ impl SignedToken {
         now: Timestamp,
     ) -> Result<VerifiedToken, InvalidToken> {
         self.check_unexpired(issuer, now)?;
-        let contents = &self.0;
+        let contents = &self.contents;
         let now = now.as_second();
         if contents.claims.issued_at > now.saturating_add(MAX_AHEAD_SECS) {
             return Err(InvalidToken::IssuedInTheFuture);
@@ -301,7 +329,7 @@ impl SignedToken {
         issuer: &str,
         now: Timestamp,
     ) -> Result<UnexpiredToken, InvalidToken> {
-        let claims = &self.0.claims;
+        let claims = &self.contents.claims;
         if *claims.issuer != *issuer {
             return Err(InvalidToken::Issuer);
         }
