@@ -41,7 +41,7 @@ impl Ground {
                   SELECT n FROM numbers) numbers"
             )
         } else {
-            format!("(SELECT n FROM generate_series(1, {count}) n) numbers")
+            format!("(SELECT n FROM generate_series(CAST(1 AS BIGINT), {count}) n) numbers")
         }
     }
 

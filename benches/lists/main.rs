@@ -6,7 +6,7 @@
 //! of 50 ms, not machines.
 //!
 //!     cargo bench --bench lists                       on SQLite
-//!     cargo bench --bench lists -- --postgres URL     and on this PostgreSQL, in a new database
+//!     cargo bench --bench lists -- --postgres URL     on this PostgreSQL, in a new database
 //!     cargo bench --bench lists -- --scale 0.01       a hundredth of everything
 
 mod fill;
@@ -46,10 +46,8 @@ async fn main() {
             std::process::exit(2);
         }
     };
-    measure("SQLite", None, size).await;
-    if let Some(url) = postgres {
-        measure("PostgreSQL", Some(&url), size).await;
-    }
+    let name = postgres.as_ref().map_or("SQLite", |_| "PostgreSQL");
+    measure(name, postgres.as_deref(), size).await;
 }
 
 fn arguments() -> Result<(Size, Option<String>), String> {
