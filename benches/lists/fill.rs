@@ -47,7 +47,7 @@ impl Ground {
 
     /// An instant so many days before now.
     fn days_ago(&self, days: &str) -> String {
-        format!("({} - ({days}) * {DAY_MILLIS})", self.now)
+        format!("({} - ({days}) * CAST({DAY_MILLIS} AS BIGINT))", self.now)
     }
 }
 

@@ -50,11 +50,12 @@ fn events(ground: &Ground, step: i64) -> String {
 fn head(ground: &Ground, step: i64) -> String {
     format!(
         "INSERT INTO audit_head (chain, sequence, hash, latest_at, max_lateness)
-         VALUES ('{organization}', {last}, '{hash}', {BEGIN} + {last} * {step}, 0)
+         VALUES ('{organization}', {last}, '{hash}', {latest_at}, 0)
          ON CONFLICT (chain) DO UPDATE SET sequence = excluded.sequence,
              latest_at = excluded.latest_at",
         organization = ground.organization,
         last = ground.size.events,
+        latest_at = BEGIN + i64::from(ground.size.events) * step,
         hash = "0".repeat(64),
     )
 }
