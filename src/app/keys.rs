@@ -1,9 +1,10 @@
 //! Signing keys: made, made active, succeeded, taken back.
 //!
 //! The file of a key is written before its record is committed, and goes again where that does not come
-//! to be ([`NewKeyFile`]): what a crash leaves between the two is a file that never signs. Once the record is durable the change is acknowledged, and the ring of
-//! this node takes the records over; one that could not, at once, does so within a second
-//! ([`follow()`]). A key that is taken back is out of the ring before that is acknowledged.
+//! to be ([`NewKeyFile`]): what a crash leaves between the two is a file that never signs. Once the
+//! record is durable the change is acknowledged, and the ring of this node takes the records over; one
+//! that could not, at once, does so within a second ([`follow()`]). A key that is taken back is out of
+//! the ring before that is acknowledged.
 //!
 //! - [`rotate`], [`retire`], [`revoke`]: how a key comes to its end
 //! - [`schedule`]: the same by itself, in time

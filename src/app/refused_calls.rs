@@ -3,8 +3,9 @@
 //! That somebody who authenticated asked for what they may not have is evidence. But a row for each
 //! such call would let every holder of a credential fill the disk, so they are *gathered*: one event
 //! per actor (an account by one of its credentials), action and minute, with a count, which tells of
-//! the first of them when, from where and to what. A request only calls [`RefusedCalls::note`], which waits for nothing; an event is
-//! written once its minute is over, and at shutdown. A process that is killed loses the last minute.
+//! the first of them when, from where and to what. A request only calls [`RefusedCalls::note`], which
+//! waits for nothing; an event is written once its minute is over, and at shutdown. A process that is
+//! killed loses the last minute.
 //!
 //! The event is in the chain of the *actor's* organization, whatever the call was about. And what is
 //! missing leaves the same event as what is somebody else's, so that a trail tells nobody what

@@ -25,6 +25,7 @@ mod connector;
 mod counts;
 mod credential;
 mod credential_counts;
+mod ends;
 mod facts;
 mod failure;
 mod files;

@@ -163,7 +163,7 @@ async fn list_members(
     text: Option<&str>,
     page: Page<AccountId>,
 ) -> Answer<Vec<Member>> {
-    let is_large = is_large(db, group).await?;
+    let is_large = text.is_some() && is_large(db, group).await?;
     let mut conditions = Conditions::default();
     let (of, group) = (
         conditions.text(organization.to_string()),

@@ -36,6 +36,8 @@ use super::SqlStore;
 use super::access;
 use super::account;
 use super::credential;
+use super::ends::End;
+use super::ends::NEVER;
 use super::failure::Answer;
 use super::failure::Failure;
 use super::query::Db;
@@ -45,9 +47,6 @@ use super::query::assembled;
 use super::query::millis;
 use super::query::placeholders;
 use super::statement::Conditions;
-
-/// What never ends, in the order of ends: the index says the same number.
-pub(super) const NEVER: &str = "9223372036854775807";
 
 /// A list as it is asked for: which table, and how it is ordered.
 struct Listed {
@@ -235,7 +234,8 @@ pub(super) async fn find_credentials(
     page: Page<Position>,
 ) -> Answer<Vec<Placed<Credential>>> {
     let ends: &[End] = match order.key {
-        SortKey::ExpiresAt => &[End::OfTheNewest, End::OfTheLast],
+        // Each part is read by an index, and there is nothing to sort but two pages.
+        SortKey::ExpiresAt => &End::ALL,
         _ => &[End::OfTheNewest],
     };
     let few = few::few_credentials(db, organization, kind, filter).await?;
@@ -265,25 +265,6 @@ pub(super) async fn find_credentials(
     Ok(placed
         .map(|(item, position)| Placed { item, position })
         .collect())
-}
-
-/// In which column the end of a credential is. Most have it in the first, whatever the time; so each
-/// part of a list in that order is read by an index, and there is nothing to sort but two pages.
-#[derive(Clone, Copy)]
-enum End {
-    /// That of its newest secret.
-    OfTheNewest,
-    /// The latest of its secrets', once the newest has ended before.
-    OfTheLast,
-}
-
-impl End {
-    fn column(self) -> &'static str {
-        match self {
-            Self::OfTheNewest => "credential.newest_end",
-            Self::OfTheLast => "credential.last_end",
-        }
-    }
 }
 
 /// Makes one page of those of both parts, which are ordered by numbers.

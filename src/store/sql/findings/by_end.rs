@@ -2,12 +2,12 @@
 //! that work; where the one that was to take its place was taken back or has ended, the one before it
 //! counts.
 //!
-//! A page walks an index of ends. That of a credential is the end of its newest secret until that has
-//! passed, and then the latest of the others: two columns, so a part for each, and for each kind.
+//! A page walks an index of ends; of credentials there is a part for each column ([`End`]) and kind.
 
 use crate::domain::credential::CredentialKind;
 
-use super::super::inventory::NEVER;
+use super::super::ends::End;
+use super::super::ends::NEVER;
 use super::Columns;
 use super::Found;
 use super::Order;
@@ -19,37 +19,6 @@ use super::kinds::works;
 
 /// Both kinds of credentials.
 const KINDS: [CredentialKind; 2] = [CredentialKind::ClientSecret, CredentialKind::ApiToken];
-
-/// In which column the end of a credential is.
-#[derive(Clone, Copy)]
-enum End {
-    /// Its newest secret's, until it has passed.
-    OfTheNewest,
-    /// The latest of its secrets', from then on.
-    OfTheLast,
-}
-
-impl End {
-    const ALL: [Self; 2] = [Self::OfTheNewest, Self::OfTheLast];
-
-    fn column(self) -> &'static str {
-        match self {
-            Self::OfTheNewest => "credential.newest_end",
-            Self::OfTheLast => "credential.last_end",
-        }
-    }
-
-    /// That the end is in this column; in the words of its index.
-    fn holds(self, now: i64) -> Vec<String> {
-        match self {
-            Self::OfTheNewest => Vec::new(),
-            Self::OfTheLast => vec![
-                format!("credential.newest_end <= {now}"),
-                "credential.last_end > credential.newest_end".to_owned(),
-            ],
-        }
-    }
-}
 
 /// What ends after `now`, and not after `soon`.
 pub(super) fn expiring_soon(now: i64, soon: i64) -> Vec<Found> {
@@ -110,6 +79,7 @@ fn of_newest_secrets(
     let own = vec![
         OF_ONE_ACCOUNT.to_owned(),
         format!("credential.kind = '{}'", kind.as_str()),
+        end.holds(now),
         "credential.status = 'active'".to_owned(),
         ends,
         works("secret", now),
@@ -127,7 +97,7 @@ fn of_newest_secrets(
         },
         // The first is walked, and the others are looked up.
         from: format!("credential CROSS JOIN secret CROSS JOIN {ACCOUNT}"),
-        conditions: [own, end.holds(now), is_usable(now)].concat(),
+        conditions: [own, is_usable(now)].concat(),
         order: Order::Walked(Walk {
             organization: "credential.organization_id",
             number: end.column(),

@@ -66,13 +66,7 @@ pub(super) fn restrict(
 /// Adds that the end of each is in this column.
 pub(super) fn restrict_to(conditions: &mut Conditions, end: End, filter: &CredentialFilter) {
     let now = conditions.number(millis(filter.now));
-    // The second half is in the words of its index.
-    let outlives =
-        format!("credential.newest_end <= {now} AND credential.last_end > credential.newest_end");
-    conditions.add(match end {
-        End::OfTheNewest => format!("NOT ({outlives})"),
-        End::OfTheLast => outlives,
-    });
+    conditions.add(end.holds(now));
     if let Some(ending) = filter.ending {
         // The same once more, for the index to begin there and to end.
         let (after, until) = (
