@@ -74,7 +74,8 @@ pub async fn authenticate(
         }
         Err(failure) => {
             let name = presented.failure_name();
-            match app.throttle.after_failure(&name, from.address, now).await {
+            let counted = app.throttle.after_failure(&name, from.address, now);
+            match Box::pin(counted).await {
                 Some(wait) => Err(NotLetIn::Throttled(wait)),
                 None => Err(NotLetIn::Refused(failure.into())),
             }
@@ -146,22 +147,34 @@ pub async fn prove_api_token(
     app: &App,
     token: &PresentedApiToken,
 ) -> Result<Result<AuthenticatedClient, ClientAuthFailure>, StoreError> {
-    let (_, proved) = prove_api_token_of(app, token).await?;
-    Ok(proved)
+    Ok(prove_api_token_of(app, token).await?.proved)
 }
 
-/// The same, with whose it is or was, good or not.
+/// What became of an API token that was presented.
+pub(super) struct ApiTokenProof {
+    /// Whose it is or was, good or not.
+    pub(super) claimed: Option<By>,
+    /// Whether that was known without asking the store.
+    pub(super) is_remembered: bool,
+    /// Whether it is good now.
+    pub(super) proved: Result<AuthenticatedClient, ClientAuthFailure>,
+}
+
+/// The same, with whose it is or was.
 pub(super) async fn prove_api_token_of(
     app: &App,
     token: &PresentedApiToken,
-) -> Result<(Option<By>, Result<AuthenticatedClient, ClientAuthFailure>), StoreError> {
+) -> Result<ApiTokenProof, StoreError> {
     let hash = app.pepper.hash(token.value());
     let known = app.directory.client_of_secret(&hash).await?;
-    let claimed = known.as_deref().map(By::client);
+    let claimed = known.client.as_deref().map(By::client);
     let hash = (app.pepper.id(), hash);
     let now = app.clock.now();
-    let proved = client_auth::authenticate_api_token(known, &hash, now);
-    Ok((claimed, proved))
+    Ok(ApiTokenProof {
+        claimed,
+        is_remembered: known.is_remembered,
+        proved: client_auth::authenticate_api_token(known.client, &hash, now),
+    })
 }
 
 /// Notes that a client used its credential, when it authenticated. In memory: nothing waits for it.

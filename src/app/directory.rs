@@ -66,6 +66,14 @@ pub enum Touched {
     Api(ApiId),
 }
 
+/// A client that was looked for.
+pub struct Found {
+    /// The client, if there is one.
+    pub client: Option<Arc<Client>>,
+    /// Whether memory had it, so that the store was asked nothing.
+    pub is_remembered: bool,
+}
+
 /// Clients and tokens, as the OAuth endpoints see them.
 pub struct Directory {
     store: Arc<dyn Store>,
@@ -115,41 +123,42 @@ impl Directory {
 
     /// The client of this id.
     pub async fn client(&self, id: ClientId) -> Result<Option<Arc<Client>>, StoreError> {
+        Ok(self.find(id).await?.client)
+    }
+
+    async fn find(&self, id: ClientId) -> Result<Found, StoreError> {
         let Some(memory) = &self.memory else {
-            return Ok(self.store.find_client(id).await?.map(Arc::new));
+            return Ok(Found::stored(self.store.find_client(id).await?));
         };
-        if let Some(client) = memory.clients.get(&id).filter(|_| self.trusts(memory)) {
-            return Ok(Some(client));
+        if let Some(client) = self.remembered(memory, id) {
+            return Ok(Found::remembered(client));
         }
         let before = memory.changes();
-        let client = self.store.find_client(id).await?.map(Arc::new);
-        if let Some(client) = &client {
+        let found = Found::stored(self.store.find_client(id).await?);
+        if let Some(client) = &found.client {
             memory.fill(before, || memory.clients.insert(id, Arc::clone(client)));
         }
-        Ok(client)
+        Ok(found)
     }
 
     /// The client that has the secret with this hash, or had it.
-    pub async fn client_of_secret(
-        &self,
-        hash: &SecretHash,
-    ) -> Result<Option<Arc<Client>>, StoreError> {
+    pub async fn client_of_secret(&self, hash: &SecretHash) -> Result<Found, StoreError> {
         let Some(memory) = &self.memory else {
-            let client = self.store.find_client_of_secret(hash).await?;
-            return Ok(client.map(Arc::new));
+            return Ok(Found::stored(self.store.find_client_of_secret(hash).await?));
         };
-        if let Some(owner) = memory.owners.get(hash.as_bytes()) {
-            return self.client(owner).await;
+        let owner = memory.owners.get(hash.as_bytes());
+        if let Some(client) = owner.and_then(|owner| self.remembered(memory, owner)) {
+            return Ok(Found::remembered(client));
         }
+        // Also where the owner is known and has gone: that is the question which a secret of nobody costs.
         let before = memory.changes();
-        let client = self.store.find_client_of_secret(hash).await?;
-        let client = client.map(Arc::new);
-        if let Some(client) = &client {
+        let found = Found::stored(self.store.find_client_of_secret(hash).await?);
+        if let Some(client) = &found.client {
             let id = client.client_id;
             memory.owners.insert(*hash.as_bytes(), id);
             memory.fill(before, || memory.clients.insert(id, Arc::clone(client)));
         }
-        Ok(client)
+        Ok(found)
     }
 
     /// Asks the store about a client that does not exist, where those that do may be answered from
@@ -158,6 +167,13 @@ impl Directory {
         if self.memory.is_some() {
             self.store.find_client(ClientId::from_bits(0)).await?;
         }
+        Ok(())
+    }
+
+    /// The same about a secret that nobody has, as if it were looked for because memory had no owner.
+    pub async fn ask_about_nobodys_secret(&self) -> Result<(), StoreError> {
+        let nobodys = &SecretHash::UNMATCHABLE;
+        self.store.find_client_of_secret(nobodys).await?;
         Ok(())
     }
 
@@ -255,6 +271,10 @@ impl Directory {
         Ok(())
     }
 
+    fn remembered(&self, memory: &Memory, id: ClientId) -> Option<Arc<Client>> {
+        memory.clients.get(&id).filter(|_| self.trusts(memory))
+    }
+
     fn trusts(&self, memory: &Memory) -> bool {
         self.store.is_open() && !memory.is_in_doubt()
     }
@@ -286,6 +306,22 @@ async fn revoked_tokens(
     let tokens = store.list_revoked_tokens(before.unwrap_or(Timestamp::MIN));
     let tokens = tokens.await?.into_iter();
     Ok(tokens.map(|token| (token.id, token.expires_at)).collect())
+}
+
+impl Found {
+    fn stored(client: Option<Client>) -> Self {
+        Self {
+            client: client.map(Arc::new),
+            is_remembered: false,
+        }
+    }
+
+    fn remembered(client: Arc<Client>) -> Self {
+        Self {
+            client: Some(client),
+            is_remembered: true,
+        }
+    }
 }
 
 impl Memory {

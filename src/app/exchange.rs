@@ -73,7 +73,7 @@ async fn note_unread(app: &App, form: &Form<'_>, refusal: &Refusal, from: From<'
         return clients::note_unproved(app, form, refusal, from.address);
     };
     let known = clients::prove_api_token_of(app, &token).await;
-    if let Ok((Some(claimed), _)) = known {
+    if let Some(claimed) = known.ok().and_then(|known| known.claimed) {
         clients::note_failure(app, claimed, refusal, from.address, app.clock.now());
     }
 }
@@ -85,7 +85,10 @@ async fn prove(
     from: From<'_>,
 ) -> Result<AuthenticatedClient, NotLetIn> {
     let (claimed, proved) = match PresentedApiToken::parse(subject_token) {
-        Some(token) => clients::prove_api_token_of(app, &token).await?,
+        Some(token) => {
+            let proof = clients::prove_api_token_of(app, &token).await?;
+            (proof.claimed, proof.proved)
+        }
         None => (None, Err(ClientAuthFailure::Malformed)),
     };
     let now = app.clock.now();

@@ -12,6 +12,7 @@ use crate::oauth::client_auth::AuthenticatedClient;
 use crate::oauth::client_auth::PresentedApiToken;
 use crate::oauth::introspection::Introspector;
 use crate::oauth::introspection::SeenApiToken;
+use crate::oauth::refusal::ClientAuthFailure;
 use crate::oauth::refusal::Refusal;
 use crate::store::StoreError;
 
@@ -128,27 +129,31 @@ async fn introspect_api_token(
     token: &PresentedApiToken,
     resource: Option<&str>,
 ) -> Result<Option<Seen>, StoreError> {
-    let (owner, proved) = clients::prove_api_token_of(app, token).await?;
-    let proof = match proved {
-        Ok(proof) => proof,
-        Err(reason) => {
-            tracing::debug!(%reason, "introspection: inactive");
-            if owner.is_some() {
-                app.directory.ask_about_nobody().await?;
-            }
-            return Ok(None);
-        }
-    };
-    let introspector = asker.introspector();
-    let Some(seen) = SeenApiToken::by(&introspector, &proof, &app.ostler, resource) else {
-        // The store was asked about one that nobody has; this one may have been in memory.
-        app.directory.ask_about_nobody().await?;
-        return Ok(None);
-    };
+    let known = clients::prove_api_token_of(app, token).await?;
+    let seen = seen_api_token(app, asker, &known.proved, resource);
+    if seen.is_none() && known.is_remembered {
+        // Of one that nobody has the store is asked.
+        app.directory.ask_about_nobodys_secret().await?;
+    }
+    Ok(seen.map(Seen::ApiToken))
+}
+
+/// What `asker` may know of a token that proved to be good.
+fn seen_api_token(
+    app: &App,
+    asker: &Asker,
+    proved: &Result<AuthenticatedClient, ClientAuthFailure>,
+    resource: Option<&str>,
+) -> Option<Vec<u8>> {
+    let proof = proved
+        .as_ref()
+        .inspect_err(|reason| tracing::debug!(%reason, "introspection: inactive"))
+        .ok()?;
+    let seen = SeenApiToken::by(&asker.introspector(), proof, &app.ostler, resource)?;
     // It may be for several APIs at once.
     note_seen(app, By::client(proof.client()), None);
     let answer = serde_json::to_vec(&seen.answer());
-    Ok(Some(Seen::ApiToken(answer.expect("texts and numbers"))))
+    Some(answer.expect("texts and numbers"))
 }
 
 fn note_seen(app: &App, whose: By, api: Option<ApiId>) {

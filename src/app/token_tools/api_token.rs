@@ -102,5 +102,6 @@ async fn visible(
 ) -> Result<Option<Arc<Client>>, StoreError> {
     let hash = app.pepper.hash(token.value());
     let known = app.directory.client_of_secret(&hash).await?;
-    Ok(known.filter(|client| caller.sees(client.organization)))
+    let client = known.client;
+    Ok(client.filter(|client| caller.sees(client.organization)))
 }
