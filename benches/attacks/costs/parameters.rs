@@ -103,10 +103,7 @@ fn many(client: &Client) -> Vec<Hostile> {
 
 /// By how much ten times as many cost more.
 fn growth(kind: &[Cost]) -> impl Iterator<Item = Row> {
-    kind.windows(2).map(|pair| {
-        let [fewer, more] = pair else {
-            unreachable!("two at a time")
-        };
+    kind.iter().zip(kind.iter().skip(1)).map(|(fewer, more)| {
         let each = more.cpu_millis.iter().zip(&fewer.cpu_millis);
         let growth: Vec<_> = each.map(|(more, fewer)| more / fewer).collect();
         let what = format!("{}, of {}", more.what, fewer.what);

@@ -179,14 +179,19 @@ fn refused_access() -> Vec<Value> {
     ]
 }
 
-#[tokio::test]
-async fn access_that_no_account_is_made_with_is_got_by_no_other_way() {
-    let stage = Stage::new().await;
-    let create = (
+/// How an account is made.
+fn create() -> Way {
+    (
         "POST",
         "/organizations/{org}/service-accounts",
         ACCOUNTS.to_owned(),
-    );
+    )
+}
+
+#[tokio::test]
+async fn access_that_no_account_is_made_with_is_got_by_no_other_way() {
+    let stage = Stage::new().await;
+    let create = create();
     let before = stage.changes().await;
     for access in refused_access() {
         let refused = stage.by_way(&create, "access", &access).await;
@@ -227,11 +232,7 @@ fn ways_to_roles() -> Vec<Way> {
 #[tokio::test]
 async fn roles_that_no_account_is_made_with_are_got_by_no_other_way() {
     let stage = Stage::new().await;
-    let create = (
-        "POST",
-        "/organizations/{org}/service-accounts",
-        ACCOUNTS.to_owned(),
-    );
+    let create = create();
     let before = stage.changes().await;
     let too_many: Value = std::iter::repeat_n(json!("reader"), 101).collect();
     for roles in [
