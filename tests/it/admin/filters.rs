@@ -379,10 +379,15 @@ async fn accounts_are_found_by_how_long_nothing_used_them() {
     server.advance(DAY.saturating_sub(Duration::from_secs(1)));
     assert_eq!(names(&server, "unused_for=90d").await, ["never-used"]);
     server.advance(Duration::from_secs(1));
-    assert_eq!(
-        names(&server, "unused_for=90d").await,
-        ["busy-bot", "never-used"]
-    );
+    for order in [
+        "",
+        "&sort=name",
+        "&sort=last_used_at",
+        "&sort=-last_used_at",
+    ] {
+        let found = names(&server, &format!("unused_for=90d{order}")).await;
+        assert_eq!(found, ["busy-bot", "never-used"], "{order}");
+    }
     // A use counts at once, and one that is made just now has not been unused for long.
     account(&server, json!({"name": "newcomer"})).await;
     busy.token("").await;

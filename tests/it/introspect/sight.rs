@@ -74,6 +74,19 @@ async fn every_api_does_not_mean_this_server_itself() {
     assert!(server.admin.sees_active(&token).await);
 }
 
+/// A token for `deploy`, and an organization `other` that it is none of the business of.
+async fn beside_another_organization() -> (TestServer, String) {
+    let server = TestServer::start().await;
+    let token = server
+        .client("ci-deployer", "deploy:read")
+        .await
+        .token("")
+        .await;
+    let other = json!({"name": "other"});
+    server.create("/organizations", other).await;
+    (server, token)
+}
+
 /// A client of the organization `other`.
 async fn stranger(server: &TestServer, name: &str, access: serde_json::Value) -> TestClient {
     let body = json!({"name": name, "access": access, "credential": {"name": "first"}});
@@ -85,12 +98,7 @@ async fn stranger(server: &TestServer, name: &str, access: serde_json::Value) ->
 // Security case 45.
 #[tokio::test]
 async fn another_organization_sees_nothing_and_half_grants_do_not_add_up() {
-    let server = TestServer::start().await;
-    let ci = server.client("ci-deployer", "deploy:read").await;
-    let token = ci.token("").await;
-    server
-        .create("/organizations", json!({"name": "other"}))
-        .await;
+    let (server, token) = beside_another_organization().await;
     let home = json!([server.id_of("/organizations/default").await]);
     let other = json!([server.id_of("/organizations/other").await]);
     let deploy = json!([server.id_of("/organizations/default/apis/deploy").await]);
@@ -110,6 +118,26 @@ async fn another_organization_sees_nothing_and_half_grants_do_not_add_up() {
         let asker = stranger(&server, name, access).await;
         assert_eq!(asker.sees_active(&token).await, sees, "{name}");
     }
+}
+
+// Security case 45: an organization makes APIs as it likes, and what it grants there is nothing here.
+#[tokio::test]
+async fn a_scope_of_another_api_in_the_words_of_this_server_shows_nothing() {
+    let (server, token) = beside_another_organization().await;
+    let look_alike = json!({
+        "name": "ostler-too",
+        "audience": "https://ostler-too.example.com",
+        "scopes": [{"name": "introspect"}],
+        "resource_types": ["organization", "api"],
+    });
+    server.create("/organizations/other/apis", look_alike).await;
+    let everything = json!([{
+        "api": "ostler-too",
+        "scopes": ["introspect"],
+        "resources": {"organization": "*", "api": "*"},
+    }]);
+    let asker = stranger(&server, "look-alike", everything).await;
+    assert_eq!(asker.introspect(&token).await.wire(), INACTIVE);
 }
 
 // Contract section 2: access means what is left after the credential's narrowing.
