@@ -2,12 +2,13 @@
 //!
 //! Each order has an index, so that a page is read from where it begins and not sorted, and conditions
 //! are checked on the way. That is quick where many accounts meet them. So those that may leave only a
-//! few are asked first who meets them ([`few`]): where it is few, the page is made of these.
+//! few are asked first who meets them ([`few`], [`holders`]): where it is few, the page is made of these.
 
 mod accounts;
 mod credentials;
 mod few;
 mod held;
+mod holders;
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -47,6 +48,7 @@ use super::query::assembled;
 use super::query::millis;
 use super::query::placeholders;
 use super::statement::Conditions;
+use holders::Holders;
 
 /// A list as it is asked for: which table, and how it is ordered.
 struct Listed {
@@ -207,13 +209,23 @@ pub(super) async fn find_accounts(
     page: Page<Position>,
 ) -> Answer<Vec<Placed<ServiceAccount>>> {
     let few = few::few_accounts(db, organization, filter).await?;
-    let listed = Listed::accounts(account::COLUMNS, order, few.is_some());
+    let holders = holders::of(db, filter.holding.as_ref(), order).await?;
+    let is_few = few.is_some() || matches!(holders, Some(Holders::Few(_)));
+    let listed = Listed::accounts(account::COLUMNS, order, is_few);
     let mut conditions = listed.begin(organization, order, &page)?;
     conditions.add("service_account.deleted_at IS NULL".to_owned());
     accounts::restrict(&mut conditions, organization, filter);
     add_end_of_unused(&mut conditions, order, filter.unused_since);
     if let Some(few) = few {
         conditions.add_one_of("service_account.id", few);
+    }
+    if let Some(holders) = &holders {
+        let id = if is_few {
+            "service_account.id"
+        } else {
+            listed.id
+        };
+        holders.restrict(&mut conditions, &[id]);
     }
     let rows = listed.rows(db, conditions, order, page.limit).await?;
     let placed = rows.iter().map(|row| {
@@ -239,9 +251,11 @@ pub(super) async fn find_credentials(
         _ => &[End::OfTheNewest],
     };
     let few = few::few_credentials(db, organization, kind, filter).await?;
+    let holders = holders::of(db, filter.holding.as_ref(), order).await?;
+    let is_few = !few.is_empty() || matches!(holders, Some(Holders::Few(_)));
     let mut found = Vec::new();
     for end in ends {
-        let listed = Listed::credentials(credential::COLUMNS, order, *end, !few.is_empty());
+        let listed = Listed::credentials(credential::COLUMNS, order, *end, is_few);
         let mut conditions = listed.begin(organization, order, &page)?;
         conditions.add(format!("credential.kind = '{}'", kind.as_str()));
         credentials::restrict(&mut conditions, organization, filter);
@@ -250,7 +264,12 @@ pub(super) async fn find_credentials(
         }
         add_end_of_unused(&mut conditions, order, filter.unused_since);
         for few in &few {
-            few.restrict(&mut conditions);
+            conditions.add_one_of("credential.id", few.iter().cloned());
+        }
+        // What an account holds, its credentials may be left with; and who is narrowed has named it.
+        if let Some(holders) = &holders {
+            let ids = ["credential.account_id", "credential.id"];
+            holders.restrict(&mut conditions, &ids);
         }
         for row in listed.rows(db, conditions, order, page.limit).await? {
             found.push((listed.position(&row)?, row));

@@ -1,5 +1,5 @@
 //! A statement that is put together from conditions: what comes from outside is only ever an
-//! argument, and the text around it is ours.
+//! argument, and the text around it is ours. So are ids, which nothing but letters and digits is in.
 
 use std::fmt::Display;
 
@@ -7,6 +7,9 @@ use crate::domain::folded::folded;
 
 use super::query::Query;
 use super::query::assembled;
+
+/// How many ids of a list are arguments.
+const MOST_AS_ARGUMENTS: usize = 16;
 
 /// What a placeholder stands for.
 #[derive(Clone, Debug)]
@@ -20,6 +23,8 @@ enum Argument {
 pub(super) struct Conditions {
     texts: Vec<String>,
     arguments: Vec<Argument>,
+    /// Whether it says ids themselves, so that hardly any other statement has the same text.
+    has_ids: bool,
 }
 
 impl Conditions {
@@ -43,14 +48,44 @@ impl Conditions {
         self.texts.push(condition);
     }
 
-    /// A condition that a column holds one of these; of none it holds nothing.
-    pub(super) fn add_one_of(&mut self, column: &str, values: impl IntoIterator<Item = String>) {
-        let listed: Vec<_> = values.into_iter().map(|value| self.text(value)).collect();
+    /// An id in the text of the statement. A placeholder is looked for by its name among the names of all
+    /// by `SQLite`, which takes longer than all else when there are thousands.
+    pub(super) fn id(&mut self, id: impl Into<String>) -> String {
+        let id = id.into();
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if !id.bytes().all(is_plain) {
+            return self.text(id);
+        }
+        self.has_ids = true;
+        format!("'{id}'")
+    }
+
+    /// A condition that a column holds one of these ids; of none it holds nothing.
+    pub(super) fn add_one_of(&mut self, column: &str, ids: impl IntoIterator<Item = String>) {
+        let ids: Vec<_> = ids.into_iter().collect();
+        // A few are the same again and again, and so is the statement.
+        let listed: Vec<_> = if ids.len() > MOST_AS_ARGUMENTS {
+            ids.into_iter().map(|id| self.id(id)).collect()
+        } else {
+            ids.into_iter().map(|id| self.text(id)).collect()
+        };
         if listed.is_empty() {
             self.add("1 = 0".to_owned());
         } else {
             self.add(format!("{column} IN ({})", listed.join(", ")));
         }
+    }
+
+    /// A select for a part of the statement, with conditions of its own.
+    pub(super) fn select(&mut self, select: &str, add: impl FnOnce(&mut Self)) -> String {
+        let mut inner = Self {
+            arguments: std::mem::take(&mut self.arguments),
+            ..Self::default()
+        };
+        add(&mut inner);
+        self.arguments = inner.arguments;
+        self.has_ids |= inner.has_ids;
+        format!("{select} WHERE {}", inner.texts.join(" AND "))
     }
 
     /// Only what comes after this id, in a list by ids. Ids are never empty, so the empty text comes
@@ -81,6 +116,8 @@ impl Conditions {
     /// A statement that is written around the conditions.
     pub(super) fn written(self, write: impl FnOnce(&str) -> String) -> Query<'static> {
         let query = assembled(write(&self.texts.join("\n  AND ")));
+        // What is asked once does not take the place of a statement that is remembered.
+        let query = query.persistent(!self.has_ids);
         self.arguments
             .into_iter()
             .fold(query, |query, argument| match argument {
@@ -127,5 +164,18 @@ mod tests {
         conditions.add_one_of("id", ["a".to_owned(), "b".to_owned()]);
         assert_eq!(conditions.texts[1], "id IN ($1, $2)");
         assert_eq!(conditions.number(7), "$3");
+        conditions.add_one_of("id", (10..30).map(|number| format!("id_{number}")));
+        assert!(conditions.texts[2].starts_with("id IN ('id_10', 'id_11', "));
+        assert_eq!(conditions.number(7), "$4");
+    }
+
+    #[test]
+    fn what_is_no_id_is_an_argument() {
+        for text in ["", "a'b", "a b", "a\\b", "a;b", "a$b", "\u{e4}"] {
+            let mut conditions = Conditions::default();
+            let said = conditions.id(text);
+            let is_argument = !text.is_empty();
+            assert_eq!(said == "$1", is_argument, "{text}: {said}");
+        }
     }
 }
