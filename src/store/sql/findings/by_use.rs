@@ -17,14 +17,14 @@ pub(super) fn unused(now: i64, since: i64) -> Vec<Found> {
     let is_used = format!("use_of_account.last_at >= {since}");
     vec![
         of_accounts_by_use("last_use.last_at", now, vec![before.clone()]),
-        of_credentials_by_use("last_use.last_at", now, vec![before, is_used]),
+        of_credentials_by_use("last_use.last_at", now, vec![before], &is_used),
     ]
 }
 
 /// Accounts that were made before `since` and never used; and what else was, of accounts that were used.
 pub(super) fn never_used(now: i64, since: i64) -> Vec<Found> {
     let never = "last_use.last_at = 0".to_owned();
-    let is_used = "use_of_account.last_at > 0".to_owned();
+    let is_used = "use_of_account.last_at > 0";
     let made = |what: &str| format!("{what}.created_at < {since}");
     vec![
         of_accounts_by_use(
@@ -35,7 +35,8 @@ pub(super) fn never_used(now: i64, since: i64) -> Vec<Found> {
         of_credentials_by_use(
             "credential.created_at",
             now,
-            vec![never, made("credential"), is_used],
+            vec![never, made("credential")],
+            is_used,
         ),
     ]
 }
@@ -67,9 +68,9 @@ fn of_accounts_by_use(at: &'static str, now: i64, more: Vec<String>) -> Found {
     }
 }
 
-/// Credentials and API tokens that may be used, by their last use. That of the account is at hand, as
-/// `use_of_account`.
-fn of_credentials_by_use(at: &'static str, now: i64, more: Vec<String>) -> Found {
+/// Credentials and API tokens that may be used, by their last use, of accounts that are used: that of the
+/// account is at hand, as `use_of_account`.
+fn of_credentials_by_use(at: &'static str, now: i64, more: Vec<String>, is_used: &str) -> Found {
     let walked = [
         "last_use.credential_id IS NOT NULL",
         "credential.id = last_use.credential_id",
@@ -77,12 +78,14 @@ fn of_credentials_by_use(at: &'static str, now: i64, more: Vec<String>) -> Found
         "account.id = credential.account_id",
         "credential.status = 'active'",
     ];
-    let has_live_secret = format!(
-        "EXISTS (SELECT 1 FROM secret
+    // What is passed over is passed over by the first of these, and its secrets need not be looked for.
+    let is_used_and_has_live_secret = format!(
+        "CASE WHEN {is_used} AND EXISTS (SELECT 1 FROM secret
              WHERE secret.credential_id = credential.id AND secret.revoked_at IS NULL
-               AND (secret.ends_at IS NULL OR secret.ends_at > {now}))"
+               AND (secret.ends_at IS NULL OR secret.ends_at > {now})) THEN 1 END = 1"
     );
-    let own = [walked.map(str::to_owned).to_vec(), vec![has_live_secret]].concat();
+    let own = walked.map(str::to_owned).to_vec();
+    let own = [own, vec![is_used_and_has_live_secret]].concat();
     Found {
         columns: Columns {
             subject: "last_use.credential_id",
