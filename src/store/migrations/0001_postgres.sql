@@ -1,3 +1,18 @@
+-- A part of a text is looked for in all texts of an organization. With trigrams it is found without reading
+-- them; where the server cannot have them, for whatever reason, it is found by reading.
+DO $$
+BEGIN
+    CREATE EXTENSION IF NOT EXISTS pg_trgm;
+    CREATE INDEX service_account_text ON service_account USING gin (search_text gin_trgm_ops)
+        WHERE deleted_at IS NULL;
+    CREATE INDEX credential_text ON credential
+        USING gin (folded_name gin_trgm_ops, client_id gin_trgm_ops);
+EXCEPTION
+    WHEN OTHERS THEN
+        RAISE NOTICE 'no trigrams: %', SQLERRM;
+END;
+$$;
+
 -- What happened is only ever added to. The one exception is retention, which writes a checkpoint that
 -- stands for the beginning of a chain, and then deletes that beginning, and nothing after it.
 CREATE FUNCTION refuse_audit_change() RETURNS trigger LANGUAGE plpgsql AS $$
