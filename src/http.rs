@@ -10,6 +10,7 @@
 
 pub mod address;
 pub mod admin;
+mod alarm;
 pub mod body;
 mod connection;
 pub mod edge;

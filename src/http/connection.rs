@@ -21,6 +21,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
+use crate::http::alarm::ConnectionTimer;
 use crate::http::edge::Edge;
 use crate::http::limits::Limits;
 use crate::http::serve::Peer;
@@ -104,7 +105,7 @@ impl Served {
         let limits = self.limits();
         let mut builder = http1::Builder::new();
         builder
-            .timer(TokioTimer::new())
+            .timer(ConnectionTimer::default())
             .header_read_timeout(limits.header_read)
             .max_headers(limits.headers)
             .max_header_size(limits.head_bytes)
