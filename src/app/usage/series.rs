@@ -12,7 +12,9 @@
 //!
 //! All of it is bounded. What finds no room is not counted, and that is counted.
 
-use std::collections::BTreeMap;
+mod hours;
+mod packed;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::net::IpAddr;
@@ -32,14 +34,8 @@ use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
 use crate::domain::id::ClientId;
 use crate::domain::id::OrganizationId;
-use crate::domain::usage_series::AddressCount;
-use crate::domain::usage_series::CountKey;
-use crate::domain::usage_series::Counted;
 use crate::domain::usage_series::Counts;
 use crate::domain::usage_series::Hour;
-use crate::domain::usage_series::NetworkUse;
-use crate::domain::usage_series::network_of;
-use crate::random;
 use crate::store::ClientOwner;
 use crate::store::CountBatch;
 use crate::store::Store;
@@ -48,11 +44,13 @@ use crate::telemetry::registry::Registry;
 
 use super::super::to_completion;
 use super::map::Dealer;
-use super::map::IdMap;
 use super::named::Named;
 use super::named::Refusals;
 use super::places::Place;
-use super::places::Places;
+use hours::AccountHour;
+use hours::Hours;
+use hours::Kind;
+use packed::Packed;
 
 /// How often what was counted is written. Whoever asks for a series has it written at once; a node
 /// that is killed loses what it counted since.
@@ -61,14 +59,12 @@ const PACE: Duration = Duration::from_secs(30);
 /// Requests of different accounts seldom wait for each other.
 const SHARDS: usize = 16;
 
-/// How many counts are kept at most until they are written, and how many accounts' addresses.
-const CAPACITY: usize = 131_072;
+/// How many counts are kept at most in each shard until they are written, and how many accounts in an
+/// hour.
+const ROOM: usize = 131_072 / SHARDS;
 
-/// How many rows a batch has at most: others who write wait for it.
-const BATCH: usize = 500;
-
-/// How many batches wait for the store at most.
-const MAX_BATCHES: usize = 400;
+/// How many names are looked up at once.
+const NAMES: usize = 500;
 
 /// Who made a request.
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +86,14 @@ impl By {
             credential: CredentialRef::of(client.credential, client.kind),
         }
     }
+
+    fn in_hour_of(&self, at: Timestamp) -> (AccountHour, OrganizationId) {
+        let whose = AccountHour {
+            account: self.account,
+            hour: Hour::of(at),
+        };
+        (whose, self.organization)
+    }
 }
 
 /// What came of a request.
@@ -107,38 +111,12 @@ pub enum Outcome {
 pub struct UsageSeries {
     store: Arc<dyn Store>,
     dealer: Dealer,
-    shards: [Mutex<Shard>; SHARDS],
+    shards: [Mutex<Hours>; SHARDS],
     /// Refusals of somebody who is only a name so far.
     named: Named,
-    /// What is on its way to the store, the oldest first.
-    outbox: Mutex<VecDeque<CountBatch>>,
-    /// Whose turn it is to write.
-    turn: tokio::sync::Mutex<()>,
+    /// What is on its way to the store, the oldest first; whoever writes holds it.
+    outbox: tokio::sync::Mutex<VecDeque<Arc<CountBatch>>>,
     dropped: Counter,
-}
-
-#[derive(Default)]
-struct Shard {
-    counts: IdMap<Key, (OrganizationId, Counts)>,
-    /// Of the present hour; they stay until it is over, so that a flood is told from a few.
-    places: IdMap<PlaceKey, (OrganizationId, Places)>,
-}
-
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
-struct Key {
-    account: AccountId,
-    credential: CredentialRef,
-    hour: Hour,
-    api: Option<ApiId>,
-    refusal: Option<&'static str>,
-}
-
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
-struct PlaceKey {
-    account: AccountId,
-    hour: Hour,
-    /// Whether the requests authenticated.
-    proved: bool,
 }
 
 impl UsageSeries {
@@ -149,8 +127,7 @@ impl UsageSeries {
             dealer: Dealer::default(),
             shards: Default::default(),
             named: Named::default(),
-            outbox: Mutex::default(),
-            turn: tokio::sync::Mutex::default(),
+            outbox: tokio::sync::Mutex::default(),
             dropped: registry.counter(
                 "ostler_usage_uncounted_total",
                 "Requests that are not in the usage series because there was no room for them.",
@@ -166,46 +143,31 @@ impl UsageSeries {
             Outcome::Introspected(api) => (api, None, Counts::INTROSPECTED),
             Outcome::Refused(code, api) => (api, Some(code), Counts::REFUSED),
         };
-        let key = Key {
-            account: by.account,
+        let kind = Kind {
             credential: by.credential,
-            hour: Hour::of(at),
             api,
             refusal,
         };
-        self.add(key, by.organization, counts);
+        self.add(by.in_hour_of(at), kind, counts);
     }
 
-    fn add(&self, key: Key, organization: OrganizationId, more: Counts) {
-        let mut shard = lock(self.shard_of(key.account));
-        if shard.counts.len() >= CAPACITY / SHARDS && !shard.counts.contains_key(&key) {
+    fn add(&self, whose: (AccountHour, OrganizationId), kind: Kind, more: Counts) {
+        let mut hours = lock(self.shard_of(whose.0.account));
+        if !hours.add(whose, kind, more, ROOM) {
             self.dropped.increment(1);
-            return;
         }
-        let entry = shard.counts.entry(key);
-        let (_, counts) = entry.or_insert((organization, Counts::default()));
-        counts.add(more);
     }
 
     /// Notes from where a client authenticated, or failed to.
     pub fn note_address(&self, by: By, address: IpAddr, proved: bool, at: Timestamp) {
-        let key = PlaceKey {
-            account: by.account,
-            hour: Hour::of(at),
-            proved,
-        };
-        self.add_place(key, by.organization, Place::new(address, at));
+        self.add_place(by.in_hour_of(at), proved, Place::new(address, at));
     }
 
-    fn add_place(&self, key: PlaceKey, organization: OrganizationId, place: Place) {
-        let mut shard = lock(self.shard_of(key.account));
-        if shard.places.len() >= CAPACITY / SHARDS && !shard.places.contains_key(&key) {
+    fn add_place(&self, whose: (AccountHour, OrganizationId), proved: bool, place: Place) {
+        let mut hours = lock(self.shard_of(whose.0.account));
+        if !hours.add_place(whose, proved, place, ROOM) {
             self.dropped.increment(1);
-            return;
         }
-        let entry = shard.places.entry(key);
-        let (_, places) = entry.or_insert((organization, Places::default()));
-        places.note(place);
     }
 
     /// Counts the refusal of somebody who called themselves `client_id`, with this registered code,
@@ -225,7 +187,7 @@ impl UsageSeries {
     /// Finds out who those are that were only named, and counts for them.
     async fn resolve(&self) -> Result<(), StoreError> {
         let names = self.named.client_ids();
-        for names in names.chunks(BATCH) {
+        for names in names.chunks(NAMES) {
             let owners = self.store.list_client_owners(names).await?;
             for (client_id, refusals) in self.named.take(names) {
                 let owner = owners.iter().find(|owner| owner.client_id == client_id);
@@ -238,10 +200,13 @@ impl UsageSeries {
     }
 
     fn attribute(&self, owner: &ClientOwner, mut refusals: Refusals) {
-        let key = Key {
+        let whose = AccountHour {
             account: owner.account,
-            credential: owner.credential,
             hour: refusals.hour,
+        };
+        let whose = (whose, owner.organization);
+        let kind = Kind {
+            credential: owner.credential,
             api: None,
             refusal: Some(refusals.code),
         };
@@ -249,34 +214,42 @@ impl UsageSeries {
             refused: refusals.count,
             ..Counts::default()
         };
-        self.add(key, owner.organization, counts);
-        let key = PlaceKey {
-            account: owner.account,
-            hour: refusals.hour,
-            proved: false,
-        };
+        self.add(whose, kind, counts);
         for place in refusals.places.take() {
-            self.add_place(key, owner.organization, place);
+            self.add_place(whose, false, place);
         }
     }
 
-    fn shard_of(&self, account: AccountId) -> &Mutex<Shard> {
+    fn shard_of(&self, account: AccountId) -> &Mutex<Hours> {
         &self.shards[self.dealer.place(account, SHARDS)]
     }
 
-    /// Writes all that was counted until now. What could not be written stays.
+    /// Writes all that was counted until now. What could not be written stays, most of it where it is
+    /// counted: no more is taken out at once than is written next.
     pub async fn flush(&self, now: Timestamp) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().await;
+        let mut outbox = self.outbox.lock().await;
+        self.send(&mut outbox).await?;
         self.resolve().await?;
-        self.pack(now);
-        loop {
-            let Some(batch) = lock(&self.outbox).front().cloned() else {
-                return Ok(());
-            };
-            let store = Arc::clone(&self.store);
-            to_completion(async move { store.add_counts(&batch).await }).await?;
-            lock(&self.outbox).pop_front();
+        let mut packed = Packed::default();
+        for shard in &self.shards {
+            lock(shard).take(Hour::of(now), ROOM, &mut packed);
+            if packed.is_full() {
+                outbox.extend(batches(&mut packed, now));
+                self.send(&mut outbox).await?;
+            }
         }
+        outbox.extend(batches(&mut packed, now));
+        self.send(&mut outbox).await
+    }
+
+    /// Sends what waits, each batch until the store has it.
+    async fn send(&self, outbox: &mut VecDeque<Arc<CountBatch>>) -> Result<(), StoreError> {
+        while let Some(batch) = outbox.front() {
+            let (store, batch) = (Arc::clone(&self.store), Arc::clone(batch));
+            to_completion(async move { store.add_counts(&batch).await }).await?;
+            outbox.pop_front();
+        }
+        Ok(())
     }
 
     /// Writes in the background until `stop`, then once more.
@@ -310,118 +283,10 @@ impl UsageSeries {
             }
         }
     }
-
-    /// Makes batches of what was counted. While too many wait already, it goes on being counted
-    /// where it is.
-    fn pack(&self, now: Timestamp) {
-        if lock(&self.outbox).len() >= MAX_BATCHES {
-            return;
-        }
-        let mut packed = Packed::default();
-        for shard in &self.shards {
-            let mut shard = lock(shard);
-            for (key, (organization, counts)) in shard.counts.drain() {
-                packed.take_count(key, organization, counts);
-            }
-            for (key, (organization, places)) in &mut shard.places {
-                packed.take_places(*key, *organization, places);
-            }
-            let hour = Hour::of(now);
-            shard.places.retain(|key, _| key.hour >= hour);
-        }
-        lock(&self.outbox).extend(packed.into_batches(now));
-    }
 }
 
-/// What was counted, each key once.
-#[derive(Default)]
-struct Packed {
-    counts: BTreeMap<CountKey, Counts>,
-    addresses: BTreeMap<(Option<AccountId>, OrganizationId, Hour, IpAddr), AddressCount>,
-    networks: BTreeMap<(AccountId, String), NetworkUse>,
-}
-
-impl Packed {
-    /// Counts for the account, and for its organization.
-    fn take_count(&mut self, key: Key, organization: OrganizationId, counts: Counts) {
-        let own = Counted::Account(key.account, key.credential);
-        for counted in [own, Counted::Organization] {
-            let key = CountKey {
-                organization,
-                counted,
-                hour: key.hour,
-                api: key.api,
-                refusal: key.refusal,
-            };
-            self.counts.entry(key).or_default().add(counts);
-        }
-    }
-
-    fn take_places(&mut self, key: PlaceKey, organization: OrganizationId, places: &mut Places) {
-        for place in places.take() {
-            for account in [Some(key.account), None] {
-                let count = AddressCount {
-                    organization,
-                    account,
-                    hour: key.hour,
-                    address: place.address,
-                    count: place.count,
-                    last_at: place.last_at.instant(),
-                };
-                self.addresses
-                    .entry((account, organization, key.hour, place.address))
-                    .and_modify(|known| {
-                        known.count += count.count;
-                        known.last_at = known.last_at.max(count.last_at);
-                    })
-                    .or_insert(count);
-            }
-            if key.proved {
-                self.take_network(key.account, organization, &place);
-            }
-        }
-    }
-
-    fn take_network(&mut self, account: AccountId, organization: OrganizationId, place: &Place) {
-        let network = network_of(place.address);
-        let used = NetworkUse {
-            organization,
-            account,
-            network,
-            first_at: place.first_at.instant(),
-            last_at: place.last_at.instant(),
-        };
-        self.networks
-            .entry((account, network.to_string()))
-            .and_modify(|known| {
-                known.first_at = known.first_at.min(used.first_at);
-                known.last_at = known.last_at.max(used.last_at);
-            })
-            .or_insert(used);
-    }
-
-    fn into_batches(self, now: Timestamp) -> impl Iterator<Item = CountBatch> {
-        let mut counts: Vec<_> = self.counts.into_iter().collect();
-        let mut addresses: Vec<_> = self.addresses.into_values().collect();
-        let mut networks: Vec<_> = self.networks.into_values().collect();
-        std::iter::from_fn(move || {
-            let batch = CountBatch {
-                id: random::bytes(),
-                at: now,
-                counts: split(&mut counts),
-                addresses: split(&mut addresses),
-                networks: split(&mut networks),
-            };
-            let is_empty =
-                batch.counts.is_empty() && batch.addresses.is_empty() && batch.networks.is_empty();
-            (!is_empty).then_some(batch)
-        })
-    }
-}
-
-/// Takes a batch's worth off the end.
-fn split<T>(rows: &mut Vec<T>) -> Vec<T> {
-    rows.split_off(rows.len().saturating_sub(BATCH))
+fn batches(packed: &mut Packed, now: Timestamp) -> impl Iterator<Item = Arc<CountBatch>> {
+    std::mem::take(packed).into_batches(now).map(Arc::new)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
