@@ -172,7 +172,7 @@ fn edge(app: &App) -> Edge {
         clock: Arc::clone(&app.clock),
         metrics: HttpMetrics::new(&app.registry),
     };
-    Edge::new(oauth::router(app), settings)
+    Edge::new(oauth::router(app), settings).with_oauth(app)
 }
 
 /// Reads a form as an endpoint does.

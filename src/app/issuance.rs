@@ -4,10 +4,12 @@ use jiff::Timestamp;
 
 use crate::domain::audit::Target;
 use crate::domain::credential::CredentialRef;
+use crate::domain::id::ApiId;
 use crate::domain::token::Claims;
 use crate::domain::usage::UsageKind;
 use crate::jwt::AccessToken;
 use crate::jwt::SignError;
+use crate::jwt::UnsignedToken;
 use crate::oauth::client_auth::AuthenticatedClient;
 use crate::oauth::form::Form;
 use crate::oauth::grant;
@@ -65,41 +67,42 @@ pub async fn issue(
     form: &Form<'_>,
     from: From<'_>,
 ) -> Result<Issued, NotIssued> {
-    let now = app.clock.now();
-    let issued = decide_and_sign(app, client, form, from, now).await;
-    if let Err(NotIssued::Refused(refusal)) = &issued {
-        let refused = Outcome::Refused(refusal.code(), None);
-        app.series.count(By::client(client.client()), refused, now);
-    }
-    issued
-}
-
-async fn decide_and_sign(
-    app: &App,
-    client: &AuthenticatedClient,
-    form: &Form<'_>,
-    from: From<'_>,
-    now: Timestamp,
-) -> Result<Issued, NotIssued> {
-    let granted = grant::decide(form, &facts(app, client, now))?;
-    let api = granted.api.id;
-    let settings = granted.api.token;
-    let claims = granted.into_claims(random::token_id());
-
-    let token = app
-        .key_ring
-        .prepare(settings.typ, settings.signing_alg, &claims)?;
-    grant::check_size(token.len(), app.config.tokens.max_bytes)?;
+    let now = client.at();
+    let by = By::client(client.client());
+    let prepared = prepare(app, client, form, now).inspect_err(|reason| {
+        if let NotIssued::Refused(refusal) = reason {
+            let refused = Outcome::Refused(refusal.code(), None);
+            app.series.count(by, refused, now);
+        }
+    });
+    let (api, claims, token) = prepared?;
     let token = token.sign().await?;
 
     clients::note(app, client, UsageKind::Issued, from);
-    let by = By::client(client.client());
     app.series.count(by, Outcome::Issued(api), now);
     Ok(Issued {
         token,
         claims,
         secret_ends_at: client.end_to_announce(now),
     })
+}
+
+/// What the token will say, for which API, and all of it but its signature.
+fn prepare(
+    app: &App,
+    client: &AuthenticatedClient,
+    form: &Form<'_>,
+    now: Timestamp,
+) -> Result<(ApiId, Claims, UnsignedToken), NotIssued> {
+    let granted = grant::decide(form, &facts(app, client, now))?;
+    let api = granted.api.id;
+    let settings = granted.api.token;
+    let claims = granted.into_claims(random::token_id());
+    let token = app
+        .key_ring
+        .prepare(settings.typ, settings.signing_alg, &claims)?;
+    grant::check_size(token.len(), app.config.tokens.max_bytes)?;
+    Ok((api, claims, token))
 }
 
 /// Notes that `client` may not have what it asked for, when that is the reason.

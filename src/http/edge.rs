@@ -33,13 +33,14 @@ use axum::http::header;
 use tokio::time::Instant;
 use tower::Service;
 
+use crate::app::App;
 use crate::clock::Clock;
 use crate::http::address::TrustedProxies;
-use crate::http::body::BodyFate;
 use crate::http::body::BodyFault;
 use crate::http::body::BoundedBody;
 use crate::http::limits::Limits;
 use crate::http::metrics::HttpMetrics;
+use crate::http::oauth::direct::Direct;
 use crate::http::refused::Form;
 use crate::http::refused::Refused;
 use crate::http::serve::Peer;
@@ -66,6 +67,8 @@ pub struct Edge {
     https: bool,
     ids: RequestIds,
     metrics: HttpMetrics,
+    /// Whose tokens are asked for and checked here.
+    oauth: Option<App>,
 }
 
 /// What an [`Edge`] needs besides its router.
@@ -96,7 +99,16 @@ impl Edge {
             https: settings.https,
             ids: RequestIds::new(settings.clock),
             metrics: settings.metrics,
+            oauth: None,
         }
+    }
+
+    /// The same, where the router has the OAuth endpoints of `app`: those that are asked most are led to
+    /// without it.
+    #[must_use]
+    pub fn with_oauth(mut self, app: &App) -> Self {
+        self.oauth = Some(app.clone());
+        self
     }
 
     /// The bounds of requests and connections.
@@ -199,27 +211,47 @@ impl Edge {
         let limit = limits.body_bytes_for(self.below_base(request.uri().path()));
         let (body_deadline, deadline) = (started + limits.body_read, started + limits.request);
         drop(limits);
-        let (request, fate) = bound_body(request, limit, body_deadline);
-        let answer = catch_panic(|| self.router.clone().call(request));
+        let request = request.map(|body| BoundedBody::new(body, limit, body_deadline));
+        let fate = request.body().fate();
+        let answer = catch_panic(|| self.lead(request));
         let answered = tokio::time::timeout_at(deadline, answer).await;
 
-        if let Some(fault) = fate.as_ref().and_then(BodyFate::fault) {
+        if let Some(fault) = fate.fault() {
             return Err(Refused::body(fault, limit));
         }
         match answered {
-            Ok(Some(Ok(response))) => Ok(response),
+            Ok(Some(response)) => Ok(response),
             Ok(None) => {
                 self.metrics.panicked();
                 Err(Refused::panicked())
             }
-            Err(_) if fate.is_some_and(|fate| fate.is_waiting()) => {
-                Err(Refused::body(BodyFault::TimedOut, limit))
-            }
+            Err(_) if fate.is_waiting() => Err(Refused::body(BodyFault::TimedOut, limit)),
             Err(_) => {
                 tracing::warn!("a request reached its deadline");
                 Err(Refused::deadline())
             }
         }
+    }
+
+    /// Has the handler of the request answer.
+    async fn lead<B>(&self, request: Request<BoundedBody<B>>) -> Response<Body>
+    where
+        B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
+    {
+        if let Some(app) = &self.oauth {
+            let path = self.below_base(request.uri().path());
+            if let Some(direct) = Direct::of(request.method(), path) {
+                // In a box: it would be moved with the future of each layer above.
+                return Box::pin(direct.answer(app, request)).await;
+            }
+        }
+        let request = if hyper::body::Body::is_end_stream(request.body()) {
+            request.map(|_| Body::empty())
+        } else {
+            request.map(Body::new)
+        };
+        let Ok(response) = self.router.clone().call(request).await;
+        response
     }
 
     fn add_headers(&self, headers: &mut HeaderMap, id: RequestId) {
@@ -244,22 +276,6 @@ impl Edge {
             default(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
         }
     }
-}
-
-fn bound_body<B>(
-    request: Request<B>,
-    limit: usize,
-    deadline: Instant,
-) -> (Request<Body>, Option<BodyFate>)
-where
-    B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
-{
-    if request.body().is_end_stream() {
-        return (request.map(|_| Body::empty()), None);
-    }
-    let request = request.map(|body| BoundedBody::new(body, limit, deadline));
-    let fate = request.body().fate();
-    (request.map(Body::new), Some(fate))
 }
 
 /// Gives an error that is only a status, or only a library's line of text, a body in our form.

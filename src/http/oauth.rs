@@ -1,5 +1,6 @@
 //! The OAuth endpoints: one file per endpoint.
 
+pub mod direct;
 pub mod introspect;
 pub mod jwks;
 pub mod metadata;

@@ -103,7 +103,7 @@ impl Listeners {
         let metrics = HttpMetrics::new(&registry);
         let changes = app.config.changes();
         let mut edges = Vec::new();
-        let mut edge = |router: Router| {
+        let around = |router: Router| {
             let settings = EdgeSettings {
                 base: app.config.server.issuer.path().to_owned(),
                 limits: limits(app),
@@ -112,7 +112,10 @@ impl Listeners {
                 clock: Arc::clone(&app.clock),
                 metrics: metrics.clone(),
             };
-            let edge = Arc::new(Edge::new(router, settings));
+            Edge::new(router, settings)
+        };
+        let mut kept = |edge: Edge| {
+            let edge = Arc::new(edge);
             edges.push(Arc::clone(&edge));
             edge
         };
@@ -121,19 +124,17 @@ impl Listeners {
         let main = match self.admin {
             None => oauth::router(app).merge(admin_router(app)),
             Some(listener) => {
-                let router = admin_router(app);
-                serving.spawn(serve(
-                    listener,
-                    self.tls.clone(),
-                    edge(router),
-                    shutdown.clone(),
-                ));
+                let edge = kept(around(admin_router(app)));
+                let tls = self.tls.clone();
+                serving.spawn(serve(listener, tls, edge, shutdown.clone()));
                 oauth::router(app)
             }
         };
-        serving.spawn(serve(self.main, self.tls, edge(main), shutdown.clone()));
+        let edge = kept(around(main).with_oauth(app));
+        serving.spawn(serve(self.main, self.tls, edge, shutdown.clone()));
         let health = management::router(readiness(app, shutdown), registry.clone());
-        serving.spawn(serve(self.management, None, edge(health), shutdown.clone()));
+        let edge = kept(around(health));
+        serving.spawn(serve(self.management, None, edge, shutdown.clone()));
 
         let upkeep = registry.upkeep(shutdown);
         let serving = async { while serving.join_next().await.is_some() {} };

@@ -128,7 +128,8 @@ impl UnsignedToken {
             Algorithm::Es256 | Algorithm::EdDsa => self.sign_here(),
             Algorithm::Rs256 => {
                 let lane = Arc::clone(&self.signer.rsa);
-                match lane.run(move || self.sign_here()).await {
+                // In a box, where it does not make the state of every other request larger.
+                match Box::pin(lane.run(move || self.sign_here())).await {
                     Ok(signed) => signed,
                     Err(Busy) => Err(SignError::Busy),
                 }

@@ -35,7 +35,7 @@ macro_rules! parameters {
         pub enum Parameter { $($(#[$doc])* $name,)* }
 
         impl Parameter {
-            /// All of them, in the order of their numbers.
+            /// All of them.
             const ALL: &[Self] = &[$(Self::$name,)*];
 
             /// The name on the wire.
@@ -115,8 +115,8 @@ const MAX_VALUE: usize = 4_000;
 
 /// A form that was read strictly. Its `Debug` shows which parameters there are and no value.
 pub struct Form<'a> {
-    /// By the number of the parameter; `Some("")` for one that occurred without a value.
-    values: [Option<Cow<'a, str>>; Parameter::ALL.len()],
+    /// Each parameter that occurred, once; with nothing for one without a value.
+    values: Vec<(Parameter, Cow<'a, str>)>,
 }
 
 impl<'a> Form<'a> {
@@ -137,9 +137,7 @@ impl<'a> Form<'a> {
     }
 
     fn parse_body(body: &'a [u8]) -> Result<Self, Refusal> {
-        let mut form = Form {
-            values: Default::default(),
-        };
+        let mut form = Form { values: Vec::new() };
         let mut unknown: Vec<Cow<'a, str>> = Vec::new();
         for (position, pair) in encoding::pairs(body).enumerate() {
             if position == MAX_PARAMETERS {
@@ -172,8 +170,7 @@ impl<'a> Form<'a> {
                 "{name} is longer than {limit} bytes"
             )));
         }
-        let place = &mut self.values[parameter as usize];
-        if place.is_some() {
+        if self.values.iter().any(|(known, _)| *known == parameter) {
             return Err(match parameter {
                 Parameter::Resource => {
                     Refusal::invalid_target("resource is repeated: a token is for one API")
@@ -181,15 +178,15 @@ impl<'a> Form<'a> {
                 _ => Refusal::invalid_request(format!("{name} is repeated")),
             });
         }
-        *place = Some(value);
+        self.values.push((parameter, value));
         Ok(())
     }
 
     /// The value of a parameter; `None` when it was omitted or empty.
     pub fn value(&self, parameter: Parameter) -> Option<&str> {
-        self.values[parameter as usize]
-            .as_deref()
-            .filter(|value| !value.is_empty())
+        let mut values = self.values.iter();
+        let (_, value) = values.find(|(known, _)| *known == parameter)?;
+        Some(&**value).filter(|value| !value.is_empty())
     }
 
     /// The value of a parameter without which the request makes no sense.
@@ -211,8 +208,8 @@ impl fmt::Debug for Form<'_> {
 /// Decoded copies of secrets do not stay in memory.
 impl Drop for Form<'_> {
     fn drop(&mut self) {
-        for (parameter, value) in Parameter::ALL.iter().zip(&mut self.values) {
-            if let (true, Some(Cow::Owned(copy))) = (parameter.is_secret(), value) {
+        for (parameter, value) in &mut self.values {
+            if let (true, Cow::Owned(copy)) = (parameter.is_secret(), value) {
                 copy.zeroize();
             }
         }

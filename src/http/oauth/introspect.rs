@@ -21,28 +21,32 @@ use super::request::OAuthRequest;
 
 /// Answers a caller that authenticated, as a client or by a token for this server.
 pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
+    answer(&app, &request).await
+}
+
+pub(super) async fn answer(app: &App, request: &OAuthRequest) -> Result<Response, Error> {
     let form = request.form()?;
     let authorization = request.authorization()?;
     let asker = match authorization {
         Authorization::Bearer(token) => {
             check_one_mechanism(authorization, &form)?;
-            Asker::bearer(&app, token, || request.origin()).await?
+            Asker::bearer(app, token, || request.origin()).await?
         }
-        _ => Asker::client(&request.client(&app, &form).await?),
+        _ => Asker::client(&request.client(app, &form).await?),
     };
     let token = form.required(Parameter::Token)?;
 
     let resource = form.value(Parameter::Resource);
-    let seen = introspection::introspect(&app, &asker, token, resource).await?;
+    let seen = introspection::introspect(app, &asker, token, resource).await?;
     Ok(match seen {
-        Some(Seen::AccessToken(token)) => private_json(token.described(answer)),
+        Some(Seen::AccessToken(token)) => private_json(token.described(json)),
         Some(Seen::ApiToken(answer)) => private_json(answer),
         None => private_json(INACTIVE),
     })
 }
 
 /// The answer depends on nothing but the claims, so it is written once for each token.
-fn answer(claims: &Claims) -> Bytes {
+fn json(claims: &Claims) -> Bytes {
     let json = serde_json::to_vec(&ActiveAnswer::of(claims));
     json.expect("claims are texts and numbers").into()
 }

@@ -1,16 +1,19 @@
 //! What the OAuth endpoints extract from a request: its form, who it claims to be, where it is from.
 
+use std::future::poll_fn;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
+use std::pin::Pin;
 
-use axum::body;
 use axum::body::Bytes;
 use axum::extract::FromRequest;
-use axum::extract::Request;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
+use axum::http::Request;
 use axum::http::header;
 use axum::http::request::Parts;
+use bytes::BytesMut;
+use hyper::body::Body;
 
 use crate::app::App;
 use crate::app::authority::Origin;
@@ -35,21 +38,28 @@ pub struct OAuthRequest {
 impl<S: Send + Sync> FromRequest<S> for OAuthRequest {
     type Rejection = Error;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Error> {
+    async fn from_request(request: Request<axum::body::Body>, _: &S) -> Result<Self, Error> {
+        Self::read(request).await
+    }
+}
+
+impl OAuthRequest {
+    /// Reads a request to its end.
+    pub async fn read<B>(request: Request<B>) -> Result<Self, Error>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
         let (head, body) = request.into_parts();
         // The edge has bounded the body. Where it was too large or too slow, it answers instead.
-        let body = body::to_bytes(body, usize::MAX)
-            .await
-            .map_err(|_| Refusal::invalid_request("the body could not be read"))?;
+        let body = whole(body).await;
+        let body = body.ok_or_else(|| Refusal::invalid_request("the body could not be read"))?;
         Ok(Self {
             user_agent: UserAgent::of(&head.headers),
             head,
             body,
         })
     }
-}
 
-impl OAuthRequest {
     /// Its form, read strictly.
     pub fn form(&self) -> Result<Form<'_>, Refusal> {
         if self.head.headers.contains_key(header::CONTENT_ENCODING) {
@@ -101,4 +111,22 @@ impl OAuthRequest {
             .iter()
             .map(HeaderValue::as_bytes)
     }
+}
+
+/// All of a body; `None` when it has no end. Most come in one piece, which is not copied.
+async fn whole(mut body: impl Body<Data = Bytes> + Unpin) -> Option<Bytes> {
+    let (mut first, mut whole) = (Bytes::new(), None::<BytesMut>);
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        let Ok(data) = frame.ok()?.into_data() else {
+            continue;
+        };
+        match &mut whole {
+            Some(whole) => whole.extend_from_slice(&data),
+            None if first.is_empty() => first = data,
+            None => whole
+                .insert(BytesMut::from(&*first))
+                .extend_from_slice(&data),
+        }
+    }
+    Some(whole.map_or(first, BytesMut::freeze))
 }

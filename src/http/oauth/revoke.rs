@@ -14,16 +14,20 @@ use super::request::OAuthRequest;
 
 /// Answers 200 once the revocation is durable, or when there is nothing to revoke.
 pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
+    answer(&app, &request).await
+}
+
+pub(super) async fn answer(app: &App, request: &OAuthRequest) -> Result<Response, Error> {
     let form = request.form()?;
-    let client = request.client(&app, &form).await?;
+    let client = request.client(app, &form).await?;
     let token = form
         .required(Parameter::Token)
-        .inspect_err(|refusal| revocation::note_refusal(&app, &client, refusal))?;
+        .inspect_err(|refusal| revocation::note_refusal(app, &client, refusal))?;
 
-    let revoked = revocation::revoke(&app, &client, token, request.origin()).await;
+    let revoked = revocation::revoke(app, &client, token, request.origin()).await;
     revoked.inspect_err(|reason| {
         if let NotRevoked::Refused(refusal) = reason {
-            revocation::note_refusal(&app, &client, refusal);
+            revocation::note_refusal(app, &client, refusal);
         }
     })?;
     Ok(private_json("{}"))

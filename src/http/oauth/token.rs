@@ -26,21 +26,26 @@ const SECRET_EXPIRES_AT: HeaderName = HeaderName::from_static("ostler-secret-exp
 
 /// Answers with a token.
 pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
+    answer(&app, &request).await
+}
+
+pub(super) async fn answer(app: &App, request: &OAuthRequest) -> Result<Response, Error> {
     let form = request.form()?;
     let (client, issued_token_type) = if token_exchange::is_asked_for(&form) {
         let (authorization, from) = (request.authorization()?, request.from());
-        let holder = exchange::authenticate(&app, authorization, &form, from).await?;
+        // In a box: it would double the state of every other request.
+        let holder = Box::pin(exchange::authenticate(app, authorization, &form, from)).await?;
         (holder.client, Some(holder.issued_token_type))
     } else {
-        (request.client(&app, &form).await?, None)
+        (request.client(app, &form).await?, None)
     };
-    let issued = issuance::issue(&app, &client, &form, request.from()).await;
+    let issued = issuance::issue(app, &client, &form, request.from()).await;
     let issued = issued.inspect_err(|reason| {
-        issuance::note_denial(&app, &client, reason, || request.origin());
+        issuance::note_denial(app, &client, reason, || request.origin());
     })?;
 
-    let answer = answer(&issued, issued_token_type).map_err(|error| Error::Failed(error.into()))?;
-    let mut response = private_json(answer);
+    let json = json(&issued, issued_token_type).map_err(|error| Error::Failed(error.into()))?;
+    let mut response = private_json(json);
     let end = issued
         .secret_ends_at
         .and_then(|end| HeaderValue::try_from(end.to_string()).ok());
@@ -51,7 +56,7 @@ pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Respo
 }
 
 /// RFC 6749 section 5.1, RFC 9396 section 7; of an exchange RFC 8693 section 2.2.1.
-fn answer(issued: &Issued, issued_token_type: Option<&str>) -> serde_json::Result<Vec<u8>> {
+fn json(issued: &Issued, issued_token_type: Option<&str>) -> serde_json::Result<Vec<u8>> {
     let (token, claims) = (issued.token.as_str(), &issued.claims);
     let mut json = Vec::with_capacity(token.len() + USUAL_REST_LEN);
     let mut object = Object::begin(&mut json);
