@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::body::Bytes;
 use axum::http::Request;
 use axum::http::StatusCode;
 use axum::http::header;
@@ -70,7 +71,7 @@ impl Stage {
     }
 
     /// Reads a path of the admin API.
-    pub async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Bytes {
         let request = Request::get(format!("/admin/v1{path}"))
             .header(header::HOST, "localhost")
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token))
@@ -90,18 +91,23 @@ impl Stage {
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from(form))
             .expect("a request");
-        let answer = self.answer(request).await;
+        let answer = read(&self.answer(request).await);
         answer["access_token"].as_str().expect("a token").to_owned()
     }
 
-    async fn answer(&self, request: Request<Body>) -> Value {
+    async fn answer(&self, request: Request<Body>) -> Bytes {
         let response = self.edge.answer(self.peer, request).await;
         let status = response.status();
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
-        let body = serde_json::from_slice(&body.expect("a body")).expect("JSON");
-        assert_eq!(status, StatusCode::OK, "{body}");
+        let body = body.expect("a body");
+        assert_eq!(status, StatusCode::OK, "{}", read(&body));
         body
     }
+}
+
+/// What an answer says.
+pub fn read(answer: &[u8]) -> Value {
+    serde_json::from_slice(answer).expect("JSON")
 }
 
 fn config(directory: &TempDir, database: Option<&str>) -> Config {
