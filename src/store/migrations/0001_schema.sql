@@ -151,13 +151,15 @@ CREATE TABLE credential (
 );
 CREATE UNIQUE INDEX credential_name ON credential (account_id, kind, name)
     WHERE kind <> 'api_token' OR status <> 'revoked';
--- One for each order in which credentials are listed; those that outlive their newest secret are few.
+-- One for each order in which credentials are listed; those that outlive their newest secret, that
+-- are in an overlap or that were stopped are few.
 CREATE INDEX credential_of_organization ON credential (organization_id, kind, id);
 CREATE INDEX credential_named ON credential (organization_id, kind, name, id);
 CREATE INDEX credential_made ON credential (organization_id, kind, created_at, id);
 CREATE INDEX credential_end ON credential (organization_id, kind, newest_end, id);
 CREATE INDEX credential_outlived ON credential (organization_id, kind, last_end, id)
     WHERE last_end > newest_end;
+CREATE INDEX credential_stopped ON credential (organization_id, kind, id) WHERE status <> 'active';
 CREATE INDEX credential_overlap ON credential (organization_id, overlap_end, id)
     WHERE overlap_end IS NOT NULL;
 -- It begins like those above: who names the account as well is not led through all credentials of the

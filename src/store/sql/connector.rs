@@ -144,12 +144,15 @@ async fn prepare_sqlite(db: &mut Db) -> Answer<()> {
     Ok(())
 }
 
-/// Bounded, and by a server that keeps what it acknowledges and knows the latest.
+/// Bounded, and by a server that keeps what it acknowledges and knows the latest. No statement of ours is
+/// worth a compiler or helpers: they take longer to begin than a page takes to be read.
 async fn prepare_postgres(db: &mut Db) -> Answer<()> {
     script(
         db,
         "SET application_name = 'ostler';
          SET statement_timeout = 1800;
+         SET jit = off;
+         SET max_parallel_workers_per_gather = 0;
          SET idle_in_transaction_session_timeout = 15000;",
     )
     .await?;

@@ -48,6 +48,7 @@ use super::query::assembled;
 use super::query::millis;
 use super::query::placeholders;
 use super::statement::Conditions;
+use held::EACH;
 use holders::Holders;
 
 /// A list as it is asked for: which table, and how it is ordered.
@@ -317,7 +318,7 @@ fn add_unused(conditions: &mut Conditions, table: &str, since: Timestamp) {
     conditions.add(format!("+{table}.created_at <= {since}"));
     conditions.add(format!(
         "EXISTS (SELECT 1 FROM last_use AS use_of
-            WHERE use_of.subject_id = {table}.id AND use_of.last_at <= {since})"
+            WHERE use_of.subject_id = {table}.id AND use_of.last_at <= {since} {EACH})"
     ));
 }
 

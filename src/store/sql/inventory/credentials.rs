@@ -14,6 +14,7 @@ use super::NEVER;
 use super::add_ending;
 use super::add_unused;
 use super::held;
+use super::held::EACH;
 
 /// Adds what the filter says.
 pub(super) fn restrict(
@@ -38,7 +39,7 @@ pub(super) fn restrict(
         conditions.add(format!(
             "EXISTS (SELECT 1 FROM service_account
                 WHERE service_account.id = credential.account_id
-                  AND service_account.owner = {owner})"
+                  AND service_account.owner = {owner} {EACH})"
         ));
     }
     if let Some(holding) = &filter.holding {
@@ -88,12 +89,14 @@ fn credential_status(
         let now = conditions.number(millis(now));
         format!(
             "EXISTS (SELECT 1 FROM secret WHERE secret.credential_id = credential.id
-                AND secret.revoked_at IS NULL AND coalesce(secret.ends_at, {NEVER}) > {now})"
+                AND secret.revoked_at IS NULL AND coalesce(secret.ends_at, {NEVER}) > {now} {EACH})"
         )
     };
+    // In the words of its index.
+    let is_stopped_as = |status| format!("{} AND credential.status <> 'active'", is(status));
     match status {
-        CredentialStatus::Disabled => is(Status::Disabled),
-        CredentialStatus::Revoked => is(Status::Revoked),
+        CredentialStatus::Disabled => is_stopped_as(Status::Disabled),
+        CredentialStatus::Revoked => is_stopped_as(Status::Revoked),
         CredentialStatus::Active => format!("{} AND {}", is(Status::Active), has_live_secret()),
         CredentialStatus::Expired => {
             format!("{} AND NOT {}", is(Status::Active), has_live_secret())

@@ -11,6 +11,10 @@ use crate::store::HoldingRole;
 
 use super::super::statement::Conditions;
 
+/// At the end of what is asked of each row: PostgreSQL then asks it of each, and not of all rows of the table
+/// before the first, for a page that shows two hundred.
+pub(super) const EACH: &str = "LIMIT 1 OFFSET 0";
+
 /// Whether `service_account` holds it.
 pub(super) fn by_account(
     conditions: &mut Conditions,
@@ -66,14 +70,14 @@ fn by(
     );
     format!(
         "(EXISTS (SELECT 1 FROM access_grant
-             WHERE access_grant.holder_id = {account} {grant})
+             WHERE access_grant.holder_id = {account} {grant} {EACH})
           OR EXISTS (SELECT 1 FROM account_role
              WHERE account_role.account_id = {account}
-               AND account_role.role_id IN ({roles}))
+               AND account_role.role_id IN ({roles}) {EACH})
           OR EXISTS (SELECT 1 FROM group_member
              JOIN group_role ON group_role.group_id = group_member.group_id
              WHERE group_member.account_id = {account}
-               AND group_role.role_id IN ({roles})))"
+               AND group_role.role_id IN ({roles}) {EACH}))"
     )
 }
 
@@ -112,7 +116,7 @@ fn left(conditions: &mut Conditions, holding: &Holding) -> String {
     let mut ways = vec![
         format!(
             "EXISTS (SELECT 1 FROM access_grant AS held
-                WHERE held.holder_id = credential.account_id AND {held})"
+                WHERE held.holder_id = credential.account_id AND {held} {EACH})"
         ),
         format!(
             "EXISTS (SELECT 1 FROM access_grant AS held
@@ -136,7 +140,7 @@ fn left(conditions: &mut Conditions, holding: &Holding) -> String {
     }
     format!(
         "EXISTS (SELECT 1 FROM access_grant AS named
-             WHERE named.holder_id = credential.id {named} AND ({}))",
+             WHERE named.holder_id = credential.id {named} AND ({}) {EACH})",
         ways.join(" OR ")
     )
 }
