@@ -160,10 +160,24 @@ fn secret_of_environment(environment: &Environment) -> Result<Option<SecretSourc
 
 /// Secrets travel to this URL, so it follows the rule of issuers: https, or a loopback host.
 fn parse(url: &str) -> Result<Issuer, Failure> {
+    // Whatever else is wrong with it: what stands before an `@` may be a password.
+    if url.contains('@') {
+        return Err(user_info());
+    }
     Issuer::parse(url).map_err(|reason| {
         Failure::usage(format!("the server's URL {url} cannot be used: {reason}"))
             .fix("write it as https://HOST, or http://127.0.0.1:PORT for a server on this machine")
     })
+}
+
+/// A URL in the form `https://user:password@host`, which is not repeated.
+fn user_info() -> Failure {
+    Failure::usage("the server's URL carries a user name or password: there is an `@` in it")
+        .detail("whoever sees the URL sees the password, and no server of ours asks for one there")
+        .fix(
+            "write what is behind the `@` only, as https://HOST, and say who you are with \
+             OSTLER_CLIENT_ID and OSTLER_CLIENT_SECRET_FILE (ostler help environment)",
+        )
 }
 
 fn no_server() -> Failure {

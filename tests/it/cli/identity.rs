@@ -102,6 +102,51 @@ async fn nobody_is_told_how_to_be_somebody() {
 }
 
 #[tokio::test]
+async fn a_password_in_a_url_is_refused_and_not_repeated() {
+    let url = "https://robot:hunter2@auth.example.com";
+    let person = Person::new();
+    let line = format!("account list --url {url}");
+    assert_snapshot!(person.run(&line).await.screen(), @"
+    ! error: the server's URL carries a user name or password: there is an `@` in it
+    !   whoever sees the URL sees the password, and no server of ours asks for one there
+    !   fix: write what is behind the `@` only, as https://HOST, and say who you are with OSTLER_CLIENT_ID and OSTLER_CLIENT_SECRET_FILE (ostler help environment)
+    exit 2
+    ");
+
+    let profile = format!("[profiles.default]\nurl = '{url}'\n");
+    person.write("p.toml", &profile, 0o600);
+    let good = "--url https://auth.example.com";
+    let by_variable = Person::new().with("OSTLER_URL", url);
+    for (person, line) in [
+        (&person, format!("account list --url {url} --curl")),
+        (
+            &person,
+            format!("account create ci-deployer --url {url} --dry-run"),
+        ),
+        (&person, format!("account list {good} --admin-url {url}")),
+        (&person, "account list --profile ./p.toml".to_owned()),
+        (&person, format!("token get --url {url} --curl")),
+        (&person, format!("report leak --url {url} p.toml")),
+        // Wrong in another way too, in which it would be shown.
+        (&person, "account list --url robot:hunter2@auth".to_owned()),
+        (
+            &person,
+            "account list --url https://r:hunter2$@auth".to_owned(),
+        ),
+        (
+            &person,
+            "account list --url https://r:hunter2?@auth".to_owned(),
+        ),
+        (&by_variable, "account list".to_owned()),
+    ] {
+        let ran = person.run(&line).await;
+        assert_eq!(ran.code, Some(2), "{line}: {ran}");
+        assert!(!ran.screen().contains("hunter2"), "{line}: {ran}");
+        assert!(ran.stderr.contains("behind the `@`"), "{line}: {ran}");
+    }
+}
+
+#[tokio::test]
 async fn a_wrong_secret_is_refused_without_being_repeated() {
     let server = TestServer::start().await;
     let client = server
