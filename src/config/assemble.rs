@@ -115,7 +115,7 @@ fn data(reader: &mut Reader) -> Result<DataConfig, Reported> {
 fn keys(reader: &mut Reader) -> Result<KeysConfig, Reported> {
     let dir = reader.read("keys.dir", value::path);
     let rotation = reader.read("keys.rotation_days", value::days);
-    let publish_before = reader.read("keys.publish_before_seconds", value::seconds);
+    let publish_before = reader.read("keys.publish_before_seconds", value::publication);
     Ok(KeysConfig {
         dir: dir?,
         rotation: rotation?,

@@ -70,6 +70,11 @@ pub fn find(path: &str) -> Option<&'static Key> {
 /// A week, the longest that an access token may live or a key wait.
 const WEEK: u64 = 7 * 24 * 60 * 60;
 
+/// How long a verifier may keep the JWKS, by the `Cache-Control` of our own answer, and by how much its
+/// clock may differ from ours, in seconds: no key signs before it has been published for that long
+/// (security case 157).
+const LEAST_PUBLISHED: u64 = 300 + 60;
+
 /// Every key, in the order of the documentation.
 pub const KEYS: &[Key] = &[
     Key {
@@ -158,9 +163,12 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         path: "keys.publish_before_seconds",
-        kind: Kind::Number { min: 0, max: WEEK },
+        kind: Kind::Number {
+            min: LEAST_PUBLISHED,
+            max: WEEK,
+        },
         default: Some("3600"),
-        doc: "How long a new key is in the JWKS before it signs; at least 360, as verifiers may keep the JWKS for 300 s.",
+        doc: "How long a new key is in the JWKS before it signs: verifiers may keep the JWKS for 300 s. Less than keys.rotation_days.",
     },
     Key {
         path: "tokens.lifetime_seconds",

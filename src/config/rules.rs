@@ -1,17 +1,11 @@
 //! Rules between keys, and what is allowed but probably not meant.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use super::keys;
 use super::problem::Complaint;
 use super::reader::Reader;
 use super::value;
-
-/// How long a verifier may keep the JWKS, by the `Cache-Control` of our own answer, and by how much its
-/// clock may differ from ours: no key signs before it has been published for that long (security case
-/// 157).
-const LEAST_PUBLISHED: Duration = Duration::from_mins(5 + 1);
 
 /// Checks every rule between keys whose own values are right.
 pub(super) fn check(reader: &mut Reader) {
@@ -83,16 +77,7 @@ fn lifetime_within_maximum(reader: &mut Reader) {
 
 fn published_before_rotated(reader: &mut Reader) {
     let path = "keys.publish_before_seconds";
-    let publish_before = reader.peek(path, value::seconds);
-    if let Some(publish_before) = publish_before.filter(|before| *before < LEAST_PUBLISHED) {
-        let what = format!(
-            "{} is less than 360: a verifier may keep the JWKS for 300 s, and its clock may differ by \
-             60 s; until then it refuses what a new key signs",
-            publish_before.as_secs()
-        );
-        reader.refuse(path, Complaint::new(what, "set it to 360 or more"));
-        return;
-    }
+    let publish_before = reader.peek(path, value::publication);
     let rotation = reader.peek("keys.rotation_days", value::days);
     let (Some(publish_before), Some(rotation)) = (publish_before, rotation) else {
         return;

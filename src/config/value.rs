@@ -193,6 +193,17 @@ pub(super) fn seconds(raw: &Raw, key: &Key) -> Result<Duration, Complaint> {
     number(raw, key).map(Duration::from_secs)
 }
 
+/// How long a key is published before it signs, in seconds. Its least is said with the reason.
+pub(super) fn publication(raw: &Raw, key: &Key) -> Result<Duration, Complaint> {
+    seconds(raw, key).map_err(|mut complaint| {
+        complaint.fix.push_str(
+            ": a verifier may keep the JWKS for 300 s, and its clock may differ by 60 s; until then \
+             it refuses what a new key signs",
+        );
+        complaint
+    })
+}
+
 /// A number of days.
 pub(super) fn days(raw: &Raw, key: &Key) -> Result<Duration, Complaint> {
     number(raw, key).map(|days| Duration::from_secs(days * DAY))

@@ -220,6 +220,40 @@ async fn the_configuration_in_force_is_shown_with_where_it_came_from() {
     assert!(reference.data().contains("\n[tokens]\n# "), "{reference}");
 }
 
+/// The variable of a number, its least value and its greatest, as a line of the reference tells them.
+fn bounds(line: &str) -> Option<(&str, i64, i64)> {
+    let (_, said) = line.strip_suffix(')')?.rsplit_once(" (")?;
+    let (variable, bounds) = said.split_once("; ")?;
+    let (least, most) = bounds.split_once(" to ")?;
+    Some((variable, least.parse().ok()?, most.parse().ok()?))
+}
+
+#[tokio::test]
+async fn the_bounds_in_the_reference_are_those_that_are_checked() {
+    let reference = Person::new().run("config reference").await;
+    let bounds: Vec<_> = reference.data().lines().filter_map(bounds).collect();
+    let shown = Person::new().run("config show").await;
+    let is_number = |line: &&str| {
+        let value = line.split('\t').nth(1);
+        value.is_some_and(|value| value.parse::<u64>().is_ok())
+    };
+    let numbers = shown.data().lines().filter(is_number).count();
+    assert_eq!(bounds.len(), numbers, "{reference}");
+
+    for (variable, least, most) in bounds {
+        for (value, code) in [(least - 1, 6), (least, 0), (most, 0), (most + 1, 6)] {
+            // A lifetime has room for its own greatest value.
+            let person = Person::new()
+                .with("OSTLER_TOKENS__MAX_LIFETIME_SECONDS", "604800")
+                .with(variable, &value.to_string());
+            let checked = person.run("config check").await;
+            assert_eq!(checked.code, Some(code), "{variable} {value}: {checked}");
+            let is_named = checked.stderr.contains(variable);
+            assert_eq!(is_named, code == 6, "{variable} {value}: {checked}");
+        }
+    }
+}
+
 // Security case 152: neither its arguments nor its environment tell a secret that came from a file.
 #[tokio::test]
 async fn a_running_server_is_known_by_no_secret() {
