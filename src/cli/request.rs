@@ -112,6 +112,13 @@ impl Request {
         self
     }
 
+    /// The same, of which the server keeps a record though it only reads.
+    #[must_use]
+    pub fn recorded(mut self) -> Self {
+        self.changes_nothing = false;
+        self
+    }
+
     /// The same, whose answer may take the server a while.
     #[must_use]
     pub fn patient(mut self) -> Self {

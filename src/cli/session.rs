@@ -240,11 +240,10 @@ impl Session {
     }
 
     /// Reads what may be long, and writes it to `out` as it comes.
-    pub async fn download(&self, path: &str, out: &mut dyn Write) -> Result<(), Failure> {
-        let request = Request::get(path).patient();
-        self.show_instead(&request)?;
+    pub async fn download(&self, request: &Request, out: &mut dyn Write) -> Result<(), Failure> {
+        self.show_instead(request)?;
         let bearer = &self.proved().await?.bearer;
-        let built = self.built(&request)?.bearer_auth(bearer.expose_secret());
+        let built = self.built(request)?.bearer_auth(bearer.expose_secret());
         match self.admin.download(built, out).await? {
             Some(refusal) => refusal.success().map(drop),
             None => Ok(()),
@@ -252,7 +251,7 @@ impl Session {
     }
 
     /// Ends the command with the request that it would have sent, when that was asked for.
-    fn show_instead(&self, request: &Request) -> Result<(), Failure> {
+    pub fn show_instead(&self, request: &Request) -> Result<(), Failure> {
         self.manner.show_instead(request, self.admin.server())
     }
 

@@ -12,6 +12,7 @@ use super::Filters;
 use crate::cli::failure::Failure;
 use crate::cli::files::NewFile;
 use crate::cli::progress::Progress;
+use crate::cli::request::Request;
 use crate::cli::shell::Shell;
 use crate::cli::terminal;
 use crate::cli::terminal::printable_json;
@@ -40,15 +41,19 @@ impl Export {
             .query()
             .and("format", Some("ndjson"))
             .after(&path);
+        // Whoever takes the trail away is in it.
+        let request = Request::get(path).patient().recorded();
         let Some(out) = &self.out else {
             if terminal::stdout_is_terminal() {
-                return session.download(&path, &mut Screen::default()).await;
+                return session.download(&request, &mut Screen::default()).await;
             }
-            return session.download(&path, &mut io::stdout()).await;
+            return session.download(&request, &mut io::stdout()).await;
         };
+        // Before there is a file.
+        session.show_instead(&request)?;
         let mut file = NewFile::create(out)?;
         let mut counted = Counted::new(&mut file);
-        session.download(&path, &mut counted).await?;
+        session.download(&request, &mut counted).await?;
         drop(counted);
         file.finish("")?;
         terminal::note(&format!("✓ the events are in {}", out.display()));

@@ -58,6 +58,38 @@ async fn the_trail_is_read_exported_and_verified() {
     admin.run("audit verify --instance").await.data();
 }
 
+#[tokio::test]
+async fn an_export_that_is_only_shown_is_no_event_and_no_file() {
+    let server = TestServer::start().await;
+    let admin = Person::administrator(&server);
+    admin.run("account create ci-deployer").await.data();
+    let line = "audit export --result success --dry-run";
+    let tried = admin.run(line).await.screen();
+    assert_snapshot!(tried, @"
+    ! would send: GET /admin/v1/organizations/default/audit-events?result=success&format=ndjson
+    exit 0
+    ");
+    let to_a_file = admin.run(&format!("{line} --out audit.ndjson")).await;
+    assert_eq!(to_a_file.screen(), tried);
+    let shown = admin.run("audit export --curl --out audit.ndjson").await;
+    assert!(shown.data().starts_with("curl -sS"), "{shown}");
+    assert!(!admin.home().join("audit.ndjson").exists());
+    let exports = admin.run("audit list --action audit_event.export").await;
+    assert_eq!(exports.data(), "");
+
+    // What is no event is read all the same, as every list is.
+    for line in [
+        "audit list --dry-run",
+        "audit verify --dry-run",
+        "report system --dry-run",
+        "account get ci-deployer --dry-run",
+        "token get --dry-run",
+    ] {
+        let read = admin.run(line).await;
+        assert!(!read.data().is_empty(), "{line}: {read}");
+    }
+}
+
 // Security case 168: a name may be another thing's later.
 #[tokio::test]
 async fn what_has_the_same_name_is_told_apart_by_its_id() {
