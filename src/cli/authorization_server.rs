@@ -89,7 +89,7 @@ impl AuthorizationServer {
         let metadata = answer.json()?;
         let Some(Value::String(issuer)) = metadata.get("issuer") else {
             return Err(
-                Failure::failed(format!("{} is no authorization server", client.server()))
+                Failure::failed(format!("{} is no authorization server", client.base()))
                     .fix("mend the URL"),
             );
         };

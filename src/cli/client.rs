@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::ErrorKind;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::sync::Once;
 use std::time::Duration;
 
@@ -33,12 +34,23 @@ const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
-    server: Issuer,
+    /// The base URL, without a slash at its end.
+    base: String,
 }
 
 impl Client {
     /// A client of the server at this base URL.
-    pub fn new(server: Issuer) -> Result<Self, Failure> {
+    pub fn new(server: &Issuer) -> Result<Self, Failure> {
+        Self::at(server.base().to_owned())
+    }
+
+    /// A client of a listener of this machine that is told no secret, so that plain HTTP will do whatever
+    /// its address is.
+    pub fn of_listener(listen: SocketAddr) -> Result<Self, Failure> {
+        Self::at(format!("http://{listen}"))
+    }
+
+    fn at(base: String) -> Result<Self, Failure> {
         install_crypto();
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("ostler/", env!("CARGO_PKG_VERSION")))
@@ -46,14 +58,14 @@ impl Client {
             .timeout(TOTAL_TIMEOUT)
             // A redirect would carry the secret to somebody else.
             .redirect(Policy::none());
-        if server.is_https() {
+        if is_https(&base) {
             builder = builder.https_only(true);
         } else {
-            // A loopback host: nobody between it and us, and no certificates needed.
+            // This machine: nobody between it and us, and no certificates needed.
             builder = builder.no_proxy().tls_certs_only([]);
         }
         match builder.build() {
-            Ok(http) => Ok(Self { http, server }),
+            Ok(http) => Ok(Self { http, base }),
             Err(error) => Err(
                 Failure::failed(format!("cannot set up TLS: {}", root(&error))).fix(
                     "install the system's certificates (ca-certificates), or set SSL_CERT_FILE",
@@ -62,9 +74,9 @@ impl Client {
         }
     }
 
-    /// The server's base URL.
-    pub fn server(&self) -> &Issuer {
-        &self.server
+    /// The server's base URL, without a slash at its end.
+    pub fn base(&self) -> &str {
+        &self.base
     }
 
     /// A `GET` of a path below the base URL.
@@ -122,7 +134,7 @@ impl Client {
             if body.len() + chunk.len() > MAX_ANSWER_BYTES {
                 return Err(Failure::failed(format!(
                     "{} sent an answer of more than {MAX_ANSWER_BYTES} bytes",
-                    self.server
+                    self.base
                 )));
             }
             body.extend_from_slice(&chunk);
@@ -140,14 +152,15 @@ impl Client {
     }
 
     fn url(&self, path: &str) -> Result<Url, Failure> {
-        Url::parse(&self.server.endpoint(path))
-            .map_err(|_| Failure::usage(format!("{} cannot be followed by {path}", self.server)))
+        let base = &self.base;
+        Url::parse(&format!("{base}{path}"))
+            .map_err(|_| Failure::usage(format!("{base} cannot be followed by {path}")))
     }
 
     /// No answer: what the system said, and what is probably amiss. The error's own text would
     /// repeat the URL.
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        let server = &self.server;
+        let server = &self.base;
         if error.is_timeout() {
             return Failure::failed(format!("{server} did not answer in time"))
                 .fix("see whether the server is well: its /readyz?verbose, and its log");
@@ -159,7 +172,7 @@ impl Client {
                 .fix("for a certificate of your own authority, set SSL_CERT_FILE to its PEM file")
         } else if error.is_connect() {
             failure.fix("start the server (`ostler serve`, `ostler dev`), or mend the URL")
-        } else if server.is_https() {
+        } else if is_https(server) {
             failure
         } else {
             failure.fix("if the server speaks TLS, write https:// in its URL")
@@ -218,6 +231,10 @@ impl Answer {
     }
 }
 
+fn is_https(base: &str) -> bool {
+    base.starts_with("https:")
+}
+
 /// The first cause of an error, which says the most.
 fn root(error: &dyn Error) -> String {
     let mut cause = error;
@@ -242,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_path_goes_below_the_path_of_the_server() {
-        let client = Client::new(Issuer::parse("https://a.example/o").unwrap());
+        let client = Client::new(&Issuer::parse("https://a.example/o/").unwrap());
         // Without certificates on the machine there is no client, which is another test's matter.
         if let Ok(client) = client {
             let url = client.url("/oauth/token").unwrap();
@@ -255,7 +272,7 @@ mod tests {
         let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", nobody.local_addr().unwrap());
         drop(nobody);
-        let client = Client::new(Issuer::parse(&url).unwrap()).unwrap();
+        let client = Client::new(&Issuer::parse(&url).unwrap()).unwrap();
         let failure = client
             .send(client.get("/x").unwrap())
             .await

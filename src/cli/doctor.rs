@@ -19,7 +19,6 @@ use super::terminal;
 use super::terminal::printable;
 use crate::config;
 use crate::config::Config;
-use crate::domain::issuer::Issuer;
 use crate::keys::file::read_private;
 use crate::run::local_socket;
 
@@ -131,10 +130,7 @@ async fn server(config: &Config) -> Vec<Found> {
 }
 
 async fn readiness(config: &Config) -> Result<Value, Failure> {
-    let url = format!("http://{}", nearby(config.management.listen));
-    let base = Issuer::parse(&url)
-        .map_err(|reason| Failure::failed(format!("{url} cannot be asked from here: {reason}")))?;
-    let client = Client::new(base)?;
+    let client = Client::of_listener(nearby(config.management.listen))?;
     client.send(client.get("/readyz?verbose")?).await?.json()
 }
 
@@ -162,7 +158,7 @@ fn check(check: &Value) -> Found {
 /// Whether clients that are told the issuer find this server there.
 async fn issuer(config: &Config) -> Found {
     let issuer = &config.server.issuer;
-    let client = Client::new(issuer.clone())?;
+    let client = Client::new(issuer)?;
     let path = "/.well-known/oauth-authorization-server";
     let metadata = client.send(client.get(path)?).await?.success()?.json()?;
     if metadata["issuer"] == issuer.as_str() {
@@ -173,4 +169,23 @@ async fn issuer(config: &Config) -> Found {
         Failure::failed(format!("{issuer} answers, and says that it is {said}"))
             .fix("set server.issuer to the URL by which clients reach this server"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_is_asked_at_an_address_that_it_has() {
+        for (listen, asked) in [
+            ("127.0.0.1:9090", "127.0.0.1:9090"),
+            ("0.0.0.0:9090", "127.0.0.1:9090"),
+            ("[::]:9090", "[::1]:9090"),
+            ("192.0.2.7:9090", "192.0.2.7:9090"),
+            ("[2001:db8::7]:9090", "[2001:db8::7]:9090"),
+        ] {
+            let listen: SocketAddr = listen.parse().unwrap();
+            assert_eq!(nearby(listen).to_string(), asked);
+        }
+    }
 }

@@ -11,7 +11,6 @@ use clap::Args;
 use super::failure::Failure;
 use super::request::Request;
 use super::terminal;
-use crate::domain::issuer::Issuer;
 use crate::domain::retry::IdempotencyKey;
 use crate::domain::retry::InvalidKey;
 use crate::random;
@@ -75,9 +74,9 @@ impl Manner {
         self.idempotency_key.clone().unwrap_or_else(random)
     }
 
-    /// Ends the command with the request to `server`, when it is to be shown instead of sent.
-    pub fn show_instead(&self, request: &Request, server: &Issuer) -> Result<(), Failure> {
-        let base = server.base();
+    /// Ends the command with the request to the server at `base`, when it is to be shown instead of
+    /// sent.
+    pub fn show_instead(&self, request: &Request, base: &str) -> Result<(), Failure> {
         if self.curl {
             terminal::print(&format!("{}\n", request.as_curl(base)))?;
             return Err(Failure::shown());

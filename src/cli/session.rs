@@ -68,7 +68,7 @@ impl Session {
     pub fn open(connection: Connection, manner: Manner) -> Result<Self, Failure> {
         Ok(Self {
             server: connection.server,
-            admin: Client::new(connection.admin)?,
+            admin: Client::new(&connection.admin)?,
             organization: connection.organization,
             identity: connection.identity,
             manner,
@@ -252,7 +252,7 @@ impl Session {
 
     /// Ends the command with the request that it would have sent, when that was asked for.
     pub fn show_instead(&self, request: &Request) -> Result<(), Failure> {
-        self.manner.show_instead(request, self.admin.server())
+        self.manner.show_instead(request, self.admin.base())
     }
 
     /// The same request under a key, so that it is done once however often it is sent.
@@ -299,7 +299,7 @@ impl Session {
     async fn prove(&self) -> Result<Proved, Failure> {
         let identity = self.identity.clone().ok_or_else(no_identity)?;
         let caller = Caller::of(identity).await?;
-        let server = Client::new(self.server.clone())?;
+        let server = Client::new(&self.server)?;
         let server = AuthorizationServer::discover(server).await?;
         let bearer = server.admin_token(caller).await?;
         let issuer = server.issuer().to_owned();

@@ -36,8 +36,8 @@ impl Leak {
         let body = json!({"secret": secret});
         let request = Request::post(session::path(&["leaks"])?, body.clone());
         let request = request.with_secret("secret", "SECRET").open();
-        let client = Client::new(shell.connection()?.admin)?;
-        shell.manner().show_instead(&request, client.server())?;
+        let client = Client::new(&shell.connection()?.admin)?;
+        shell.manner().show_instead(&request, client.base())?;
         let built = client.post(&request.path)?.json(&body);
         client.send(built).await?.success()?;
         terminal::note("✓ it is reported");

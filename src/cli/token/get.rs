@@ -61,7 +61,7 @@ impl Get {
             return terminal::print(&format!("{line}\n"));
         }
         let client = client(connection.identity).await?;
-        let server = AuthorizationServer::discover(Client::new(connection.server)?).await?;
+        let server = AuthorizationServer::discover(Client::new(&connection.server)?).await?;
         let parameters: Vec<_> = parameters
             .iter()
             .map(|(name, value)| (*name, &**value))

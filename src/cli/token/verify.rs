@@ -58,7 +58,7 @@ impl Verify {
         let token = self.token.read(shell).await?;
         let mut connection = shell.connection()?;
         connection.identity = asker(connection.identity, &token);
-        let server = AuthorizationServer::discover(Client::new(connection.server.clone())?).await?;
+        let server = AuthorizationServer::discover(Client::new(&connection.server)?).await?;
         let caller = match connection.identity.take() {
             Some(identity) => Some(Caller::of(identity).await?),
             None => None,

@@ -12,6 +12,8 @@ use rustix::process::Pid;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::services::free_port;
+
 use super::Person;
 use super::Ran;
 
@@ -315,4 +317,31 @@ async fn the_doctor_says_what_is_wrong_and_what_to_do() {
         assert!(told.stderr.contains(line), "{line}: {told}");
     }
     drop(serving);
+}
+
+#[tokio::test]
+async fn the_doctor_asks_a_management_listener_wherever_it_is() {
+    let (operator, _) = Person::operator();
+    operator.run("init --secret-out a.env").await.data();
+    let port = free_port();
+    for (listen, asked) in [
+        ("0.0.0.0", "127.0.0.1"),
+        // The one that every machine has and that is not among those of loopback.
+        ("[::ffff:127.0.0.1]", "[::ffff:127.0.0.1]"),
+    ] {
+        let listen = format!("{listen}:{port}");
+        let flag = ["--management-listen", listen.as_str()];
+        let alone = operator.run_words(&[&["doctor"][..], &flag].concat()).await;
+        let unreachable = format!("cannot reach http://{asked}:{port}: Connection refused");
+        assert!(alone.stderr.contains(&unreachable), "{listen}: {alone}");
+
+        let serving = Serving::of(operator.start(&[&["serve"][..], &flag].concat()));
+        let well = operator.run_words(&[&["doctor"][..], &flag].concat()).await;
+        assert_eq!(well.code, Some(0), "{listen}: {well}");
+        assert!(
+            well.stderr.contains("✓ signing_key: ok"),
+            "{listen}: {well}"
+        );
+        serving.stop();
+    }
 }
