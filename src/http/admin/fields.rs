@@ -181,7 +181,9 @@ impl<'m> Fields<'m> {
     /// Notes the members that nobody took.
     pub(super) fn end(self) {
         let mut mistakes = self.mistakes.borrow_mut();
-        for name in self.members.keys() {
+        // A name with U+0000 in it was noted when the body was read.
+        let unknown = self.members.keys().filter(|name| !name.contains('\0'));
+        for name in unknown {
             if mistakes.is_full() {
                 return;
             }

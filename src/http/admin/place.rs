@@ -61,9 +61,12 @@ impl<'m> Place<'m> {
         self.sketch.is_some()
     }
 
-    /// Notes that it is wrong.
+    /// Notes that it is wrong, but for a text with U+0000 in it: that was noted when the body was read.
     pub(super) fn note(&self, code: &'static str, detail: impl Into<String>) {
-        self.mistakes.borrow_mut().add(&self.pointer, code, detail);
+        let is_noted = matches!(&self.value, Value::String(text) if text.contains('\0'));
+        if !is_noted {
+            self.mistakes.borrow_mut().add(&self.pointer, code, detail);
+        }
     }
 
     fn wrong_type<T>(&self, expected: &str) -> Option<T> {

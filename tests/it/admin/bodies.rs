@@ -83,6 +83,10 @@ async fn a_body_is_read_strictly() {
             at("/a\0b", "invalid"),
         ),
         (
+            r#"{"name": "nightly", "labels": {"a\u0000b": "c"}}"#,
+            at("/labels/a\0b", "invalid"),
+        ),
+        (
             r#"{"name": "nightly", "labels": {"a": "b", "a": "b"}}"#,
             at("/labels/a", "duplicate"),
         ),
@@ -108,7 +112,7 @@ async fn a_body_is_read_strictly() {
         ),
     ] {
         let found = mistakes(&admin.send("POST", ACCOUNTS, body).await);
-        assert_eq!(found.first(), Some(&wrong), "{body}");
+        assert_eq!(found, [wrong], "{body}");
     }
     assert_eq!(admin.get(&format!("{ACCOUNTS}/nightly")).await.status, 404);
 }
