@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -15,16 +17,20 @@ use super::dev::RunningDemo;
 use super::server::Serving;
 
 /// Everything below a directory, with its mode. What a running server takes away again while this
-/// looks (a journal of its database) is left out.
+/// looks (a journal of its database), and a socket that has not got its name yet, is left out.
 fn modes(below: &Path) -> BTreeMap<PathBuf, u32> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(below).unwrap() {
-        let path = entry.unwrap().path();
+        let entry = entry.unwrap();
+        let path = entry.path();
         let metadata = match fs::symlink_metadata(&path) {
             Ok(metadata) => metadata,
             Err(failed) if failed.kind() == ErrorKind::NotFound => continue,
             Err(failed) => panic!("{}: {failed}", path.display()),
         };
+        if metadata.file_type().is_socket() && entry.file_name().as_bytes().starts_with(b".") {
+            continue;
+        }
         if metadata.is_dir() {
             found.extend(modes(&path));
         }
