@@ -113,7 +113,7 @@ impl OAuthRequest {
     }
 }
 
-/// All of a body; `None` when it has no end. Most come in one piece, which is not copied.
+/// All of a body; `None` when it breaks off. Most come in one piece, which is not copied.
 async fn whole(mut body: impl Body<Data = Bytes> + Unpin) -> Option<Bytes> {
     let (mut first, mut whole) = (Bytes::new(), None::<BytesMut>);
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
