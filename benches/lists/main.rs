@@ -8,6 +8,7 @@
 //!     cargo bench --bench lists                       on SQLite
 //!     cargo bench --bench lists -- --postgres URL     on this PostgreSQL, in a new database
 //!     cargo bench --bench lists -- --scale 0.01       a hundredth of everything
+//!     cargo bench --bench lists -- --only findings    lists whose path has this in it, and no others
 
 mod fill;
 mod paths;
@@ -41,26 +42,35 @@ async fn main() {
         .with_max_level(tracing::Level::WARN)
         .with_writer(std::io::stderr)
         .init();
-    let (size, postgres) = match arguments() {
-        Ok(arguments) => arguments,
+    match arguments() {
+        Ok(asked) => measure(asked).await,
         Err(usage) => {
             eprintln!("{usage}");
             std::process::exit(2);
         }
-    };
-    let name = postgres.as_ref().map_or("SQLite", |_| "PostgreSQL");
-    measure(name, postgres.as_deref(), size).await;
+    }
 }
 
-fn arguments() -> Result<(Size, Option<String>), String> {
-    const USAGE: &str = "cargo bench --bench lists -- [--postgres URL] [--scale FACTOR]";
-    let (mut scale, mut postgres) = (1.0, None);
+/// What is to be measured.
+struct Asked {
+    size: Size,
+    /// The URL of a PostgreSQL; without one, it is SQLite.
+    postgres: Option<String>,
+    /// What the path of a list has in it.
+    only: String,
+}
+
+fn arguments() -> Result<Asked, String> {
+    const USAGE: &str =
+        "cargo bench --bench lists -- [--postgres URL] [--scale FACTOR] [--only PART]";
+    let (mut scale, mut postgres, mut only) = (1.0, None, String::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(USAGE.to_owned());
         match argument.as_str() {
             "--postgres" => postgres = Some(value()?),
             "--scale" => scale = value()?.parse::<f64>().map_err(|_| USAGE.to_owned())?,
+            "--only" => only = value()?,
             // What `cargo bench` adds.
             "--bench" => {}
             _ => return Err(USAGE.to_owned()),
@@ -79,19 +89,30 @@ fn arguments() -> Result<(Size, Option<String>), String> {
         accounts: scaled(100_000),
         events: scaled(1_000_000),
     };
-    Ok((size, postgres))
+    Ok(Asked {
+        size,
+        postgres,
+        only,
+    })
 }
 
-async fn measure(name: &str, url: Option<&str>, size: Size) {
+async fn measure(asked: Asked) {
+    let Asked {
+        size,
+        postgres,
+        only,
+    } = asked;
+    let name = postgres.as_ref().map_or("SQLite", |_| "PostgreSQL");
     let began = Instant::now();
-    let stage = Stage::set(url, size).await;
+    let stage = Stage::set(postgres.as_deref(), size).await;
     println!(
         "\n{name}: {} accounts, {} events (filled in {:.0} s)\n",
         size.accounts,
         size.events,
         began.elapsed().as_secs_f64()
     );
-    let mut lists: Vec<_> = paths::all().into_iter().map(Measured::of).collect();
+    let paths = paths::all().into_iter().filter(|path| path.contains(&only));
+    let mut lists: Vec<_> = paths.map(Measured::of).collect();
     for _ in 0..ROUNDS {
         for list in &mut lists {
             list.ask(&stage).await;
