@@ -48,7 +48,7 @@ use super::query::assembled;
 use super::query::millis;
 use super::query::placeholders;
 use super::statement::Conditions;
-use held::EACH;
+use super::statement::EACH;
 use holders::Holders;
 
 /// A list as it is asked for: which table, and how it is ordered.

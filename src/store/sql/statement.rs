@@ -8,6 +8,10 @@ use crate::domain::folded::folded;
 use super::query::Query;
 use super::query::assembled;
 
+/// At the end of what is asked of each row: PostgreSQL then asks it of each, and not of all rows of the table
+/// before the first, for a page that shows two hundred.
+pub(super) const EACH: &str = "LIMIT 1 OFFSET 0";
+
 /// How many ids of a list are arguments.
 const MOST_AS_ARGUMENTS: usize = 16;
 

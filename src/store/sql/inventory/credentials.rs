@@ -9,12 +9,12 @@ use crate::store::CredentialFilter;
 
 use super::super::query::millis;
 use super::super::statement::Conditions;
+use super::super::statement::EACH;
 use super::End;
 use super::NEVER;
 use super::add_ending;
 use super::add_unused;
 use super::held;
-use super::held::EACH;
 
 /// Adds what the filter says.
 pub(super) fn restrict(

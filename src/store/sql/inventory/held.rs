@@ -10,10 +10,7 @@ use crate::store::Holding;
 use crate::store::HoldingRole;
 
 use super::super::statement::Conditions;
-
-/// At the end of what is asked of each row: PostgreSQL then asks it of each, and not of all rows of the table
-/// before the first, for a page that shows two hundred.
-pub(super) const EACH: &str = "LIMIT 1 OFFSET 0";
+use super::super::statement::EACH;
 
 /// Whether `service_account` holds it.
 pub(super) fn by_account(
