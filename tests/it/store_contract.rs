@@ -132,6 +132,7 @@ on_both! {
     inventory::accounts_are_found_by_each_filter,
     inventory::accounts_are_found_by_what_they_hold,
     inventory::credentials_come_by_each_filter_and_in_each_order,
+    ended::what_has_ended_follows_from_the_secrets_whatever_became_of_them,
     held::credentials_are_found_by_what_is_left_to_them,
     change::a_change_that_is_dropped_has_not_happened,
     change::nothing_is_done_after_a_failure,

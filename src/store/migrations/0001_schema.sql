@@ -126,8 +126,9 @@ CREATE INDEX group_member_of_account ON group_member (account_id, group_id);
 -- An API token is a credential too: its one secret is the token. The name of one that was revoked is
 -- free again. Two ends follow from the secrets and are kept with them: that of the newest that was not
 -- taken back, and the latest of any that was not (the greatest number = never). The first is the
--- credential's until it has passed, and then it is the second; where all were taken back, both are that
--- of the newest. overlap_end is the latest of those that are older than that newest one.
+-- credential's until it has passed, and then it is the second; where all were taken back, the first is
+-- that of the newest, and the second 0: so a credential has a live secret until last_end and no longer.
+-- overlap_end is the latest of those that are older than that newest one.
 CREATE TABLE credential (
     id TEXT NOT NULL PRIMARY KEY,
     organization_id TEXT NOT NULL,
@@ -160,6 +161,10 @@ CREATE INDEX credential_end ON credential (organization_id, kind, newest_end, id
 CREATE INDEX credential_outlived ON credential (organization_id, kind, last_end, id)
     WHERE last_end > newest_end;
 CREATE INDEX credential_stopped ON credential (organization_id, kind, id) WHERE status <> 'active';
+-- For those that have ended, and to count those that have not. Every credential meets the second condition:
+-- it is there so that no statement is led here that does not say it.
+CREATE INDEX credential_live ON credential (organization_id, kind, last_end, id, status)
+    WHERE status = 'active' AND last_end >= 0;
 CREATE INDEX credential_overlap ON credential (organization_id, overlap_end, id)
     WHERE overlap_end IS NOT NULL;
 -- It begins like those above: who names the account as well is not led through all credentials of the

@@ -22,6 +22,7 @@ use super::SqlStore;
 use super::change::SqlChange;
 use super::client;
 use super::credential;
+use super::ends::BY_INDEX;
 use super::failure::Answer;
 use super::failure::Failure;
 use super::query::Db;
@@ -39,9 +40,9 @@ macro_rules! select {
 }
 
 /// Which API tokens are active: `$1` is the organization, `$2` the instant.
-const ACTIVE: &str = "FROM credential JOIN secret ON secret.credential_id = credential.id
+const ACTIVE: &str = "FROM credential
     WHERE credential.organization_id = $1 AND credential.kind = 'api_token'
-      AND credential.status = 'active' AND secret.revoked_at IS NULL AND secret.ends_at > $2";
+      AND credential.status = 'active' AND credential.last_end > $2";
 
 #[async_trait]
 impl ApiTokenReads for SqlStore {
@@ -149,8 +150,8 @@ async fn count_active(
     account: Option<AccountId>,
     now: Timestamp,
 ) -> Answer<u32> {
-    let of_account = account.map_or("", |_| "AND credential.account_id = $3");
-    let query = assembled(format!("SELECT count(*) AS tokens {ACTIVE} {of_account}"));
+    let which = account.map_or(BY_INDEX, |_| "credential.account_id = $3");
+    let query = assembled(format!("SELECT count(*) AS tokens {ACTIVE} AND {which}"));
     let query = query.bind(organization.to_string()).bind(millis(now));
     let query = account
         .iter()

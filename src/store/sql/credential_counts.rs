@@ -28,9 +28,7 @@ const OF_KIND: &str = "FROM credential WHERE organization_id = $1 AND kind = $2"
 
 /// Those of them that are active at `$3`: an administrator has not stopped them, and one of their
 /// secrets is live.
-const ACTIVE: &str = "AND status = 'active' AND EXISTS (
-    SELECT 1 FROM secret WHERE secret.credential_id = credential.id AND secret.revoked_at IS NULL
-        AND (secret.ends_at IS NULL OR secret.ends_at > $3))";
+const ACTIVE: &str = "AND status = 'active' AND last_end > $3";
 
 #[async_trait]
 impl CredentialCounts for SqlStore {

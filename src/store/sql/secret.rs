@@ -87,7 +87,7 @@ pub(super) async fn settle_ends(db: &mut Db, credentials: &[&str]) -> Answer<()>
     let query = assembled(format!(
         "UPDATE credential
          SET newest_end = coalesce({NEWEST}, newest_end),
-             last_end = coalesce({LAST}, {NEWEST}, last_end),
+             last_end = coalesce({LAST}, 0),
              overlap_end = {OVERLAP}
          WHERE id IN ({})",
         placeholders(1, credentials.len())

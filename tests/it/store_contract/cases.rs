@@ -12,6 +12,7 @@ pub mod change;
 pub mod clean_up;
 pub mod client;
 pub mod credential;
+pub mod ended;
 pub mod group;
 pub mod held;
 pub mod instance;

@@ -7,11 +7,12 @@ use crate::domain::id::OrganizationId;
 use crate::domain::organization::Status;
 use crate::store::CredentialFilter;
 
+use super::super::ends::has_ended;
+use super::super::ends::has_live_secret;
 use super::super::query::millis;
 use super::super::statement::Conditions;
 use super::super::statement::EACH;
 use super::End;
-use super::NEVER;
 use super::add_ending;
 use super::add_unused;
 use super::held;
@@ -85,21 +86,18 @@ fn credential_status(
     now: Timestamp,
 ) -> String {
     let is = |status: Status| format!("credential.status = '{}'", status.as_str());
-    let mut has_live_secret = || {
-        let now = conditions.number(millis(now));
-        format!(
-            "EXISTS (SELECT 1 FROM secret WHERE secret.credential_id = credential.id
-                AND secret.revoked_at IS NULL AND coalesce(secret.ends_at, {NEVER}) > {now} {EACH})"
-        )
-    };
     // In the words of its index.
     let is_stopped_as = |status| format!("{} AND credential.status <> 'active'", is(status));
     match status {
         CredentialStatus::Disabled => is_stopped_as(Status::Disabled),
         CredentialStatus::Revoked => is_stopped_as(Status::Revoked),
-        CredentialStatus::Active => format!("{} AND {}", is(Status::Active), has_live_secret()),
+        CredentialStatus::Active => {
+            let now = conditions.number(millis(now));
+            format!("{} AND {}", is(Status::Active), has_live_secret(now))
+        }
         CredentialStatus::Expired => {
-            format!("{} AND NOT {}", is(Status::Active), has_live_secret())
+            let now = conditions.number(millis(now));
+            format!("{} AND {}", is(Status::Active), has_ended(now))
         }
     }
 }
