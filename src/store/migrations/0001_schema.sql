@@ -376,9 +376,11 @@ CREATE TABLE last_use (
     CHECK ((account_id IS NULL) <> (credential_id IS NULL)),
     CHECK (subject_id = coalesce(account_id, credential_id))
 );
-CREATE INDEX last_use_of_accounts ON last_use (organization_id, last_at, account_id)
+-- With since when it may have been quiet: what was made lately is not unused for long.
+CREATE INDEX last_use_of_accounts ON last_use (organization_id, last_at, account_id, quiet_from)
     WHERE account_id IS NOT NULL;
-CREATE INDEX last_use_of_credentials ON last_use (organization_id, last_at, credential_id)
+CREATE INDEX last_use_of_credentials
+    ON last_use (organization_id, last_at, credential_id, quiet_from)
     WHERE credential_id IS NOT NULL;
 CREATE INDEX last_use_of_credential ON last_use (credential_id)
     WHERE credential_id IS NOT NULL;

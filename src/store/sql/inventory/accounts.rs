@@ -43,7 +43,12 @@ pub(super) fn restrict(
     }
 }
 
-fn account_status(conditions: &mut Conditions, status: AccountStatus, now: Timestamp) -> String {
+/// That an account stands so at `now`.
+pub(super) fn account_status(
+    conditions: &mut Conditions,
+    status: AccountStatus,
+    now: Timestamp,
+) -> String {
     let active = format!("service_account.status = '{}'", Status::Active.as_str());
     match status {
         // In the words of its index.

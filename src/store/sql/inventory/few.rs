@@ -2,16 +2,26 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
+use crate::domain::account::AccountStatus;
 use crate::domain::credential::CredentialKind;
+use crate::domain::credential::CredentialStatus;
 use crate::domain::id::OrganizationId;
 use crate::store::AccountFilter;
 use crate::store::CredentialFilter;
+use crate::store::Ending;
 
+use super::super::ends::BY_INDEX;
+use super::super::ends::End;
+use super::super::ends::has_ended;
 use super::super::failure::Answer;
 use super::super::query::Db;
 use super::super::query::all;
 use super::super::query::millis;
 use super::super::statement::Conditions;
+use super::accounts::account_status;
+use super::add_ending;
 
 /// How many ids may be listed in a statement. Where more meet a condition a page is found by walking:
 /// of a hundred thousand accounts at least one in fifty is then on the page.
@@ -24,41 +34,62 @@ pub(super) async fn few_accounts(
     organization: OrganizationId,
     filter: &AccountFilter,
 ) -> Answer<Option<BTreeSet<String>>> {
-    let mut few: Option<BTreeSet<String>> = None;
-    let mut take = |found: Option<BTreeSet<String>>| {
-        let Some(found) = found else { return };
-        few = Some(match few.take() {
-            Some(known) => known.intersection(&found).cloned().collect(),
-            None => found,
-        });
+    let account = |add: &dyn Fn(&mut Conditions)| {
+        let mut conditions = Conditions::default();
+        let organization = conditions.text(organization.to_string());
+        conditions.add(format!("organization_id = {organization}"));
+        conditions.add("deleted_at IS NULL".to_owned());
+        add(&mut conditions);
+        (conditions, "SELECT id FROM service_account")
     };
-    if let Some(text) = &filter.text {
-        let mut conditions = Conditions::default();
-        let organization = conditions.text(organization.to_string());
-        conditions.add(format!("organization_id = {organization}"));
-        conditions.add("deleted_at IS NULL".to_owned());
-        conditions.add_search(text, &["search_text"], "id");
-        take(few_ids(db, conditions, "SELECT id FROM service_account").await?);
-    }
-    if let Some(owner) = &filter.owner {
-        let mut conditions = Conditions::default();
-        let organization = conditions.text(organization.to_string());
-        conditions.add(format!("organization_id = {organization}"));
-        conditions.add("deleted_at IS NULL".to_owned());
-        let owner = conditions.text(owner.as_str());
-        conditions.add(format!("owner = {owner}"));
-        take(few_ids(db, conditions, "SELECT id FROM service_account").await?);
-    }
-    if let Some(since) = filter.unused_since {
-        let mut conditions = Conditions::default();
-        let organization = conditions.text(organization.to_string());
-        conditions.add(format!("organization_id = {organization}"));
-        conditions.add("account_id IS NOT NULL".to_owned());
-        let since = conditions.number(millis(since));
-        conditions.add(format!("last_at <= {since}"));
-        take(few_ids(db, conditions, "SELECT account_id AS id FROM last_use").await?);
+    let expired = filter.status;
+    let expired = expired.filter(|(status, _)| *status == AccountStatus::Expired);
+    let statements = [
+        filter
+            .text
+            .as_deref()
+            .map(|text| account(&|named| named.add_search(text, &["search_text"], "id"))),
+        filter.owner.as_deref().map(|owner| {
+            account(&|owned| {
+                let owner = owned.text(owner);
+                owned.add(format!("owner = {owner}"));
+            })
+        }),
+        expired.map(|(status, now)| {
+            account(&|expired| {
+                let has_expired = account_status(expired, status, now);
+                expired.add(has_expired);
+            })
+        }),
+        filter
+            .ending
+            .map(|ending| account(&|ends| add_ending(ends, "service_account.expires_at", ending))),
+        filter.unused_since.map(|since| {
+            let unused = unused(organization, "account_id", since);
+            (unused, "SELECT account_id AS id FROM last_use")
+        }),
+    ];
+    let mut few: Option<BTreeSet<String>> = None;
+    for (conditions, select) in statements.into_iter().flatten() {
+        let found = few_ids(db, conditions, select).await?;
+        few = match (few, found) {
+            (Some(known), Some(found)) => Some(&known & &found),
+            (known, found) => known.or(found),
+        };
     }
     Ok(few)
+}
+
+/// What may be unused since then, by the id in this column: what was made later, and never used, is not.
+fn unused(organization: OrganizationId, id: &str, since: Timestamp) -> Conditions {
+    let mut conditions = Conditions::default();
+    let organization = conditions.text(organization.to_string());
+    conditions.add(format!("organization_id = {organization}"));
+    conditions.add(format!("{id} IS NOT NULL"));
+    let since = conditions.number(millis(since));
+    conditions.add(format!("last_at <= {since}"));
+    conditions.add(format!("quiet_from <= {since}"));
+    conditions
 }
 
 /// Which credentials may meet the filter, for each of its conditions that leaves only a few.
@@ -68,6 +99,8 @@ pub(super) async fn few_credentials(
     kind: CredentialKind,
     filter: &CredentialFilter,
 ) -> Answer<Vec<BTreeSet<String>>> {
+    let expired = filter.status;
+    let expired = expired.filter(|(status, _)| *status == CredentialStatus::Expired);
     let statements = [
         filter.account.map(|account| {
             let mut own = of_kind(organization, kind);
@@ -85,27 +118,54 @@ pub(super) async fn few_credentials(
             (named, "SELECT id FROM credential")
         }),
         filter.unused_since.map(|since| {
-            let mut unused = Conditions::default();
-            let organization = unused.text(organization.to_string());
-            unused.add(format!("organization_id = {organization}"));
-            unused.add("credential_id IS NOT NULL".to_owned());
-            let since = unused.number(millis(since));
-            unused.add(format!("last_at <= {since}"));
+            let unused = unused(organization, "credential_id", since);
             (unused, "SELECT credential_id AS id FROM last_use")
         }),
-        filter.ending.map(|ending| {
-            let mut ends = Conditions::default();
-            let after = ends.number(millis(ending.after));
-            let until = ends.number(millis(ending.until));
-            ends.add(format!("ends_at > {after} AND ends_at <= {until}"));
-            (ends, "SELECT DISTINCT credential_id AS id FROM secret")
+        expired.map(|(_, now)| {
+            let mut expired = of_kind(organization, kind);
+            expired.add("credential.status = 'active'".to_owned());
+            let now = expired.number(millis(now));
+            expired.add(has_ended(now));
+            expired.add(BY_INDEX.to_owned());
+            (expired, "SELECT id FROM credential")
         }),
     ];
     let mut all = Vec::new();
     for (conditions, select) in statements.into_iter().flatten() {
         all.extend(few_ids(db, conditions, select).await?);
     }
+    if let Some(ending) = filter.ending {
+        all.extend(few_ending(db, organization, kind, ending).await?);
+    }
     Ok(all)
+}
+
+/// Those with an end in one column or the other; in which of the two it counts is left to the list.
+async fn few_ending(
+    db: &mut Db,
+    organization: OrganizationId,
+    kind: CredentialKind,
+    ending: Ending,
+) -> Answer<Option<BTreeSet<String>>> {
+    let mut few = BTreeSet::new();
+    for end in End::ALL {
+        let mut ends = of_kind(organization, kind);
+        let (after, until) = (
+            ends.number(millis(ending.after)),
+            ends.number(millis(ending.until)),
+        );
+        let column = end.column();
+        ends.add(format!("{column} > {after} AND {column} <= {until}"));
+        if let End::OfTheLast = end {
+            // In the words of its index.
+            ends.add("credential.last_end > credential.newest_end".to_owned());
+        }
+        let Some(found) = few_ids(db, ends, "SELECT id FROM credential").await? else {
+            return Ok(None);
+        };
+        few.extend(found);
+    }
+    Ok((few.len() <= FEW).then_some(few))
 }
 
 fn of_kind(organization: OrganizationId, kind: CredentialKind) -> Conditions {
