@@ -61,6 +61,13 @@ pub trait RoleReads {
         organization: OrganizationId,
         account: AccountId,
     ) -> Result<Option<Holdings>, StoreError>;
+
+    /// All that these accounts hold; those that do not exist are left out.
+    async fn list_holdings(
+        &self,
+        organization: OrganizationId,
+        accounts: &[AccountId],
+    ) -> Result<BTreeMap<AccountId, Holdings>, StoreError>;
 }
 
 /// Reads and writes of roles in a change.

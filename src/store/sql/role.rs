@@ -449,6 +449,18 @@ impl RoleReads for SqlStore {
         })
         .await
     }
+
+    async fn list_holdings(
+        &self,
+        organization: OrganizationId,
+        accounts: &[AccountId],
+    ) -> Result<BTreeMap<AccountId, Holdings>, StoreError> {
+        let accounts = accounts.to_vec();
+        self.read(move |db| {
+            Box::pin(async move { holdings::list(db, organization, &accounts).await })
+        })
+        .await
+    }
 }
 
 #[async_trait]
