@@ -77,6 +77,7 @@ pub use findings::FindingPage;
 pub use findings::FindingReads;
 pub use findings::FindingRow;
 pub use findings::FoundCredential;
+pub use findings::FoundRows;
 pub use group::GroupChanges;
 pub use group::GroupReads;
 pub use inventory::AccountFilter;

@@ -25,6 +25,7 @@ use crate::domain::role::OSTLER_API;
 use crate::domain::signing_key::KeyState;
 use crate::store::FindingPage;
 use crate::store::FindingRow;
+use crate::store::FoundRows;
 use crate::store::Position;
 use crate::store::StoreError;
 
@@ -209,9 +210,12 @@ impl Search<'_> {
             FindingKind::SigningKeyOld => self.old_keys(after, limit).await.map(Found::all),
             FindingKind::WriteOnAllResources => self.wide_access(after, limit).await,
             _ => {
-                let rows = self.rows(kind, after, limit).await?;
+                let FoundRows { rows, stopped_at } = self.rows(kind, after, limit).await?;
                 let found = rows.iter().map(|row| self.placed(kind, row));
-                Ok(Found::all(found.collect()))
+                Ok(Found {
+                    placed: found.collect(),
+                    stopped_at: stopped_at.map(|place| position(kind, &place)),
+                })
             }
         }
     }
@@ -221,7 +225,7 @@ impl Search<'_> {
         kind: FindingKind,
         after: Option<String>,
         limit: usize,
-    ) -> Result<Vec<FindingRow>, StoreError> {
+    ) -> Result<FoundRows, StoreError> {
         let page = FindingPage {
             among: self.among.clone(),
             after,
@@ -285,7 +289,7 @@ impl Search<'_> {
     /// store tells of more, so the grants of each are looked at, up to a number.
     async fn wide_access(&self, after: Option<String>, limit: usize) -> Result<Found, StoreError> {
         let kind = FindingKind::WriteOnAllResources;
-        let rows = self.rows(kind, after, MAX_LOOKED_AT).await?;
+        let rows = self.rows(kind, after, MAX_LOOKED_AT).await?.rows;
         // Many accounts hold the same few APIs: each is read once.
         let mut books = BTreeMap::new();
         let mut found = Vec::new();

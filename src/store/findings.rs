@@ -60,6 +60,16 @@ pub struct FoundCredential {
     pub name: String,
 }
 
+/// What was found for a page.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct FoundRows {
+    /// The rows, in the order of their places.
+    pub rows: Vec<FindingRow>,
+    /// Where the search ended before the page was full, because so much was passed over: the next page goes
+    /// on after it.
+    pub stopped_at: Option<String>,
+}
+
 /// Reads of what is found. Of signing keys there is nothing here: there are few of them.
 #[async_trait]
 pub trait FindingReads {
@@ -70,5 +80,5 @@ pub trait FindingReads {
         kind: FindingKind,
         now: Timestamp,
         page: &FindingPage,
-    ) -> Result<Vec<FindingRow>, StoreError>;
+    ) -> Result<FoundRows, StoreError>;
 }

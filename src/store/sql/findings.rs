@@ -2,12 +2,15 @@
 //!
 //! A kind has one part or more (accounts, and what belongs to them), which are read one after the
 //! other. Each part has an order of its own, in which a page goes on after the row before: that of an
-//! index, where much is looked at, so that a page reads about as many rows as it shows.
+//! index, where much is looked at, so that a page reads about as many rows as it shows. Where more may be
+//! passed over, a page ends after so many rows, with what it has.
 
 mod by_end;
+mod by_overlap;
 mod by_use;
 mod kinds;
 mod place;
+mod stretch;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -20,6 +23,7 @@ use crate::store::FindingPage;
 use crate::store::FindingReads;
 use crate::store::FindingRow;
 use crate::store::FoundCredential;
+use crate::store::FoundRows;
 use crate::store::StoreError;
 
 use super::SqlStore;
@@ -32,6 +36,7 @@ use super::query::all;
 use super::statement::Conditions;
 use kinds::found;
 use place::Place;
+use stretch::Stretch;
 
 /// How the rows of a part are selected: the columns of [`Found::read`], where from, and in which order.
 struct Found {
@@ -39,6 +44,8 @@ struct Found {
     from: String,
     conditions: Vec<String>,
     order: Order,
+    /// Where many rows may be passed over: what is walked, a stretch for each page.
+    stretch: Option<Stretch>,
 }
 
 /// In which order the rows of a part are.
@@ -56,6 +63,18 @@ struct Walk {
     organization: &'static str,
     number: &'static str,
     id: &'static str,
+}
+
+impl Walk {
+    /// All three, as they are compared and sorted by.
+    fn columns(self) -> String {
+        let Self {
+            organization,
+            number,
+            id,
+        } = self;
+        format!("{organization}, {number}, {id}")
+    }
 }
 
 /// The expressions of the columns that differ; `NULL` where a kind has none.
@@ -118,7 +137,7 @@ async fn list(
     kind: FindingKind,
     now: Timestamp,
     page: &FindingPage,
-) -> Answer<Vec<FindingRow>> {
+) -> Answer<FoundRows> {
     let after = page.after.as_deref().map(Place::parse).transpose()?;
     let begun = after.as_ref().map_or(0, |place| place.part);
     let mut rows = Vec::new();
@@ -128,20 +147,28 @@ async fn list(
         if limit <= 0 {
             break;
         }
-        let selected = found.select(page.among.as_deref(), after, limit);
+        let among = page.among.as_deref();
+        let end = found.end_of_stretch(db, part, among, after).await?;
+        let selected = found.select(among, after, end.as_ref(), limit);
         for row in all(db, selected).await? {
             rows.push(found.read(part, &row)?);
         }
+        if let Some(end) = end.filter(|_| rows.len() < page.limit.into()) {
+            let stopped_at = Some(end.text());
+            return Ok(FoundRows { rows, stopped_at });
+        }
     }
-    Ok(rows)
+    let stopped_at = None;
+    Ok(FoundRows { rows, stopped_at })
 }
 
 impl Found {
-    /// At most `limit` rows, after this place.
+    /// At most `limit` rows, after this place and not after the end of a stretch.
     fn select(
         &self,
         among: Option<&[OrganizationId]>,
         after: Option<&Place>,
+        end: Option<&Place>,
         limit: i64,
     ) -> Query<'static> {
         let (organization, order, place) = match self.order {
@@ -149,32 +176,16 @@ impl Found {
                 let subject = self.columns.subject;
                 ("account.organization_id", subject.to_owned(), String::new())
             }
-            Order::Walked(Walk {
-                organization,
-                number,
-                id,
-            }) => (
-                organization,
-                format!("{organization}, {number}, {id}"),
-                format!(", {number} AS place_number, {id} AS place_id"),
-            ),
-        };
-        let mut conditions = Conditions::default();
-        for condition in &self.conditions {
-            conditions.add(condition.clone());
-        }
-        if let Some(among) = among {
-            let among = among.iter().map(ToString::to_string);
-            conditions.add_one_of(organization, among);
-        }
-        if let Some(after) = after {
-            let mut values = Vec::new();
-            if let Some((organization, number)) = &after.walked {
-                values.push(conditions.text(organization.as_str()));
-                values.push(conditions.number(*number));
+            Order::Walked(walk) => {
+                let Walk { number, id, .. } = walk;
+                let place = format!(", {number} AS place_number, {id} AS place_id");
+                (walk.organization, walk.columns(), place)
             }
-            values.push(conditions.text(after.id.as_str()));
-            conditions.add(format!("({order}) > ({})", values.join(", ")));
+        };
+        let mut conditions = begun(&self.conditions, (organization, &order), among, after);
+        if let Some(end) = end {
+            let end = end.values(&mut conditions);
+            conditions.add(format!("({order}) <= ({end})"));
         }
         let select = format!("{}{place} FROM {}", self.columns.select(), self.from);
         let limit = conditions.number(limit);
@@ -200,6 +211,27 @@ impl Found {
         };
         read(&place, row)
     }
+}
+
+/// These conditions, in these organizations, and only what is after this place in this order.
+fn begun(
+    conditions: &[String],
+    (organization, order): (&str, &str),
+    among: Option<&[OrganizationId]>,
+    after: Option<&Place>,
+) -> Conditions {
+    let mut begun = Conditions::default();
+    for condition in conditions {
+        begun.add(condition.clone());
+    }
+    if let Some(among) = among {
+        begun.add_one_of(organization, among.iter().map(ToString::to_string));
+    }
+    if let Some(after) = after {
+        let after = after.values(&mut begun);
+        begun.add(format!("({order}) > ({after})"));
+    }
+    begun
 }
 
 fn read(place: &Place, row: &Row) -> Answer<FindingRow> {
@@ -240,7 +272,7 @@ impl FindingReads for SqlStore {
         kind: FindingKind,
         now: Timestamp,
         page: &FindingPage,
-    ) -> Result<Vec<FindingRow>, StoreError> {
+    ) -> Result<FoundRows, StoreError> {
         let page = page.clone();
         self.read(move |db| Box::pin(async move { list(db, kind, now, &page).await }))
             .await

@@ -65,6 +65,7 @@ fn accounts(now: i64, soon: i64) -> Found {
             number: end,
             id: "account.id",
         }),
+        stretch: None,
     }
 }
 
@@ -103,5 +104,6 @@ fn of_newest_secrets(
             number: end.column(),
             id: "credential.id",
         }),
+        stretch: None,
     }
 }

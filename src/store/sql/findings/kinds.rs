@@ -19,9 +19,9 @@ use super::super::query::millis;
 use super::Columns;
 use super::Found;
 use super::Order;
-use super::Walk;
 use super::by_end::expiring_soon;
 use super::by_end::never_expires;
+use super::by_overlap::overlap_still_used;
 use super::by_use::never_used;
 use super::by_use::unused;
 
@@ -85,6 +85,7 @@ fn of_accounts(at: &'static str, from: &str, now: i64, more: Vec<String>) -> Fou
         from: format!("{ACCOUNT} {from}"),
         conditions: [is_usable(now), more].concat(),
         order: Order::Subject,
+        stretch: None,
     }
 }
 
@@ -149,51 +150,6 @@ pub(super) fn found(kind: FindingKind, now: Timestamp) -> Vec<Found> {
     }
 }
 
-/// When the secret was last used, in any way.
-const LAST_USE_OF_SECRET: &str = "(SELECT max(usage_stamp.last_at) FROM usage_stamp
-    WHERE usage_stamp.credential_id = secret.credential_id
-      AND usage_stamp.secret_id = secret.id)";
-
-/// The old secret of an overlap that is not over, used in its last half. A newer one that was taken
-/// back, or has ended, is to take nothing's place.
-fn overlap_still_used(now: i64) -> Found {
-    Found {
-        columns: Columns {
-            subject: "secret.id",
-            other_at: "secret.ends_at",
-            third_at: "newer.created_at",
-            has_credential: true,
-            ..Columns::of_account(LAST_USE_OF_SECRET)
-        },
-        from: format!(
-            "credential CROSS JOIN secret CROSS JOIN secret AS newer CROSS JOIN {ACCOUNT}"
-        ),
-        conditions: [
-            vec![
-                OF_ONE_ACCOUNT.to_owned(),
-                "newer.credential_id = secret.credential_id".to_owned(),
-                "newer.position > secret.position".to_owned(),
-                works("newer", now),
-                "credential.status = 'active'".to_owned(),
-                format!("credential.overlap_end > {now}"),
-                "secret.revoked_at IS NULL".to_owned(),
-                format!("secret.ends_at > {now}"),
-                format!(
-                    "{LAST_USE_OF_SECRET} >= newer.created_at
-                         + (secret.ends_at - newer.created_at) / 2"
-                ),
-            ],
-            is_usable(now),
-        ]
-        .concat(),
-        order: Order::Walked(Walk {
-            organization: "credential.organization_id",
-            number: "credential.overlap_end",
-            id: "credential.id",
-        }),
-    }
-}
-
 /// A report that waits for a person, as long as what was reported may still be used.
 fn leak_reported(now: i64) -> Found {
     Found {
@@ -213,6 +169,7 @@ fn leak_reported(now: i64) -> Found {
             works("secret", now),
         ],
         order: Order::Subject,
+        stretch: None,
     }
 }
 
@@ -246,6 +203,7 @@ fn new_network(now: i64, shown_since: i64) -> Found {
         ]
         .concat(),
         order: Order::Subject,
+        stretch: None,
     }
 }
 
@@ -282,5 +240,6 @@ fn refusals_above_habit(now: i64, since: i64) -> Found {
         ]
         .concat(),
         order: Order::Subject,
+        stretch: None,
     }
 }

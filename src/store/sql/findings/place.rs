@@ -2,6 +2,7 @@
 
 use super::super::failure::Answer;
 use super::super::failure::Failure;
+use super::super::statement::Conditions;
 
 /// Where a row stands.
 pub(super) struct Place {
@@ -26,6 +27,17 @@ impl Place {
             walked: organization.map(str::to_owned).zip(number),
             id: id.ok_or(Failure::Unreadable("place"))?,
         })
+    }
+
+    /// As arguments, for a comparison with what the part is ordered by.
+    pub(super) fn values(&self, conditions: &mut Conditions) -> String {
+        let mut values = Vec::new();
+        if let Some((organization, number)) = &self.walked {
+            values.push(conditions.text(organization.as_str()));
+            values.push(conditions.number(*number));
+        }
+        values.push(conditions.text(self.id.as_str()));
+        values.join(", ")
     }
 
     /// No id has a slash.

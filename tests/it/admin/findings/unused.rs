@@ -210,3 +210,65 @@ async fn what_is_unused_comes_page_by_page_the_longest_unused_first() {
         );
     }
 }
+
+/// Adds copies of this credential, with its last use, behind the server's back.
+async fn multiply(server: &TestServer, credential: &str, copies: u32) {
+    let numbers = format!(
+        "WITH RECURSIVE numbers(n) AS
+             (SELECT 10001 UNION ALL SELECT n + 1 FROM numbers WHERE n < 10000 + {copies}),
+         marks(mark) AS (SELECT CAST(n AS TEXT) FROM numbers)"
+    );
+    let credentials = format!(
+        "{numbers}
+         INSERT INTO credential (id, organization_id, account_id, client_id, kind, name,
+             folded_name, status, generation, allowed_networks, is_narrowed, created_at, updated_at)
+         SELECT id || mark, organization_id, account_id, client_id || mark, kind, name || mark,
+                folded_name || mark, status, generation, allowed_networks, is_narrowed, created_at,
+                updated_at
+         FROM credential, marks WHERE id = '{credential}'"
+    );
+    let uses = format!(
+        "{numbers}
+         INSERT INTO last_use (subject_id, organization_id, credential_id, last_at, quiet_from)
+         SELECT subject_id || mark, organization_id, credential_id || mark, last_at, quiet_from
+         FROM last_use, marks WHERE subject_id = '{credential}'"
+    );
+    server.run_sql(credentials).await;
+    server.run_sql(uses).await;
+}
+
+// Of an account that is unused as a whole every credential is passed over, and a page looks at 1,000.
+#[tokio::test]
+async fn what_is_unused_is_found_behind_very_many_that_are_passed_over() {
+    let server = TestServer::start().await;
+    let busy = client(&server, "busy-bot", &json!(null)).await;
+    let left = second(&server, &busy, "left", &json!(null)).await;
+    let idle = client(&server, "idle-bot", &json!(null)).await;
+    idle.token("").await;
+    server.advance(SECOND);
+    left.token("").await;
+    // What is noted of use is written.
+    none(&server, "unused", &idle.account).await;
+    multiply(&server, &idle.credential, 2_500).await;
+    server.advance(90 * DAY + SECOND);
+    busy.token("").await;
+    for (asked, pages) in [("kind=unused", 3), ("severity=info", 3)] {
+        let path = format!("/findings?organization=default&limit=200&{asked}");
+        let (mut found, mut lengths, mut cursor) = (Vec::new(), Vec::new(), String::new());
+        loop {
+            let reply = server.admin("GET", &format!("{path}{cursor}"), None).await;
+            assert_eq!(reply.status, 200, "{}", reply.wire());
+            let page = reply.json();
+            let items = page["items"].as_array().unwrap();
+            lengths.push(items.len());
+            let unused = items.iter().filter(|item| item["kind"] == "unused");
+            found.extend(unused.map(|item| item["subject"]["id"].as_str().unwrap().to_owned()));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(found, [&*idle.account, &*left.credential], "{asked}");
+        assert_eq!(lengths.len(), pages, "{asked}: {lengths:?}");
+    }
+}
