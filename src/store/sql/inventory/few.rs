@@ -27,6 +27,34 @@ use super::add_ending;
 /// of a hundred thousand accounts at least one in fifty is then on the page.
 pub(super) const FEW: usize = 2_000;
 
+const OF_CREDENTIALS: &str = "SELECT id FROM credential";
+
+/// A statement that gives the ids of those that meet a condition.
+struct Asked {
+    select: &'static str,
+    conditions: Conditions,
+    /// By which column they are a span of an index. It is said as their order: `PostgreSQL` plans a statement
+    /// once for all arguments, and would read the whole table for a span that may be long.
+    span: Option<&'static str>,
+}
+
+impl Asked {
+    fn new(select: &'static str, conditions: Conditions) -> Self {
+        Self {
+            select,
+            conditions,
+            span: None,
+        }
+    }
+
+    fn span(self, column: &'static str) -> Self {
+        Self {
+            span: Some(column),
+            ..self
+        }
+    }
+}
+
 /// The accounts that may meet the filter, when one of its conditions leaves only a few; those that do
 /// not are among them too.
 pub(super) async fn few_accounts(
@@ -34,13 +62,15 @@ pub(super) async fn few_accounts(
     organization: OrganizationId,
     filter: &AccountFilter,
 ) -> Answer<Option<BTreeSet<String>>> {
+    // In the words of its index.
+    const END: &str = "coalesce(service_account.expires_at, 9223372036854775807)";
     let account = |add: &dyn Fn(&mut Conditions)| {
         let mut conditions = Conditions::default();
         let organization = conditions.text(organization.to_string());
         conditions.add(format!("organization_id = {organization}"));
         conditions.add("deleted_at IS NULL".to_owned());
         add(&mut conditions);
-        (conditions, "SELECT id FROM service_account")
+        Asked::new("SELECT id FROM service_account", conditions)
     };
     let expired = filter.status;
     let expired = expired.filter(|(status, _)| *status == AccountStatus::Expired);
@@ -60,18 +90,19 @@ pub(super) async fn few_accounts(
                 let has_expired = account_status(expired, status, now);
                 expired.add(has_expired);
             })
+            .span(END)
         }),
-        filter
-            .ending
-            .map(|ending| account(&|ends| add_ending(ends, "service_account.expires_at", ending))),
+        filter.ending.map(|ending| {
+            account(&|ends| add_ending(ends, "service_account.expires_at", ending)).span(END)
+        }),
         filter.unused_since.map(|since| {
             let unused = unused(organization, "account_id", since);
-            (unused, "SELECT account_id AS id FROM last_use")
+            Asked::new("SELECT account_id AS id FROM last_use", unused).span("last_at")
         }),
     ];
     let mut few: Option<BTreeSet<String>> = None;
-    for (conditions, select) in statements.into_iter().flatten() {
-        let found = few_ids(db, conditions, select).await?;
+    for asked in statements.into_iter().flatten() {
+        let found = few_ids(db, asked).await?;
         few = match (few, found) {
             (Some(known), Some(found)) => Some(&known & &found),
             (known, found) => known.or(found),
@@ -106,20 +137,20 @@ pub(super) async fn few_credentials(
             let mut own = of_kind(organization, kind);
             let account = own.text(account.to_string());
             own.add(format!("credential.account_id = {account}"));
-            (own, "SELECT id FROM credential")
+            Asked::new(OF_CREDENTIALS, own)
         }),
         filter.owner.as_deref().map(|owner| {
             let select = "SELECT credential.id AS id FROM service_account CROSS JOIN credential";
-            (owned(organization, kind, owner), select)
+            Asked::new(select, owned(organization, kind, owner))
         }),
         filter.text.as_deref().map(|text| {
             let mut named = of_kind(organization, kind);
             named.add_search(text, &["folded_name", "client_id"], "id");
-            (named, "SELECT id FROM credential")
+            Asked::new(OF_CREDENTIALS, named)
         }),
         filter.unused_since.map(|since| {
             let unused = unused(organization, "credential_id", since);
-            (unused, "SELECT credential_id AS id FROM last_use")
+            Asked::new("SELECT credential_id AS id FROM last_use", unused).span("last_at")
         }),
         expired.map(|(_, now)| {
             let mut expired = of_kind(organization, kind);
@@ -127,12 +158,12 @@ pub(super) async fn few_credentials(
             let now = expired.number(millis(now));
             expired.add(has_ended(now));
             expired.add(BY_INDEX.to_owned());
-            (expired, "SELECT id FROM credential")
+            Asked::new(OF_CREDENTIALS, expired).span("last_end")
         }),
     ];
     let mut all = Vec::new();
-    for (conditions, select) in statements.into_iter().flatten() {
-        all.extend(few_ids(db, conditions, select).await?);
+    for asked in statements.into_iter().flatten() {
+        all.extend(few_ids(db, asked).await?);
     }
     if let Some(ending) = filter.ending {
         all.extend(few_ending(db, organization, kind, ending).await?);
@@ -160,7 +191,8 @@ async fn few_ending(
             // In the words of its index.
             ends.add("credential.last_end > credential.newest_end".to_owned());
         }
-        let Some(found) = few_ids(db, ends, "SELECT id FROM credential").await? else {
+        let asked = Asked::new(OF_CREDENTIALS, ends).span(column);
+        let Some(found) = few_ids(db, asked).await? else {
             return Ok(None);
         };
         few.extend(found);
@@ -188,13 +220,10 @@ fn owned(organization: OrganizationId, kind: CredentialKind, owner: &str) -> Con
 }
 
 /// The ids that a statement gives, when they are few.
-async fn few_ids(
-    db: &mut Db,
-    conditions: Conditions,
-    select: &str,
-) -> Answer<Option<BTreeSet<String>>> {
-    let rest = format!("LIMIT {}", FEW + 1);
-    let rows = all(db, conditions.statement(select, &rest)).await?;
+async fn few_ids(db: &mut Db, asked: Asked) -> Answer<Option<BTreeSet<String>>> {
+    let order = asked.span.map(|column| format!("ORDER BY {column} "));
+    let rest = format!("{}LIMIT {}", order.unwrap_or_default(), FEW + 1);
+    let rows = all(db, asked.conditions.statement(asked.select, &rest)).await?;
     if rows.len() > FEW {
         return Ok(None);
     }
