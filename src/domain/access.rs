@@ -5,6 +5,8 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
+
 use super::api::Api;
 use super::id::ApiId;
 use super::resource::Identifiers;
@@ -24,7 +26,7 @@ pub const MAX_ACCESS_BYTES: usize = 128 * 1024;
 ///
 /// A sorted list: there are one or two types, and ten thousand of these in memory.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
-pub struct Restrictions(Box<[(ResourceType, Identifiers)]>);
+pub struct Restrictions(SmallVec<[(ResourceType, Identifiers); 1]>);
 
 impl Restrictions {
     /// The resources of this type.
@@ -78,11 +80,11 @@ pub struct Grant {
 
 /// What an account, a role or a credential holds: a set of grants.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
-pub struct Access(Vec<Grant>);
+pub struct Access(SmallVec<[Grant; 1]>);
 
 impl Access {
     /// No access at all.
-    pub const NOTHING: Self = Self(Vec::new());
+    pub const NOTHING: Self = Self(SmallVec::new_const());
 
     /// The grants.
     pub fn grants(&self) -> &[Grant] {
@@ -90,8 +92,8 @@ impl Access {
     }
 
     /// The grants, when the rest is not needed any more.
-    pub fn into_grants(self) -> Vec<Grant> {
-        self.0
+    pub fn into_grants(self) -> impl ExactSizeIterator<Item = Grant> {
+        self.0.into_iter()
     }
 
     /// The grants at one API.

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
+use smallvec::SmallVec;
 
 use super::access::Access;
 use super::api::Api;
@@ -38,7 +39,7 @@ pub struct Client {
     /// How all three stand.
     pub standing: Standing,
     /// Its secrets that have not been revoked, from the oldest to the newest.
-    pub secrets: Box<[ClientSecret]>,
+    pub secrets: SmallVec<[ClientSecret; 1]>,
     /// The networks that it may come from; empty = any.
     pub allowed_networks: Box<[IpNet]>,
     /// The longest lifetime of its tokens that the organization allows.

@@ -1,7 +1,7 @@
 //! A set of resource keys.
 //!
 //! It is a sorted list that is shared: a token says what a grant says, and ten thousand clients are
-//! remembered, most of them with one key or a few.
+//! remembered, most of them with one key or a few. One alone is not in a list.
 
 use std::sync::Arc;
 
@@ -9,14 +9,19 @@ use super::resource::ResourceKey;
 
 /// Some resource keys, sorted, each once. A copy shares them.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub struct ResourceKeys(
-    /// `None` when there is none.
-    Option<Arc<[ResourceKey]>>,
-);
+pub struct ResourceKeys(Keys);
+
+/// Of each number of keys there is one form, so that equal sets are equal.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+enum Keys {
+    None,
+    One(ResourceKey),
+    Several(Arc<[ResourceKey]>),
+}
 
 impl ResourceKeys {
     /// No key at all.
-    pub const NONE: Self = Self(None);
+    pub const NONE: Self = Self(Keys::None);
 
     /// The keys in order.
     pub fn iter(&self) -> std::slice::Iter<'_, ResourceKey> {
@@ -30,7 +35,7 @@ impl ResourceKeys {
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_none()
+        matches!(self.0, Keys::None)
     }
 
     /// Whether a key of this text is among them.
@@ -60,7 +65,11 @@ impl ResourceKeys {
     }
 
     fn as_slice(&self) -> &[ResourceKey] {
-        self.0.as_deref().unwrap_or_default()
+        match &self.0 {
+            Keys::None => &[],
+            Keys::One(key) => std::slice::from_ref(key),
+            Keys::Several(keys) => keys,
+        }
     }
 }
 
@@ -69,7 +78,14 @@ impl FromIterator<ResourceKey> for ResourceKeys {
         let mut keys: Vec<ResourceKey> = keys.into_iter().collect();
         keys.sort_unstable();
         keys.dedup();
-        Self((!keys.is_empty()).then(|| keys.into()))
+        Self(match keys.pop() {
+            None => Keys::None,
+            Some(only) if keys.is_empty() => Keys::One(only),
+            Some(last) => {
+                keys.push(last);
+                Keys::Several(keys.into())
+            }
+        })
     }
 }
 

@@ -76,9 +76,9 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// A set of scopes, sorted, each once.
+/// A set of scopes, sorted, each once. A copy shares them: a token says what a grant says.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
-pub struct ScopeSet(Vec<Scope>);
+pub struct ScopeSet(Arc<[Scope]>);
 
 impl ScopeSet {
     /// Reads scopes between single spaces. The same scope twice counts once.
@@ -126,7 +126,13 @@ impl ScopeSet {
             Ok(place) => known.0[place].clone(),
             Err(_) => own,
         };
-        Self(self.0.into_iter().map(word).collect())
+        Self(self.0.iter().cloned().map(word).collect())
+    }
+
+    /// The same set, as the copy of it that `share` knows, which may be one that others have.
+    #[must_use]
+    pub fn shared(self, share: impl FnOnce(Arc<[Scope]>) -> Arc<[Scope]>) -> Self {
+        Self(share(self.0))
     }
 
     /// The scopes in order.
@@ -150,8 +156,7 @@ impl FromIterator<Scope> for ScopeSet {
         let mut scopes: Vec<Scope> = scopes.into_iter().collect();
         scopes.sort_unstable();
         scopes.dedup();
-        scopes.shrink_to_fit();
-        Self(scopes)
+        Self(scopes.into())
     }
 }
 

@@ -222,7 +222,7 @@ pub fn authenticate(
 
 /// The place of the secret with this hash. Every secret is compared, and for nobody as many.
 fn find_used(known: Option<&Client>, (pepper, hash): &(PepperId, SecretHash)) -> Option<usize> {
-    let secrets = known.map_or(&NOBODYS[..], |client| &client.secrets);
+    let secrets = known.map_or(&NOBODYS[..], |client| &client.secrets[..]);
     let mut used = None;
     for (position, secret) in secrets.iter().enumerate() {
         if secret.hash.matches(hash) && secret.pepper == *pepper {
@@ -300,6 +300,8 @@ impl AuthenticatedClient {
 mod tests {
     use base64::prelude::BASE64_STANDARD;
     use base64::prelude::BASE64_STANDARD_NO_PAD;
+    use smallvec::SmallVec;
+    use smallvec::smallvec;
 
     use super::*;
     use crate::domain::liveness::Dead;
@@ -514,7 +516,7 @@ mod tests {
         for (known, n, why) in [
             (None, 1, Why::UnknownClient),
             (Some(good), 2, Why::WrongSecret),
-            (dead(|c| c.secrets = Box::default()), 1, Why::WrongSecret),
+            (dead(|c| c.secrets = SmallVec::new()), 1, Why::WrongSecret),
             (
                 dead(|c| c.client_id = ClientId::from_bits(9)),
                 1,
@@ -575,8 +577,8 @@ mod tests {
             None,
             changed(|_| ()),
             changed(|c| c.client_id = ClientId::from_bits(9)),
-            changed(|c| c.secrets = Box::default()),
-            changed(|c| c.secrets = Box::new([stored(1, Some(1)), stored(2, None)])),
+            changed(|c| c.secrets = SmallVec::new()),
+            changed(|c| c.secrets = smallvec![stored(1, Some(1)), stored(2, None)]),
             changed(|c| c.standing.account.0 = Status::Disabled),
             changed(|c| c.allowed_networks = Box::new(["10.0.1.0/24".parse().unwrap()])),
         ] {
@@ -617,7 +619,7 @@ mod tests {
     #[test]
     fn in_a_rotation_both_secrets_work_until_the_second_the_overlap_ends() {
         let known = || Client {
-            secrets: Box::new([stored(1, Some(100)), stored(2, Some(10_000_000))]),
+            secrets: smallvec![stored(1, Some(100)), stored(2, Some(10_000_000))],
             ..client([])
         };
         let id = known().client_id;
@@ -634,7 +636,7 @@ mod tests {
     fn the_end_of_a_secret_is_announced_for_its_last_14_days() {
         const DAY: i64 = 24 * 60 * 60;
         let known = || Client {
-            secrets: Box::new([stored(1, Some(20 * DAY))]),
+            secrets: smallvec![stored(1, Some(20 * DAY))],
             ..client([])
         };
         let id = known().client_id;
@@ -644,7 +646,7 @@ mod tests {
         }
         // In an overlap it is announced from the first second, however far its end is.
         let rotated = Client {
-            secrets: Box::new([stored(1, Some(20 * DAY)), stored(2, None)]),
+            secrets: smallvec![stored(1, Some(20 * DAY)), stored(2, None)],
             ..client([])
         };
         let proof = prove(Some(rotated), &credentials(id, 1), 0).unwrap();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use smallvec::smallvec;
 
 use crate::domain::access::Access;
 use crate::domain::access::Grant;
@@ -140,7 +141,7 @@ pub fn client(grants: impl IntoIterator<Item = Grant>) -> Client {
         client_id: ClientId::from_bits(4),
         kind: CredentialKind::ClientSecret,
         standing: standing(),
-        secrets: Box::new([stored(1, None)]),
+        secrets: smallvec![stored(1, None)],
         allowed_networks: Box::default(),
         organization_max_token_lifetime: None,
         account_max_token_lifetime: None,

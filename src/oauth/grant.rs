@@ -245,6 +245,8 @@ fn no_resources(scopes: &ScopeSet, why: &NoSharedResources) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use smallvec::smallvec;
+
     use super::*;
     use crate::domain::access::Grant;
     use crate::domain::role::OSTLER_API;
@@ -382,7 +384,7 @@ mod tests {
     fn no_token_outlives_the_secret_that_got_it_or_the_account() {
         let ends = |secret: Option<i64>, account: Option<i64>| {
             let mut bot = client([jira("read", "A")]);
-            bot.secrets = Box::new([stored(1, secret), stored(2, None)]);
+            bot.secrets = smallvec![stored(1, secret), stored(2, None)];
             bot.standing.account_ends_at = account.map(at);
             bot
         };

@@ -56,6 +56,8 @@ pub fn authenticate_api_token(
 
 #[cfg(test)]
 mod tests {
+    use smallvec::smallvec;
+
     use super::*;
     use crate::domain::liveness::Dead;
     use crate::domain::organization::Status;
@@ -68,7 +70,7 @@ mod tests {
     fn token() -> Client {
         Client {
             kind: CredentialKind::ApiToken,
-            secrets: Box::new([stored(1, Some(100))]),
+            secrets: smallvec![stored(1, Some(100))],
             ..client([])
         }
     }

@@ -169,6 +169,7 @@ enum Audiences<'a> {
 mod tests {
     use serde_json::Value;
     use serde_json::json;
+    use smallvec::smallvec;
 
     use super::*;
     use crate::domain::access::Grant;
@@ -192,7 +193,7 @@ mod tests {
     fn ask(grants: &[Grant], held: Option<&Grant>, resource: Option<&str>) -> Option<Value> {
         let token = Client {
             kind: CredentialKind::ApiToken,
-            secrets: Box::new([stored(1, Some(100))]),
+            secrets: smallvec![stored(1, Some(100))],
             ..client(grants.iter().cloned())
         };
         let own = token.account;

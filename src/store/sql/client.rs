@@ -259,7 +259,8 @@ impl Parts {
         let records = std::mem::take(&mut self.apis).into_records();
         let apis: Vec<Api> = records.into_iter().map(|record| record.api).collect();
         let is_there = |id: ApiId| id == OSTLER_API || apis.iter().any(|api| api.id == id);
-        let mut held = self.grants.of(&account.id.to_string()).into_grants();
+        let own = self.grants.of(&account.id.to_string());
+        let mut held: Vec<_> = own.into_grants().collect();
         for role in &self.roles {
             match BuiltInRole::of_id(*role) {
                 Some(built_in) => held.push(built_in.grant(organization.id)),

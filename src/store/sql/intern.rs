@@ -13,11 +13,13 @@ use std::sync::PoisonError;
 use crate::domain::access::Access;
 use crate::domain::access::Grant;
 use crate::domain::api::Api;
+use crate::domain::scope::Scope;
 
 /// What clients share.
 #[derive(Default)]
 pub(super) struct Interned {
     access: Shelf<Access>,
+    scopes: Shelf<[Scope]>,
     api: Shelf<Api>,
     apis: Shelf<[Arc<Api>]>,
 }
@@ -25,12 +27,16 @@ pub(super) struct Interned {
 impl Interned {
     /// The shared copy of this access to these APIs, in their words.
     pub(super) fn access(&self, access: Access, apis: &[Arc<Api>]) -> Arc<Access> {
-        let grants = access.into_grants().into_iter();
         let in_words = |grant: Grant| match apis.iter().find(|api| api.id == grant.api) {
             Some(api) => grant.in_words_of(api),
             None => grant,
         };
-        self.access.share(Arc::new(grants.map(in_words).collect()))
+        let shared = |grant: Grant| Grant {
+            scopes: grant.scopes.shared(|scopes| self.scopes.share(scopes)),
+            ..grant
+        };
+        let grants = access.into_grants().map(in_words).map(shared);
+        self.access.share(Arc::new(grants.collect()))
     }
 
     /// The shared copy of this list of APIs, each of which is shared too.
