@@ -33,7 +33,7 @@ use super::fill::fill;
 
 /// The first administrator of a server.
 pub struct Stage {
-    edge: Edge,
+    edge: Arc<Edge>,
     peer: Peer,
     token: String,
     _directory: TempDir,
@@ -57,7 +57,7 @@ impl Stage {
         fill(&app, size).await;
 
         let mut stage = Self {
-            edge: edge(&app),
+            edge: Arc::new(edge(&app)),
             peer: Peer {
                 address: (Ipv4Addr::LOCALHOST, 4_000).into(),
             },
@@ -96,7 +96,7 @@ impl Stage {
     }
 
     async fn answer(&self, request: Request<Body>) -> Bytes {
-        let response = self.edge.answer(self.peer, request).await;
+        let Ok(response) = self.edge.answer(self.peer, request).await;
         let status = response.status();
         let body = axum::body::to_bytes(response.into_body(), usize::MAX).await;
         let body = body.expect("a body");

@@ -50,7 +50,7 @@ pub const TOKEN_BODY: &str = "grant_type=client_credentials&scope=accounts:read+
 /// pieces of that request.
 pub struct Stage {
     pub app: App,
-    pub edge: Edge,
+    pub edge: Arc<Edge>,
     pub peer: Peer,
     pub client_id: ClientId,
     pub secret: Secret,
@@ -88,7 +88,7 @@ impl Stage {
             tokens.push((algorithm, token.expect("a token").into_string()));
         }
         Self {
-            edge: edge(&app),
+            edge: Arc::new(edge(&app)),
             peer: Peer {
                 address: (Ipv4Addr::LOCALHOST, 4_000).into(),
             },

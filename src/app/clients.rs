@@ -51,7 +51,7 @@ pub async fn let_in(
     app: &App,
     authorization: Authorization<'_>,
     form: &Form<'_>,
-    from: From<'_>,
+    from: &From<'_>,
 ) -> Result<AuthenticatedClient, NotLetIn> {
     let presented = PresentedCredential::of_request(authorization, form)
         .inspect_err(|refusal| note_unproved(app, form, refusal, from.address))?;
@@ -62,10 +62,11 @@ pub async fn let_in(
 pub async fn authenticate(
     app: &App,
     presented: &PresentedCredential,
-    from: From<'_>,
+    from: &From<'_>,
 ) -> Result<AuthenticatedClient, NotLetIn> {
     let now = app.clock.now();
-    match prove(app, presented, from.address, now).await? {
+    let proved = prove(app, presented, from.address, now).await?;
+    match proved {
         Ok(client) => {
             note(app, &client, UsageKind::Authenticated, from);
             let by = By::client(client.client());
@@ -98,12 +99,15 @@ async fn prove(
     };
     let claimed = known.as_deref().map(By::client);
     let hash = |secret: &_| (app.pepper.id(), app.pepper.hash(secret));
-    let proved = client_auth::authenticate(known, presented, hash, address, now);
-    if let (Err(failure), Some(claimed)) = (&proved, claimed) {
-        note_failure(app, claimed, &(*failure).into(), address, now);
+    let failure = match client_auth::authenticate(known, presented, hash, address, now) {
+        Ok(client) => return Ok(Ok(client)),
+        Err(failure) => failure,
+    };
+    if let Some(claimed) = claimed {
+        note_failure(app, claimed, &failure.into(), address, now);
         app.directory.ask_about_nobody().await?;
     }
-    Ok(proved)
+    Ok(Err(failure))
 }
 
 /// Notes that somebody who was not proved to be this client said so. In memory: nothing waits for
@@ -178,7 +182,7 @@ pub(super) async fn prove_api_token_of(
 }
 
 /// Notes that a client used its credential, when it authenticated. In memory: nothing waits for it.
-pub fn note(app: &App, client: &AuthenticatedClient, kind: UsageKind, from: From<'_>) {
+pub fn note(app: &App, client: &AuthenticatedClient, kind: UsageKind, from: &From<'_>) {
     app.usage.note(&Use {
         kind,
         account: client.client().account,

@@ -94,7 +94,7 @@ async fn prove(
     let now = app.clock.now();
     let failure = match proved {
         Ok(client) => {
-            clients::note(app, &client, UsageKind::Authenticated, from);
+            clients::note(app, &client, UsageKind::Authenticated, &from);
             let by = By::client(client.client());
             app.series.note_address(by, from.address, true, now);
             return Ok(client);
@@ -138,7 +138,7 @@ impl Besides {
         ];
         let has = |parameter: &Parameter| form.value(*parameter).is_some();
         if !matches!(authorization, Authorization::Absent) || credentials.iter().any(has) {
-            let client = clients::let_in(app, authorization, form, from).await?;
+            let client = clients::let_in(app, authorization, form, &from).await?;
             return Ok(Self::Proved(client));
         }
         Ok(match form.value(Parameter::ClientId) {

@@ -65,21 +65,21 @@ pub async fn issue(
     app: &App,
     client: &AuthenticatedClient,
     form: &Form<'_>,
-    from: From<'_>,
+    from: &From<'_>,
 ) -> Result<Issued, NotIssued> {
     let now = client.at();
-    let by = By::client(client.client());
+    let by = || By::client(client.client());
     let prepared = prepare(app, client, form, now).inspect_err(|reason| {
         if let NotIssued::Refused(refusal) = reason {
             let refused = Outcome::Refused(refusal.code(), None);
-            app.series.count(by, refused, now);
+            app.series.count(by(), refused, now);
         }
     });
     let (api, claims, token) = prepared?;
     let token = token.sign().await?;
 
     clients::note(app, client, UsageKind::Issued, from);
-    app.series.count(by, Outcome::Issued(api), now);
+    app.series.count(by(), Outcome::Issued(api), now);
     Ok(Issued {
         token,
         claims,

@@ -1,6 +1,5 @@
 //! One connection, from its first byte to its last.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::pin::pin;
 use std::sync::Arc;
@@ -112,10 +111,7 @@ impl Served {
             .max_buf_size(limits.head_bytes.max(MIN_BUFFER_BYTES));
 
         let (edge, peer) = (Arc::clone(&self.edge), self.peer);
-        let service = service_fn(move |request: Request<Incoming>| {
-            let edge = Arc::clone(&edge);
-            async move { Ok::<_, Infallible>(edge.answer(peer, request).await) }
-        });
+        let service = service_fn(move |request: Request<Incoming>| edge.answer(peer, request));
         let connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         self.run(connection, std::future::pending()).await;
     }
@@ -139,8 +135,7 @@ impl Served {
         let (edge, peer, spoken) = (Arc::clone(&self.edge), self.peer, Arc::clone(&has_spoken));
         let service = service_fn(move |request: Request<Incoming>| {
             spoken.store(true, Ordering::Relaxed);
-            let edge = Arc::clone(&edge);
-            async move { Ok::<_, Infallible>(edge.answer(peer, request).await) }
+            edge.answer(peer, request)
         });
         // hyper has no timer for a peer that shakes hands and then says nothing, nor for streams
         // whose windows the peer never opens.

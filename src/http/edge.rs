@@ -12,9 +12,10 @@
 //!
 //! All of it costs less than a microsecond.
 
+use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -35,7 +36,9 @@ use tower::Service;
 
 use crate::app::App;
 use crate::clock::Clock;
+use crate::http::address::ClientAddress;
 use crate::http::address::TrustedProxies;
+use crate::http::body::BodyFate;
 use crate::http::body::BodyFault;
 use crate::http::body::BoundedBody;
 use crate::http::limits::Limits;
@@ -88,6 +91,19 @@ pub struct EdgeSettings {
     pub metrics: HttpMetrics,
 }
 
+/// A handler at its work. It is on the heap with its request, which would be moved with the state of each
+/// layer above it otherwise.
+type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
+/// A request that a handler has.
+struct Begun {
+    answer: Answering,
+    deadline: Instant,
+    /// What becomes of the body, of which so many bytes may come.
+    fate: BodyFate,
+    limit: usize,
+}
+
 impl Edge {
     /// Surrounds `router`.
     pub fn new(router: Router, settings: EdgeSettings) -> Self {
@@ -134,15 +150,24 @@ impl Edge {
     }
 
     /// Answers one request from `peer`.
-    pub async fn answer<B>(&self, peer: Peer, request: Request<B>) -> Response<Body>
+    pub fn answer<B>(
+        self: &Arc<Self>,
+        peer: Peer,
+        request: Request<B>,
+    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<B>
     where
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
     {
         let id = self.ids.next();
-        id.scope(self.answer_as(id, peer, request)).await
+        id.scope(Arc::clone(self).answer_as(id, peer, request))
     }
 
-    async fn answer_as<B>(&self, id: RequestId, peer: Peer, request: Request<B>) -> Response<Body>
+    async fn answer_as<B>(
+        self: Arc<Self>,
+        id: RequestId,
+        peer: Peer,
+        request: Request<B>,
+    ) -> Result<Response<Body>, Infallible>
     where
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
     {
@@ -157,7 +182,7 @@ impl Edge {
 
         let answer = match self.refuse_unheard(&request) {
             Some(refused) => Err(refused),
-            None => self.handle(peer, request, started).await,
+            None => self.finish(self.begin(peer, request, started)).await,
         };
         let mut response = answer.unwrap_or_else(|refused| refused.answer(form, id));
         fill_bare(&mut response, form, id);
@@ -168,7 +193,7 @@ impl Edge {
         }
 
         in_flight.end(response.status());
-        response
+        Ok(response)
     }
 
     /// Refuses what can be refused from the head alone.
@@ -192,29 +217,32 @@ impl Edge {
         (announced > limit as u64).then(|| Refused::body(BodyFault::TooLarge, limit))
     }
 
-    /// Has the router answer, within bounds.
-    async fn handle<B>(
-        &self,
-        peer: Peer,
-        mut request: Request<B>,
-        started: Instant,
-    ) -> Result<Response<Body>, Refused>
+    /// Hands a request to its handler, within bounds.
+    fn begin<B>(&self, peer: Peer, request: Request<B>, started: Instant) -> Begun
     where
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
     {
         let proxies = self.proxies.load();
         let address = proxies.client_address(peer.address.ip(), request.headers());
         drop(proxies);
-        request.extensions_mut().insert(address);
 
         let limits = self.limits.load();
         let limit = limits.body_bytes_for(self.below_base(request.uri().path()));
         let (body_deadline, deadline) = (started + limits.body_read, started + limits.request);
         drop(limits);
         let request = request.map(|body| BoundedBody::new(body, limit, body_deadline));
-        let fate = request.body().fate();
-        let answer = catch_panic(|| self.lead(request));
-        let answered = tokio::time::timeout_at(deadline, answer).await;
+        Begun {
+            fate: request.body().fate(),
+            limit,
+            deadline,
+            answer: self.lead(request, address),
+        }
+    }
+
+    /// Waits for the answer, within bounds.
+    async fn finish(&self, begun: Begun) -> Result<Response<Body>, Refused> {
+        let Begun { fate, limit, .. } = begun;
+        let answered = tokio::time::timeout_at(begun.deadline, catch_panic(begun.answer)).await;
 
         if let Some(fault) = fate.fault() {
             return Err(Refused::body(fault, limit));
@@ -233,25 +261,28 @@ impl Edge {
         }
     }
 
-    /// Has the handler of the request answer.
-    async fn lead<B>(&self, request: Request<BoundedBody<B>>) -> Response<Body>
+    /// The handler of the request at its work.
+    fn lead<B>(&self, mut request: Request<BoundedBody<B>>, address: ClientAddress) -> Answering
     where
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
     {
         if let Some(app) = &self.oauth {
             let path = self.below_base(request.uri().path());
             if let Some(direct) = Direct::of(request.method(), path) {
-                // In a box: it would be moved with the future of each layer above.
-                return Box::pin(direct.answer(app, request)).await;
+                return Box::pin(direct.answer(app.clone(), request, address.0));
             }
         }
+        request.extensions_mut().insert(address);
         let request = if hyper::body::Body::is_end_stream(request.body()) {
             request.map(|_| Body::empty())
         } else {
             request.map(Body::new)
         };
-        let Ok(response) = self.router.clone().call(request).await;
-        response
+        let mut router = self.router.clone();
+        Box::pin(async move {
+            let Ok(response) = router.call(request).await;
+            response
+        })
     }
 
     fn add_headers(&self, headers: &mut HeaderMap, id: RequestId) {
@@ -293,14 +324,12 @@ fn fill_bare(response: &mut Response<Body>, form: Form, id: RequestId) {
     }
 }
 
-/// Runs the future that `make` makes; `None` if either panics.
+/// Runs a future; `None` if it panics.
 ///
 /// The state that a panic may have left behind is the request's own, and goes with it.
-async fn catch_panic<F: Future>(make: impl FnOnce() -> F) -> Option<F::Output> {
-    let mut future = pin!(catch_unwind(AssertUnwindSafe(make)).ok()?);
+fn catch_panic(mut answering: Answering) -> impl Future<Output = Option<Response<Body>>> {
     std::future::poll_fn(move |cx| {
-        catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
+        catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(cx)))
             .map_or(Poll::Ready(None), |poll| poll.map(Some))
     })
-    .await
 }

@@ -9,12 +9,10 @@ pub mod revoke;
 pub mod token;
 
 use axum::Router;
-use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::header;
-use axum::response::Response;
 use axum::routing::MethodRouter;
 use axum::routing::get;
 use axum::routing::post;
@@ -31,20 +29,6 @@ pub(super) const UNCACHED: [(HeaderName, HeaderValue); 2] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::PRAGMA, HeaderValue::from_static("no-cache")),
 ];
-
-/// Room for the header fields of an answer, those included that the edge adds: it need not grow.
-const ANSWER_FIELDS: usize = 12;
-
-/// An answer in JSON that nobody on the way may keep.
-pub(super) fn private_json(body: impl Into<Body>) -> Response {
-    let mut headers = HeaderMap::with_capacity(ANSWER_FIELDS);
-    headers.extend(UNCACHED);
-    let json = HeaderValue::from_static("application/json");
-    headers.insert(header::CONTENT_TYPE, json);
-    let mut response = Response::new(body.into());
-    *response.headers_mut() = headers;
-    response
-}
 
 /// The endpoints, below the issuer's path and also without it: a proxy may cut it off or not.
 pub fn router(app: &App) -> Router {

@@ -40,8 +40,8 @@ impl RequestId {
     }
 
     /// Runs `future` as the answer to this request, so that [`current`](Self::current) knows it.
-    pub async fn scope<F: Future>(self, future: F) -> F::Output {
-        CURRENT.scope(self, future).await
+    pub fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, future)
     }
 }
 

@@ -2,6 +2,8 @@
 //! thousands of instructions: every token and every check of one comes by here. All that they do is the
 //! same; the router has them as well, for their other paths and for what is no POST.
 
+use std::net::IpAddr;
+
 use axum::body::Bytes;
 use axum::http::Method;
 use axum::http::Request;
@@ -40,19 +42,28 @@ impl Direct {
         }
     }
 
-    /// Answers a request with a bounded body.
-    pub async fn answer<B>(self, app: &App, request: Request<B>) -> Response
+    /// Answers a request from `address` with a bounded body.
+    pub fn answer<B>(
+        self,
+        app: App,
+        request: Request<B>,
+        address: IpAddr,
+    ) -> impl Future<Output = Response> + use<B>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let answer = match OAuthRequest::read(request).await {
-            Err(error) => Err(error),
-            Ok(request) => match self {
-                Self::Token => token::answer(app, &request).await,
-                Self::Introspect => introspect::answer(app, &request).await,
-                Self::Revoke => revoke::answer(app, &request).await,
-            },
-        };
-        answer.into_response()
+        let (mut request, mut body) = OAuthRequest::begin(request, address);
+        async move {
+            let answer = match request.read(&mut body).await {
+                Err(error) => Err(error),
+                Ok(()) => match self {
+                    Self::Token => token::answer(&app, &mut request).await,
+                    Self::Introspect => introspect::answer(&app, &mut request).await,
+                    // In a box: it is larger and rarer.
+                    Self::Revoke => Box::pin(revoke::answer(&app, &mut request)).await,
+                },
+            };
+            answer.into_response()
+        }
     }
 }

@@ -16,15 +16,14 @@ use crate::oauth::form::Parameter;
 use crate::oauth::introspection::ActiveAnswer;
 use crate::oauth::introspection::INACTIVE;
 
-use super::private_json;
 use super::request::OAuthRequest;
 
 /// Answers a caller that authenticated, as a client or by a token for this server.
-pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
-    answer(&app, &request).await
+pub async fn post(State(app): State<App>, mut request: OAuthRequest) -> Result<Response, Error> {
+    answer(&app, &mut request).await
 }
 
-pub(super) async fn answer(app: &App, request: &OAuthRequest) -> Result<Response, Error> {
+pub(super) async fn answer(app: &App, request: &mut OAuthRequest) -> Result<Response, Error> {
     let form = request.form()?;
     let authorization = request.authorization()?;
     let asker = match authorization {
@@ -38,10 +37,11 @@ pub(super) async fn answer(app: &App, request: &OAuthRequest) -> Result<Response
 
     let resource = form.value(Parameter::Resource);
     let seen = introspection::introspect(app, &asker, token, resource).await?;
+    drop(form);
     Ok(match seen {
-        Some(Seen::AccessToken(token)) => private_json(token.described(json)),
-        Some(Seen::ApiToken(answer)) => private_json(answer),
-        None => private_json(INACTIVE),
+        Some(Seen::AccessToken(token)) => request.answer(token.described(json)),
+        Some(Seen::ApiToken(answer)) => request.answer(answer),
+        None => request.answer(INACTIVE),
     })
 }
 

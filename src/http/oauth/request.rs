@@ -7,11 +7,13 @@ use std::pin::Pin;
 
 use axum::body::Bytes;
 use axum::extract::FromRequest;
+use axum::http::HeaderMap;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::Request;
 use axum::http::header;
-use axum::http::request::Parts;
+use axum::http::uri::PathAndQuery;
+use axum::response::Response;
 use bytes::BytesMut;
 use hyper::body::Body;
 
@@ -28,10 +30,19 @@ use crate::oauth::form::Form;
 use crate::oauth::refusal::Refusal;
 use crate::telemetry::request_id::RequestId;
 
-/// A request to an OAuth endpoint, whole, as it came.
+use super::UNCACHED;
+
+/// Room for the header fields of an answer, those included that the edge adds: it need not grow.
+const ANSWER_FIELDS: usize = 12;
+
+/// A request to an OAuth endpoint, as it came.
 pub struct OAuthRequest {
-    head: Parts,
+    headers: HeaderMap,
+    /// Path and query.
+    target: Option<PathAndQuery>,
+    address: IpAddr,
     user_agent: Option<UserAgent>,
+    /// Empty until it is read.
     body: Bytes,
 }
 
@@ -39,35 +50,48 @@ impl<S: Send + Sync> FromRequest<S> for OAuthRequest {
     type Rejection = Error;
 
     async fn from_request(request: Request<axum::body::Body>, _: &S) -> Result<Self, Error> {
-        Self::read(request).await
+        let address = request.extensions().get::<ClientAddress>();
+        let address = address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.0);
+        let (mut request, mut body) = Self::begin(request, address);
+        request.read(&mut body).await?;
+        Ok(request)
     }
 }
 
 impl OAuthRequest {
-    /// Reads a request to its end.
-    pub async fn read<B>(request: Request<B>) -> Result<Self, Error>
+    /// A request from `address`, and the body that is to be [read](Self::read).
+    pub fn begin<B>(request: Request<B>, address: IpAddr) -> (Self, B) {
+        let (head, body) = request.into_parts();
+        let request = Self {
+            user_agent: UserAgent::of(&head.headers),
+            headers: head.headers,
+            target: head.uri.into_parts().path_and_query,
+            address,
+            body: Bytes::new(),
+        };
+        (request, body)
+    }
+
+    /// Reads its body to the end.
+    pub async fn read<B>(&mut self, body: &mut B) -> Result<(), Error>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let (head, body) = request.into_parts();
         // The edge has bounded the body. Where it was too large or too slow, it answers instead.
-        let body = whole(body).await;
-        let body = body.ok_or_else(|| Refusal::invalid_request("the body could not be read"))?;
-        Ok(Self {
-            user_agent: UserAgent::of(&head.headers),
-            head,
-            body,
-        })
+        let whole = whole(body).await;
+        self.body = whole.ok_or_else(|| Refusal::invalid_request("the body could not be read"))?;
+        Ok(())
     }
 
     /// Its form, read strictly.
     pub fn form(&self) -> Result<Form<'_>, Refusal> {
-        if self.head.headers.contains_key(header::CONTENT_ENCODING) {
+        if self.headers.contains_key(header::CONTENT_ENCODING) {
             // What is small here can be huge when it is unpacked; no client of ours compresses.
             return Err(Refusal::invalid_request("the body may not be compressed"));
         }
         let types = self.all(&header::CONTENT_TYPE);
-        Form::parse(types, self.head.uri.query(), &self.body)
+        let query = self.target.as_ref().and_then(PathAndQuery::query);
+        Form::parse(types, query, &self.body)
     }
 
     /// What its `Authorization` header presents.
@@ -78,14 +102,9 @@ impl OAuthRequest {
     /// Where it came from.
     pub fn from(&self) -> From<'_> {
         From {
-            address: self.address(),
+            address: self.address,
             user_agent: self.user_agent.as_ref().map(UserAgent::as_str),
         }
-    }
-
-    fn address(&self) -> IpAddr {
-        let address = self.head.extensions.get::<ClientAddress>();
-        address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.0)
     }
 
     /// The same, as an audit event says it.
@@ -101,22 +120,32 @@ impl OAuthRequest {
     /// The client that it proves itself to be.
     pub async fn client(&self, app: &App, form: &Form<'_>) -> Result<AuthenticatedClient, Error> {
         let (authorization, from) = (self.authorization()?, self.from());
-        Ok(clients::let_in(app, authorization, form, from).await?)
+        Ok(clients::let_in(app, authorization, form, &from).await?)
+    }
+
+    /// An answer in JSON that nobody on the way may keep. Its header fields take the place of the
+    /// request's in memory, which is what the next request on the connection is read into.
+    pub fn answer(&mut self, json: impl Into<axum::body::Body>) -> Response {
+        let mut headers = std::mem::take(&mut self.headers);
+        headers.clear();
+        headers.reserve(ANSWER_FIELDS);
+        headers.extend(UNCACHED);
+        let kind = HeaderValue::from_static("application/json");
+        headers.insert(header::CONTENT_TYPE, kind);
+        let mut response = Response::new(json.into());
+        *response.headers_mut() = headers;
+        response
     }
 
     fn all(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
-        self.head
-            .headers
-            .get_all(name)
-            .iter()
-            .map(HeaderValue::as_bytes)
+        self.headers.get_all(name).iter().map(HeaderValue::as_bytes)
     }
 }
 
 /// All of a body; `None` when it breaks off. Most come in one piece, which is not copied.
-async fn whole(mut body: impl Body<Data = Bytes> + Unpin) -> Option<Bytes> {
+async fn whole(body: &mut (impl Body<Data = Bytes> + Unpin)) -> Option<Bytes> {
     let (mut first, mut whole) = (Bytes::new(), None::<BytesMut>);
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await {
         let Ok(data) = frame.ok()?.into_data() else {
             continue;
         };

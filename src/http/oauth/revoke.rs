@@ -9,15 +9,14 @@ use crate::app::revocation::NotRevoked;
 use crate::http::error::Error;
 use crate::oauth::form::Parameter;
 
-use super::private_json;
 use super::request::OAuthRequest;
 
 /// Answers 200 once the revocation is durable, or when there is nothing to revoke.
-pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
-    answer(&app, &request).await
+pub async fn post(State(app): State<App>, mut request: OAuthRequest) -> Result<Response, Error> {
+    answer(&app, &mut request).await
 }
 
-pub(super) async fn answer(app: &App, request: &OAuthRequest) -> Result<Response, Error> {
+pub(super) async fn answer(app: &App, request: &mut OAuthRequest) -> Result<Response, Error> {
     let form = request.form()?;
     let client = request.client(app, &form).await?;
     let token = form
@@ -30,5 +29,6 @@ pub(super) async fn answer(app: &App, request: &OAuthRequest) -> Result<Response
             revocation::note_refusal(app, &client, refusal);
         }
     })?;
-    Ok(private_json("{}"))
+    drop(form);
+    Ok(request.answer("{}"))
 }

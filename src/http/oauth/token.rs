@@ -15,21 +15,20 @@ use crate::domain::located::LocatedDetails;
 use crate::http::error::Error;
 use crate::oauth::grant::token_exchange;
 
-use super::private_json;
 use super::request::OAuthRequest;
 
 /// Room for what is beside the token in a usual answer, in bytes.
-const USUAL_REST_LEN: usize = 320;
+const USUAL_REST_LEN: usize = 208;
 
 /// Tells the user of a secret that it will end: in a rotation's overlap, or soon.
 const SECRET_EXPIRES_AT: HeaderName = HeaderName::from_static("ostler-secret-expires-at");
 
 /// Answers with a token.
-pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
-    answer(&app, &request).await
+pub async fn post(State(app): State<App>, mut request: OAuthRequest) -> Result<Response, Error> {
+    answer(&app, &mut request).await
 }
 
-pub(super) async fn answer(app: &App, request: &OAuthRequest) -> Result<Response, Error> {
+pub(super) async fn answer(app: &App, request: &mut OAuthRequest) -> Result<Response, Error> {
     let form = request.form()?;
     let (client, issued_token_type) = if token_exchange::is_asked_for(&form) {
         let (authorization, from) = (request.authorization()?, request.from());
@@ -39,13 +38,14 @@ pub(super) async fn answer(app: &App, request: &OAuthRequest) -> Result<Response
     } else {
         (request.client(app, &form).await?, None)
     };
-    let issued = issuance::issue(app, &client, &form, request.from()).await;
+    let issued = issuance::issue(app, &client, &form, &request.from()).await;
     let issued = issued.inspect_err(|reason| {
         issuance::note_denial(app, &client, reason, || request.origin());
     })?;
 
     let json = json(&issued, issued_token_type).map_err(|error| Error::Failed(error.into()))?;
-    let mut response = private_json(json);
+    drop(form);
+    let mut response = request.answer(json);
     let end = issued
         .secret_ends_at
         .and_then(|end| HeaderValue::try_from(end.to_string()).ok());
