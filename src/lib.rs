@@ -12,7 +12,7 @@
 //! - [`http`]: extract, call, respond; and the transport below it
 //! - [`run`]: the life of the server process
 //! - [`cli`]: the shell
-//! - [`config`], [`clock`], [`detached`], [`shutdown`], [`telemetry`]: what all of them need
+//! - [`config`], [`clock`], [`detached`], [`shelf`], [`shutdown`], [`telemetry`]: what all of them need
 //!
 //! `main -> cli -> run -> http -> app -> store, live, jwt, oauth -> domain`: each imports what its
 //! arrow points to and nothing else. Two rules hold it together: *the store could not answer* is an
@@ -36,6 +36,7 @@ pub mod live;
 pub mod oauth;
 pub mod random;
 pub mod run;
+pub mod shelf;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::domain::access::Access;
 use crate::domain::audit::Target;
 use crate::domain::id::AccountId;
@@ -119,6 +121,7 @@ pub async fn introspect(
             credential: active.credential(),
         },
         Some(active.api().id),
+        active.at(),
     );
     Ok(Some(Seen::AccessToken(active)))
 }
@@ -151,13 +154,12 @@ fn seen_api_token(
         .ok()?;
     let seen = SeenApiToken::by(&asker.introspector(), proof, &app.ostler, resource)?;
     // It may be for several APIs at once.
-    note_seen(app, By::client(proof.client()), None);
+    note_seen(app, By::client(proof.client()), None, proof.at());
     let answer = serde_json::to_vec(&seen.answer());
     Some(answer.expect("texts and numbers"))
 }
 
-fn note_seen(app: &App, whose: By, api: Option<ApiId>) {
-    let now = app.clock.now();
+fn note_seen(app: &App, whose: By, api: Option<ApiId>, now: Timestamp) {
     app.usage.note(&Use {
         kind: UsageKind::Seen,
         account: whose.account,

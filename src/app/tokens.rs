@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
 use crate::domain::access::Grant;
 use crate::domain::api::Api;
@@ -33,6 +34,7 @@ pub struct ActiveToken {
     token: VerifiedToken,
     api: Arc<Api>,
     credential: CredentialRef,
+    at: Timestamp,
 }
 
 impl ActiveToken {
@@ -54,6 +56,11 @@ impl ActiveToken {
     /// The API that it is for.
     pub fn api(&self) -> &Arc<Api> {
         &self.api
+    }
+
+    /// When it was checked.
+    pub fn at(&self) -> Timestamp {
+        self.at
     }
 
     /// The credential that it was issued to.
@@ -89,12 +96,13 @@ pub enum Inactive {
 /// after that a store that cannot answer is an error, never an answer.
 pub async fn check(app: &App, text: &str) -> Result<Result<ActiveToken, Inactive>, StoreError> {
     let issuer = app.config.server.issuer.as_str();
-    let verify = || app.key_ring.verify(text, issuer, app.clock.now());
+    let at = app.clock.now();
+    let verify = || app.key_ring.verify(text, issuer, at);
     let token = match with_latest_keys(app, verify).await? {
         Ok(verified) => verified,
         Err(invalid) => return Ok(Err(invalid.into())),
     };
-    let standing = check_standing(app, token.claims(), token.kid()).await?;
+    let standing = check_standing(app, token.claims(), token.kid(), at).await?;
     if standing.is_err() {
         take_as_long_as_a_forgery(app, &token, text);
     }
@@ -102,6 +110,7 @@ pub async fn check(app: &App, text: &str) -> Result<Result<ActiveToken, Inactive
         token,
         api,
         credential,
+        at,
     }))
 }
 
@@ -120,16 +129,16 @@ pub async fn check_revocable(
     token: &str,
 ) -> Result<Result<RevocableToken, Inactive>, StoreError> {
     let issuer = app.config.server.issuer.as_str();
+    let at = app.clock.now();
     let verify = || {
         let signed = app.key_ring.verify_signature(token)?;
-        app.key_ring
-            .check_unexpired(&signed, issuer, app.clock.now())
+        app.key_ring.check_unexpired(&signed, issuer, at)
     };
     let token = match with_latest_keys(app, verify).await? {
         Ok(unexpired) => unexpired,
         Err(invalid) => return Ok(Err(invalid.into())),
     };
-    let standing = check_standing(app, token.claims(), token.kid()).await?;
+    let standing = check_standing(app, token.claims(), token.kid(), at).await?;
     Ok(standing.map(|_| RevocableToken(token)))
 }
 
@@ -163,7 +172,8 @@ pub(super) async fn check_ours(
     claims: &Claims,
     kid: &str,
 ) -> Result<Result<(), Inactive>, StoreError> {
-    Ok(check_durably(app, claims, kid).await?.map(|_| ()))
+    let now = app.clock.now();
+    Ok(check_durably(app, claims, kid, now).await?.map(|_| ()))
 }
 
 /// What has ended a token since it was found active, if anything, as a change finds it under its
@@ -177,10 +187,11 @@ pub(super) async fn check_in(
     let standing = rows
         .find_token_standing(claims.client_id, claims.id, kid)
         .await?;
-    if claims.expires_at <= app.clock.now().as_second() {
+    let now = app.clock.now();
+    if claims.expires_at <= now.as_second() {
         return Ok(Err(Dead::TokenExpired));
     }
-    Ok(check_facts(app, claims, standing).map(|_| ()))
+    Ok(check_facts(claims, standing, now).map(|_| ()))
 }
 
 /// Whether nothing has ended the token of the key `kid` that says `claims`, and whose and what for it
@@ -189,23 +200,25 @@ async fn check_standing(
     app: &App,
     claims: &Claims,
     kid: &str,
+    now: Timestamp,
 ) -> Result<Result<(CredentialRef, Arc<Api>), Inactive>, StoreError> {
     if is_known_dead(app, claims).await {
         return Ok(Err(Dead::OldGeneration.into()));
     }
-    check_durably(app, claims, kid).await
+    check_durably(app, claims, kid, now).await
 }
 
 async fn check_durably(
     app: &App,
     claims: &Claims,
     kid: &str,
+    now: Timestamp,
 ) -> Result<Result<(CredentialRef, Arc<Api>), Inactive>, StoreError> {
     let standing = app
         .directory
         .token_standing(claims.client_id, claims.id, kid)
         .await?;
-    let credential = match check_facts(app, claims, standing) {
+    let credential = match check_facts(claims, standing, now) {
         Ok(credential) => credential,
         Err(dead) => return Ok(Err(dead.into())),
     };
@@ -232,18 +245,16 @@ async fn is_known_dead(app: &App, claims: &Claims) -> bool {
 }
 
 fn check_facts(
-    app: &App,
     claims: &Claims,
     found: Option<TokenStanding>,
+    now: Timestamp,
 ) -> Result<CredentialRef, Dead> {
     // A credential that belongs to somebody else than the token says is not the token's.
     let facts = found
         .filter(|found| found.account == claims.account)
         .filter(|found| found.organization == claims.organization)
         .ok_or(Dead::Unknown)?;
-    facts
-        .standing
-        .check_token(&claims.generations, app.clock.now())?;
+    facts.standing.check_token(&claims.generations, now)?;
     if facts.token_is_revoked {
         return Err(Dead::TokenRevoked);
     }

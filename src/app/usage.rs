@@ -210,11 +210,12 @@ impl UsageRecorder {
         let Some(live) = &self.live else {
             return Ok(());
         };
-        let pending = self.buffer.pending(Destination::Live);
-        for batch in pending.chunks(LIVE_BATCH) {
-            let stamps: Vec<_> = batch.iter().flat_map(CredentialUse::stamps).collect();
-            live.touch(&stamps).await?;
-            self.buffer.settle(Destination::Live, batch);
+        for pending in self.buffer.pending(Destination::Live, LIVE_BATCH) {
+            for batch in pending.chunks(LIVE_BATCH) {
+                let stamps: Vec<_> = batch.iter().flat_map(CredentialUse::stamps).collect();
+                live.touch(&stamps).await?;
+                self.buffer.settle(Destination::Live, batch);
+            }
         }
         Ok(())
     }
@@ -232,13 +233,15 @@ impl UsageRecorder {
     }
 
     async fn write_uses(&self) -> Result<(), StoreError> {
-        let pending = self.buffer.pending(Destination::Store);
-        for batch in pending.chunks(BATCH) {
-            self.order.note(batch);
-            let uses = without_the_implied(batch);
-            let archive = self.archive.clone();
-            to_completion(async move { archive.record_usage(&uses).await }).await?;
-            self.buffer.settle(Destination::Store, batch);
+        // Seldom more than a batch at a time.
+        for pending in self.buffer.pending(Destination::Store, BATCH / 2) {
+            for batch in pending.chunks(BATCH) {
+                self.order.note(batch);
+                let uses = without_the_implied(batch);
+                let archive = self.archive.clone();
+                to_completion(async move { archive.record_usage(&uses).await }).await?;
+                self.buffer.settle(Destination::Store, batch);
+            }
         }
         Ok(())
     }

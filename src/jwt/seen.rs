@@ -8,12 +8,17 @@
 //!
 //! Only what we signed gets in, so nobody can fill it with inventions.
 
+use std::sync::Arc;
+
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use ring::digest;
 use ring::digest::SHA256;
 
 use super::verify::SignedToken;
+use crate::domain::scope::Scope;
+use crate::domain::scope::ScopeSet;
+use crate::shelf::Shelf;
 
 /// How much memory the remembered tokens may take, in bytes: several thousand of them.
 const CAPACITY_BYTES: u64 = 4 * 1024 * 1024;
@@ -25,7 +30,10 @@ const USUAL_BYTES: u64 = 768;
 pub(super) type TokenDigest = [u8; 32];
 
 /// The tokens whose signature was verified before, as many as fit.
-pub(super) struct SeenTokens(Cache<TokenDigest, SignedToken, Footprint>);
+pub(super) struct SeenTokens {
+    tokens: Cache<TokenDigest, SignedToken, Footprint>,
+    words: Words,
+}
 
 impl SeenTokens {
     pub(super) fn new() -> Self {
@@ -34,7 +42,10 @@ impl SeenTokens {
 
     fn bounded(bytes: u64) -> Self {
         let usual = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
-        Self(Cache::with_weighter(usual, bytes, Footprint))
+        Self {
+            tokens: Cache::with_weighter(usual, bytes, Footprint),
+            words: Words::default(),
+        }
     }
 
     /// What `verify` found of `token`, now or before. A token that is no good is not remembered.
@@ -44,12 +55,31 @@ impl SeenTokens {
         verify: impl FnOnce() -> Result<SignedToken, E>,
     ) -> Result<SignedToken, E> {
         let digest = digest_of(token);
-        if let Some(signed) = self.0.get(&digest) {
+        if let Some(signed) = self.tokens.get(&digest) {
             return Ok(signed);
         }
-        let signed = verify()?;
-        self.0.insert(digest, signed.to_remember());
+        let signed = verify()?.in_words_of(&self.words);
+        self.tokens.insert(digest, signed.to_remember());
         Ok(signed)
+    }
+}
+
+/// What tokens have in common: their issuer, their API, their key and their scopes.
+#[derive(Default)]
+pub(super) struct Words {
+    texts: Shelf<str>,
+    scopes: Shelf<[Scope]>,
+}
+
+impl Words {
+    /// The copy of this text that others have.
+    pub(super) fn text(&self, text: Arc<str>) -> Arc<str> {
+        self.texts.share(text)
+    }
+
+    /// The same scopes as others have them.
+    pub(super) fn scopes(&self, scopes: ScopeSet) -> ScopeSet {
+        scopes.shared(|scopes| self.scopes.share(scopes))
     }
 }
 
@@ -149,6 +179,6 @@ mod tests {
             let known = seen.find_or(&n.to_string(), || Ok::<_, ()>(signed.clone()));
             assert!(known.is_ok());
         }
-        assert!(seen.0.weight() <= 64 * 1024 && seen.0.len() > 10);
+        assert!(seen.tokens.weight() <= 64 * 1024 && seen.tokens.len() > 10);
     }
 }

@@ -23,6 +23,7 @@ use super::provider::VerifyingHandle;
 use super::read;
 use super::ring::KeyRing;
 use super::ring::Keys;
+use super::seen::Words;
 use crate::domain::signing_key::KeyState;
 use crate::domain::token::AuthorizationDetail;
 use crate::domain::token::Claims;
@@ -120,7 +121,7 @@ pub struct VerifiedToken(SignedToken);
 
 #[derive(Debug)]
 struct Contents {
-    kid: String,
+    kid: Arc<str>,
     typ: TokenTyp,
     claims: Claims,
     not_before: Option<i64>,
@@ -144,6 +145,29 @@ impl SignedToken {
         &self.contents.claims
     }
 
+    /// The same token, with what it has in common with others shared with them.
+    pub(super) fn in_words_of(self, words: &Words) -> Self {
+        let contents = match Arc::try_unwrap(self.contents) {
+            Ok(contents) => contents,
+            Err(contents) => return Self { contents, ..self },
+        };
+        let claims = contents.claims;
+        let contents = Contents {
+            kid: words.text(contents.kid),
+            claims: Claims {
+                issuer: words.text(claims.issuer),
+                audience: words.text(claims.audience),
+                scopes: words.scopes(claims.scopes),
+                ..claims
+            },
+            ..contents
+        };
+        Self {
+            contents: Arc::new(contents),
+            ..self
+        }
+    }
+
     /// The same, for whoever asks again.
     pub(super) fn to_remember(&self) -> Self {
         Self {
@@ -152,19 +176,14 @@ impl SignedToken {
         }
     }
 
-    /// About how much memory it takes, in bytes.
+    /// About how much memory it takes by itself, in bytes.
     pub(super) fn footprint(&self) -> usize {
         /// What a text costs besides its characters: a pointer to it, its header and the allocator's.
         const EACH: usize = 48;
         /// What is said of it, as long as it is usual.
         const DESCRIBED: usize = 512;
-        let Contents { kid, claims, .. } = &*self.contents;
-        let mut bytes = size_of::<Contents>() + 3 * EACH + DESCRIBED;
-        bytes += kid.len() + claims.issuer.len() + claims.audience.len();
-        for scope in &claims.scopes {
-            bytes += EACH + scope.as_str().len();
-        }
-        for detail in &claims.details {
+        let mut bytes = size_of::<Contents>() + DESCRIBED;
+        for detail in &self.contents.claims.details {
             bytes += size_of::<AuthorizationDetail>() + detail.resource_type.as_str().len();
             for key in detail.identifiers.keys() {
                 bytes += EACH + key.as_str().len();
@@ -293,7 +312,7 @@ impl SignedToken {
         let claims = decode(parts.claims).map_err(|_| InvalidToken::Claims)?;
         let (claims, not_before) = read::claims(&claims).ok_or(InvalidToken::Claims)?;
         let contents = Contents {
-            kid: header.kid.into_owned(),
+            kid: header.kid.into(),
             typ,
             claims,
             not_before,

@@ -142,41 +142,41 @@ impl Buffer {
     /// The stamps of these things that the store lacks; of one thing there may be several.
     pub(super) fn stamps_of(&self, subjects: &[UsageSubject]) -> Vec<UsageStamp> {
         let wanted: HashSet<_> = subjects.iter().copied().collect();
-        self.owed(Destination::Store, |key, entry| {
+        let is_wanted = |key: &Key, entry: &Entry| {
             wanted.contains(&UsageSubject::Account(entry.account))
                 || wanted.contains(&UsageSubject::Credential(key.credential))
                 || key
                     .secret
                     .is_some_and(|secret| wanted.contains(&UsageSubject::Secret(secret)))
-        })
-        .iter()
-        .flat_map(CredentialUse::stamps)
-        .filter(|stamp| wanted.contains(&stamp.subject))
-        .collect()
-    }
-
-    /// All uses that `destination` lacks, those of one credential together.
-    pub(super) fn pending(&self, destination: Destination) -> Vec<CredentialUse> {
-        let mut uses = self.owed(destination, |_, _| true);
-        uses.sort_unstable_by_key(|one| (one.credential, one.secret, one.kind));
-        uses
-    }
-
-    fn owed(
-        &self,
-        destination: Destination,
-        is_meant: impl Fn(&Key, &Entry) -> bool,
-    ) -> Vec<CredentialUse> {
+        };
         let mut uses = Vec::new();
         for shard in &self.shards {
-            let shard = lock(shard);
-            // Most entries lack nothing.
-            let lacking = shard.entries.iter();
-            let lacking = lacking.filter(|(_, entry)| entry.is_owed_to(destination));
-            let meant = lacking.filter(|(key, entry)| is_meant(key, entry));
-            uses.extend(meant.flat_map(|(key, entry)| entry.owed(destination, *key)));
+            uses.extend(lock(shard).owed(Destination::Store, is_wanted));
         }
-        uses
+        uses.iter()
+            .flat_map(CredentialUse::stamps)
+            .filter(|stamp| wanted.contains(&stamp.subject))
+            .collect()
+    }
+
+    /// All uses that `destination` lacks, in portions of at least `least` while there are as many, and those
+    /// of one credential together. Each is looked for when it is asked for: there is never a copy of all.
+    pub(super) fn pending(
+        &self,
+        destination: Destination,
+        least: usize,
+    ) -> impl Iterator<Item = Vec<CredentialUse>> {
+        let mut shards = self.shards.iter();
+        std::iter::from_fn(move || {
+            let mut uses = Vec::new();
+            while uses.len() < least
+                && let Some(shard) = shards.next()
+            {
+                uses.extend(lock(shard).owed(destination, |_, _| true));
+            }
+            uses.sort_unstable_by_key(|one| (one.credential, one.secret, one.kind));
+            (!uses.is_empty()).then_some(uses)
+        })
     }
 
     /// Takes note of what was delivered, but for what has changed since.
@@ -219,6 +219,19 @@ impl Shard {
         let origin = same.unwrap_or_else(|| Arc::new(Origin::of(usage)));
         self.latest = Some(Arc::clone(&origin));
         origin
+    }
+
+    /// The uses that `destination` lacks, of the entries that are meant.
+    fn owed(
+        &self,
+        destination: Destination,
+        is_meant: impl Fn(&Key, &Entry) -> bool,
+    ) -> impl Iterator<Item = CredentialUse> {
+        // Most entries lack nothing.
+        let lacking = self.entries.iter();
+        let lacking = lacking.filter(move |(_, entry)| entry.is_owed_to(destination));
+        let meant = lacking.filter(move |(key, entry)| is_meant(key, entry));
+        meant.flat_map(move |(key, entry)| entry.owed(destination, *key))
     }
 
     /// Makes room for one more entry. What lacks nothing goes first, and then what the store has, where
@@ -489,16 +502,20 @@ mod tests {
         assert_eq!(known_to_the_store.make_room(40), 5);
     }
 
+    fn pending(buffer: &Buffer, destination: Destination) -> Vec<CredentialUse> {
+        buffer.pending(destination, 1).flatten().collect()
+    }
+
     #[test]
     fn what_was_delivered_is_not_said_again_and_a_later_use_is() {
         let buffer = buffer(100);
         assert!(buffer.note(&authenticated(1, 10)));
         assert!(!buffer.note(&authenticated(1, 20)));
-        let first = buffer.pending(Destination::Store);
+        let first = pending(&buffer, Destination::Store);
         assert!(!buffer.note(&authenticated(1, 30)));
         // It has changed meanwhile.
         buffer.settle(Destination::Store, &first);
-        let second = buffer.pending(Destination::Store);
+        let second = pending(&buffer, Destination::Store);
         let span = |uses: &[CredentialUse]| {
             let [one] = uses else { panic!("{uses:?}") };
             (one.first_at.as_second(), one.last_at.as_second())
@@ -506,10 +523,10 @@ mod tests {
         assert_eq!((span(&first), span(&second)), ((10, 20), (10, 30)));
 
         buffer.settle(Destination::Store, &second);
-        assert_eq!(buffer.pending(Destination::Store), []);
+        assert_eq!(pending(&buffer, Destination::Store), []);
         assert!(!buffer.note(&authenticated(1, 40)));
-        assert_eq!(span(&buffer.pending(Destination::Store)), (40, 40));
-        assert_eq!(buffer.pending(Destination::Live), []);
+        assert_eq!(span(&pending(&buffer, Destination::Store)), (40, 40));
+        assert_eq!(pending(&buffer, Destination::Live), []);
     }
 
     #[test]

@@ -1,19 +1,15 @@
-//! Equal values kept once.
+//! What clients share.
 //!
 //! Ten thousand clients are remembered at a time, and most of them have one of a few kinds of access
-//! to the same few APIs. Each value is compared with those that are in use, and the one that is there
-//! already is shared.
+//! to the same few APIs.
 
-use std::collections::HashSet;
-use std::hash::Hash;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 
 use crate::domain::access::Access;
 use crate::domain::access::Grant;
 use crate::domain::api::Api;
 use crate::domain::scope::Scope;
+use crate::shelf::Shelf;
 
 /// What clients share.
 #[derive(Default)]
@@ -48,51 +44,5 @@ impl Interned {
     /// The shared copy of this API.
     pub(super) fn api(&self, api: Api) -> Arc<Api> {
         self.api.share(Arc::new(api))
-    }
-}
-
-/// Values of one type.
-struct Shelf<T: ?Sized>(Mutex<HashSet<Arc<T>>>);
-
-impl<T: ?Sized> Default for Shelf<T> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<T: Eq + Hash + ?Sized> Shelf<T> {
-    fn share(&self, value: Arc<T>) -> Arc<T> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(same) = known.get(&value) {
-            return Arc::clone(same);
-        }
-        if known.len() == known.capacity() {
-            // Full: what nobody else holds goes, before there is more room. So it costs O(1) on
-            // average, and there is at most twice the room for what is in use.
-            known.retain(|kept| Arc::strong_count(kept) > 1);
-            let room = known.len() + 1;
-            known.reserve(room);
-        }
-        known.insert(Arc::clone(&value));
-        value
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn equal_values_are_one_and_unused_ones_go() {
-        let shelf = Shelf::<str>::default();
-        let one = shelf.share("read".into());
-        assert!(Arc::ptr_eq(&one, &shelf.share("read".into())));
-        assert!(!Arc::ptr_eq(&one, &shelf.share("write".into())));
-
-        for number in 0..10_000 {
-            shelf.share(number.to_string().into());
-        }
-        assert!(shelf.0.lock().unwrap().len() < 20);
-        assert!(Arc::ptr_eq(&one, &shelf.share("read".into())));
     }
 }
