@@ -106,6 +106,8 @@ mod tests {
     use super::*;
     use crate::domain::signing_key::Algorithm;
     use crate::domain::signing_key::KeyState;
+    use crate::domain::token::Claims;
+    use crate::domain::token::TokenId;
     use crate::domain::token::TokenTyp;
     use crate::jwt::InvalidToken;
     use crate::jwt::fixtures::ISSUER;
@@ -168,6 +170,26 @@ mod tests {
         // Nor was the refusal remembered.
         assert_eq!(seen.find_or("x", || Err("once")).err(), Some("once"));
         assert_eq!(seen.find_or("x", || Err("again")).err(), Some("again"));
+    }
+
+    #[tokio::test]
+    async fn tokens_share_what_they_have_in_common() {
+        let ring = ring();
+        let of = async |id| {
+            let id = TokenId::from_bytes([id; 16]);
+            let claims = Claims { id, ..claims() };
+            let token = ring.sign(TokenTyp::AtJwt, Algorithm::EdDsa, &claims);
+            ring.verify_signature(token.await.unwrap().as_str())
+        };
+        let (one, other) = (of(1).await.unwrap(), of(2).await.unwrap());
+        let (one, other) = (one.claims(), other.claims());
+        assert_ne!(one.id, other.id);
+        assert!(Arc::ptr_eq(&one.issuer, &other.issuer));
+        assert!(Arc::ptr_eq(&one.audience, &other.audience));
+        assert!(std::ptr::eq(
+            one.scopes.iter().as_slice(),
+            other.scopes.iter().as_slice()
+        ));
     }
 
     #[tokio::test]

@@ -12,14 +12,15 @@ use std::path::Path;
 const ARROWS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("detached", &[]),
+    ("shelf", &[]),
     ("shutdown", &[]),
     ("telemetry", &["clock", "shutdown"]),
     ("domain", &[]),
     ("random", &["domain"]),
     ("keys", &["domain", "random"]),
     ("oauth", &["domain"]),
-    ("jwt", &["domain", "keys"]),
-    ("store", &["clock", "detached", "domain"]),
+    ("jwt", &["domain", "keys", "shelf"]),
+    ("store", &["clock", "detached", "domain", "shelf"]),
     ("live", &["clock", "domain"]),
     ("config", &["domain"]),
     (
