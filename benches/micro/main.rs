@@ -79,7 +79,7 @@ fn decide(criterion: &mut Criterion, stage: &Stage) {
             ready(clients::authenticate(
                 &stage.app,
                 &stage.presented,
-                stage::from(),
+                &stage::from(),
             ))
             .unwrap()
         });
@@ -97,7 +97,8 @@ fn refuse(criterion: &mut Criterion, stage: &Stage) {
     for (why, presented) in stage.strangers() {
         criterion.bench_function(&format!("refuse/{why}"), |b| {
             b.iter(|| {
-                let asked = clients::authenticate(&stage.app, &presented, stage::from());
+                let from = stage::from();
+                let asked = clients::authenticate(&stage.app, &presented, &from);
                 runtime.block_on(asked).unwrap_err()
             });
         });

@@ -76,7 +76,7 @@ impl Stage {
         let basic = basic(client_id, &secret);
         let form = read_form(TOKEN_BODY);
         let presented = present(&basic);
-        let client = clients::authenticate(&app, &presented, from())
+        let client = clients::authenticate(&app, &presented, &from())
             .await
             .expect("the client");
         let claims = grant::decide(&form, &facts(&app, &client))
