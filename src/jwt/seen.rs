@@ -193,6 +193,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn scopes_weigh_what_they_take() {
+        // Every set of them may be another: what is shared is not for nothing.
+        let scope = |n| Scope::parse(&format!("scope:{n:04}")).unwrap();
+        let claims = Claims {
+            scopes: (0..200).map(scope).collect(),
+            ..claims()
+        };
+        let ring = ring();
+        let token = ring.sign(TokenTyp::AtJwt, Algorithm::EdDsa, &claims).await;
+        let signed = ring.verify_signature(token.unwrap().as_str()).unwrap();
+        let usual = ring.verify_signature(&self::token().await).unwrap();
+        assert!(signed.footprint() > usual.footprint() + 198 * 32);
+    }
+
+    #[tokio::test]
     async fn there_is_an_end_of_room() {
         let ring = ring();
         let signed = ring.verify_signature(&token().await).unwrap();

@@ -176,14 +176,19 @@ impl SignedToken {
         }
     }
 
-    /// About how much memory it takes by itself, in bytes.
+    /// About how much memory it takes, in bytes, were its API's name and its scopes its own: most often others
+    /// have them too, but whoever asks for tokens chooses which scopes are together.
     pub(super) fn footprint(&self) -> usize {
         /// What a text costs besides its characters: a pointer to it, its header and the allocator's.
         const EACH: usize = 48;
         /// What is said of it, as long as it is usual.
         const DESCRIBED: usize = 512;
-        let mut bytes = size_of::<Contents>() + DESCRIBED;
-        for detail in &self.contents.claims.details {
+        let claims = &self.contents.claims;
+        let mut bytes = size_of::<Contents>() + DESCRIBED + EACH + claims.audience.len();
+        for scope in &claims.scopes {
+            bytes += EACH + scope.as_str().len();
+        }
+        for detail in &claims.details {
             bytes += size_of::<AuthorizationDetail>() + detail.resource_type.as_str().len();
             for key in detail.identifiers.keys() {
                 bytes += EACH + key.as_str().len();
