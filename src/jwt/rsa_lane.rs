@@ -5,10 +5,17 @@
 //! are cores, and a bounded number waits. When that many wait already, waiting longer helps
 //! nobody: the request is refused at once.
 
+use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::thread;
 
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
 
 /// How many requests may wait for each core: some 100 ms of work.
 const WAITING_PER_CORE: usize = 256;
@@ -17,11 +24,21 @@ const WAITING_PER_CORE: usize = 256;
 #[derive(Debug)]
 pub(super) struct Busy;
 
+type Job = Box<dyn FnOnce() + Send>;
+
 pub(super) struct RsaLane {
-    /// A place among those who wait or work.
-    places: Arc<Semaphore>,
-    /// The right to occupy a core.
-    turns: Arc<Semaphore>,
+    /// How many threads may work at once.
+    cores: usize,
+    /// How many jobs may wait for them.
+    room: usize,
+    jobs: Arc<Mutex<Jobs>>,
+}
+
+#[derive(Default)]
+struct Jobs {
+    waiting: VecDeque<Job>,
+    /// How many threads are at work.
+    threads: usize,
 }
 
 impl RsaLane {
@@ -30,10 +47,11 @@ impl RsaLane {
         Self::with(cores, cores * WAITING_PER_CORE)
     }
 
-    fn with(cores: usize, waiting: usize) -> Self {
+    fn with(cores: usize, room: usize) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(cores + waiting)),
-            turns: Arc::new(Semaphore::new(cores)),
+            cores,
+            room,
+            jobs: Arc::default(),
         }
     }
 
@@ -42,26 +60,84 @@ impl RsaLane {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Busy> {
-        let place = Arc::clone(&self.places)
-            .try_acquire_owned()
-            .map_err(|_| Busy)?;
-        let turn = Arc::clone(&self.turns)
-            .acquire_owned()
-            .await
-            .map_err(|_| Busy)?;
-        tokio::task::spawn_blocking(move || {
-            // Held by the work, not by the request: a caller who hangs up leaves the work running.
-            let _held = (place, turn);
-            work()
-        })
-        .await
-        .map_err(|_| Busy)
+        let (done, result) = oneshot::channel();
+        self.add(Box::new(move || {
+            // A caller who has hung up has its place until here, and costs no more.
+            if !done.is_closed() {
+                let _ = done.send(catch_unwind(AssertUnwindSafe(work)));
+            }
+        }))?;
+        // A panic is its caller's; the next in the lane has its turn all the same.
+        let worked = result.await.map_err(|_| Busy)?;
+        worked.map_err(|panic| resume_unwind(panic))
     }
+
+    fn add(&self, job: Job) -> Result<(), Busy> {
+        let mut jobs = lock(&self.jobs);
+        if jobs.threads < self.cores {
+            let turn = Turn {
+                jobs: Arc::clone(&self.jobs),
+                is_over: false,
+            };
+            // Counted when it is there: the runtime may have no thread to give, and panics then.
+            tokio::task::spawn_blocking(move || turn.work_through(job));
+            jobs.threads += 1;
+        } else if jobs.waiting.len() < self.room {
+            jobs.waiting.push_back(job);
+        } else {
+            return Err(Busy);
+        }
+        Ok(())
+    }
+}
+
+/// A thread's turn to work. It ends with the last job, or with the runtime, which drops what it has not begun.
+struct Turn {
+    jobs: Arc<Mutex<Jobs>>,
+    is_over: bool,
+}
+
+impl Turn {
+    /// Does a job and all that wait. The next follows at once: to hand each to a thread of its own would
+    /// cost a change of threads or two, which is a tenth of a signature where cores are few.
+    fn work_through(mut self, first: Job) {
+        let mut next = Some(first);
+        while let Some(job) = next {
+            job();
+            next = self.next();
+        }
+    }
+
+    fn next(&mut self) -> Option<Job> {
+        let mut jobs = lock(&self.jobs);
+        let next = jobs.waiting.pop_front();
+        if next.is_none() {
+            // Under the same lock: who comes later finds that nobody works.
+            jobs.threads -= 1;
+            self.is_over = true;
+        }
+        next
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if !self.is_over {
+            lock(&self.jobs).threads -= 1;
+        }
+    }
+}
+
+fn lock(jobs: &Mutex<Jobs>) -> MutexGuard<'_, Jobs> {
+    jobs.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::Pin;
     use std::sync::mpsc;
+    use std::task::Poll;
 
     use super::*;
 
@@ -77,7 +153,7 @@ mod tests {
             let lane = Arc::clone(&lane);
             async move { lane.run(|| true).await }
         });
-        while lane.places.available_permits() > 0 {
+        while lock(&lane.jobs).waiting.is_empty() {
             tokio::task::yield_now().await;
         }
 
@@ -87,5 +163,66 @@ mod tests {
         assert!(matches!(working.await.unwrap(), Ok(true)));
         assert!(matches!(waiting.await.unwrap(), Ok(true)));
         assert!(matches!(lane.run(|| true).await, Ok(true)));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_its_callers_and_the_next_has_its_turn() {
+        let lane = Arc::new(RsaLane::with(1, 2));
+        let run = |work: fn() -> bool| {
+            let lane = Arc::clone(&lane);
+            tokio::spawn(async move { lane.run(work).await })
+        };
+        let (bad, good) = (run(|| panic!("on purpose")), run(|| true));
+        assert!(bad.await.unwrap_err().is_panic());
+        assert!(matches!(good.await.unwrap(), Ok(true)));
+        assert!(matches!(lane.run(|| true).await, Ok(true)));
+    }
+
+    #[test]
+    fn a_runtime_that_ends_takes_no_thread_of_the_lane_with_it() {
+        let lane = RsaLane::with(1, 1);
+        let runtime = || {
+            tokio::runtime::Builder::new_current_thread()
+                .max_blocking_threads(1)
+                .build()
+                .unwrap()
+        };
+        let ending = runtime();
+        let (release, released) = mpsc::channel::<()>();
+        ending.block_on(async {
+            // The only thread is taken, so the job of the lane is not begun.
+            let _taken = tokio::task::spawn_blocking(move || released.recv().is_ok());
+            begin(&mut Box::pin(lane.run(|| true))).await;
+        });
+        ending.shutdown_background();
+        release.send(()).unwrap();
+        assert!(matches!(runtime().block_on(lane.run(|| true)), Ok(true)));
+    }
+
+    async fn begin(work: &mut (impl Future + Unpin)) {
+        poll_fn(|cx| {
+            assert!(Pin::new(&mut *work).poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_not_done() {
+        let lane = RsaLane::with(1, 2);
+        let (release, released) = mpsc::channel::<()>();
+        let (did, done) = mpsc::channel();
+        let did_too = did.clone();
+        let mut working = Box::pin(lane.run(move || released.recv().is_ok()));
+        let mut given_up = Box::pin(lane.run(move || did_too.send("given up")));
+        let mut waiting = Box::pin(lane.run(move || did.send("waited for")));
+        begin(&mut working).await;
+        begin(&mut given_up).await;
+        begin(&mut waiting).await;
+        drop(given_up);
+        release.send(()).unwrap();
+        assert!(matches!(working.await, Ok(true)));
+        assert!(matches!(waiting.await, Ok(Ok(()))));
+        assert_eq!(done.iter().collect::<Vec<_>>(), ["waited for"]);
     }
 }
