@@ -68,7 +68,7 @@ struct Shard {
 }
 
 /// What was used.
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 struct Key {
     credential: CredentialId,
     secret: Option<SecretId>,
@@ -151,7 +151,10 @@ impl Buffer {
         };
         let mut uses = Vec::new();
         for shard in &self.shards {
-            uses.extend(lock(shard).owed(Destination::Store, is_wanted));
+            let shard = lock(shard);
+            let lacking = shard.lacking(Destination::Store);
+            let wanted = lacking.filter(|(key, entry)| is_wanted(key, entry));
+            uses.extend(wanted.flat_map(|(key, entry)| entry.owed(Destination::Store, *key)));
         }
         uses.iter()
             .flat_map(CredentialUse::stamps)
@@ -159,24 +162,44 @@ impl Buffer {
             .collect()
     }
 
-    /// All uses that `destination` lacks, in portions of at least `least` while there are as many, and those
-    /// of one credential together. Each is looked for when it is asked for: there is never a copy of all.
+    /// All uses that `destination` lacks, in portions: those of so many credentials and secrets each, in
+    /// the order of their ids. So what lies together in the table of the store is written together, and
+    /// most of its pages once. A portion is looked for when it is asked for: of all there is a copy of the
+    /// ids, never of what is known of them.
     pub(super) fn pending(
         &self,
         destination: Destination,
-        least: usize,
+        portion: usize,
     ) -> impl Iterator<Item = Vec<CredentialUse>> {
-        let mut shards = self.shards.iter();
+        let mut keys = self.lacking(destination).into_iter();
         std::iter::from_fn(move || {
             let mut uses = Vec::new();
-            while uses.len() < least
-                && let Some(shard) = shards.next()
-            {
-                uses.extend(lock(shard).owed(destination, |_, _| true));
+            while uses.is_empty() && !keys.as_slice().is_empty() {
+                for key in keys.by_ref().take(portion) {
+                    let shard = lock(self.shard_of(key.credential));
+                    let entry = shard.entries.get(&key);
+                    uses.extend(
+                        entry
+                            .into_iter()
+                            .flat_map(|entry| entry.owed(destination, key)),
+                    );
+                }
             }
-            uses.sort_unstable_by_key(|one| (one.credential, one.secret, one.kind));
             (!uses.is_empty()).then_some(uses)
         })
+    }
+
+    fn lacking(&self, destination: Destination) -> Vec<Key> {
+        let entries = self.shards.iter().map(|shard| lock(shard).entries.len());
+        // Room for all of them is made while nobody waits for it.
+        let mut keys = Vec::with_capacity(entries.sum());
+        for shard in &self.shards {
+            let shard = lock(shard);
+            let lacking = shard.lacking(destination);
+            keys.extend(lacking.map(|(key, _)| *key));
+        }
+        keys.sort_unstable();
+        keys
     }
 
     /// Takes note of what was delivered, but for what has changed since.
@@ -221,17 +244,10 @@ impl Shard {
         origin
     }
 
-    /// The uses that `destination` lacks, of the entries that are meant.
-    fn owed(
-        &self,
-        destination: Destination,
-        is_meant: impl Fn(&Key, &Entry) -> bool,
-    ) -> impl Iterator<Item = CredentialUse> {
-        // Most entries lack nothing.
-        let lacking = self.entries.iter();
-        let lacking = lacking.filter(move |(_, entry)| entry.is_owed_to(destination));
-        let meant = lacking.filter(move |(key, entry)| is_meant(key, entry));
-        meant.flat_map(move |(key, entry)| entry.owed(destination, *key))
+    /// The entries in which there is something that `destination` lacks: few, most often.
+    fn lacking(&self, destination: Destination) -> impl Iterator<Item = (&Key, &Entry)> {
+        let entries = self.entries.iter();
+        entries.filter(move |(_, entry)| entry.is_owed_to(destination))
     }
 
     /// Makes room for one more entry. What lacks nothing goes first, and then what the store has, where
@@ -504,6 +520,27 @@ mod tests {
 
     fn pending(buffer: &Buffer, destination: Destination) -> Vec<CredentialUse> {
         buffer.pending(destination, 1).flatten().collect()
+    }
+
+    #[test]
+    fn what_is_owed_comes_in_the_order_of_its_ids_and_in_portions() {
+        let buffer = buffer(100);
+        for credential in (0..20).rev() {
+            buffer.note(&authenticated(credential, 10));
+        }
+        let portions: Vec<_> = buffer.pending(Destination::Store, 8).collect();
+        assert_eq!(portions.iter().map(Vec::len).collect::<Vec<_>>(), [8, 8, 4]);
+        let credentials = portions.iter().flatten().map(|one| one.credential.bits());
+        assert!(credentials.eq(0..20));
+
+        // What is delivered while the portions are looked through is not in a later one.
+        let mut looked_through = buffer.pending(Destination::Store, 8);
+        let first = looked_through.next().unwrap();
+        buffer.settle(Destination::Store, &first);
+        buffer.settle(Destination::Store, &portions[1]);
+        let rest: Vec<_> = looked_through.collect();
+        assert_eq!(rest.len(), 1);
+        assert!(rest[0].iter().eq(&portions[2]));
     }
 
     #[test]

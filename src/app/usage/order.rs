@@ -62,7 +62,8 @@ impl Order {
         }
     }
 
-    /// The uses that are to be written now.
+    /// The uses that are to be written now, in the order of their credentials: so what lies together in
+    /// the store is written together.
     pub(super) fn due(&self, due: Due) -> Vec<LastUse> {
         let mut credentials = self.lock();
         let all = credentials.len() > CAPACITY;
@@ -72,12 +73,14 @@ impl Order {
                 .written_at
                 .is_none_or(|at| now.duration_since(at) >= A_WHILE),
         };
-        let uses = credentials
+        let mut uses: Vec<_> = credentials
             .values()
             .filter(|place| all || rested(place))
             .filter_map(|place| place.lacks)
             .collect();
         credentials.retain(|_, place| place.lacks.is_some() || !rested(place));
+        drop(credentials);
+        uses.sort_unstable_by_key(|one| one.credential);
         uses
     }
 

@@ -63,7 +63,7 @@ pub(super) async fn record(db: &mut Db, uses: &[LastUse]) -> Answer<()> {
         }
     }
     let spans: Vec<_> = spans.into_iter().collect();
-    for part in parts(&spans) {
+    for part in parts(db, &spans) {
         record_part(db, part).await?;
     }
     Ok(())

@@ -48,7 +48,7 @@ pub(super) async fn record(db: &mut Db, uses: &[CredentialUse]) -> Answer<()> {
             .or_insert_with(|| one.clone());
     }
     let merged: Vec<_> = merged.into_values().collect();
-    for part in parts(&merged) {
+    for part in parts(db, &merged) {
         record_part(db, part).await?;
     }
     Ok(())

@@ -75,18 +75,18 @@ async fn add(db: &mut Db, batch: &CountBatch) -> Answer<()> {
     }
     let mut counts = batch.counts.clone();
     counts.sort_unstable_by_key(|(key, _)| (subject_of(key), *key));
-    for some in parts(&counts) {
+    for some in parts(db, &counts) {
         add_counts(db, some).await?;
     }
     let mut addresses = batch.addresses.clone();
     addresses
         .sort_unstable_by_key(|one| (subject_of_address(one), one.hour, one.address.to_string()));
-    for some in parts(&addresses) {
+    for some in parts(db, &addresses) {
         add_addresses(db, some).await?;
     }
     let mut networks = batch.networks.clone();
     networks.sort_unstable_by_key(|one| (one.account.to_string(), one.network.to_string()));
-    for some in parts(&networks) {
+    for some in parts(db, &networks) {
         add_networks(db, some).await?;
     }
     Ok(())
