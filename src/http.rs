@@ -5,7 +5,7 @@
 //! - [`serve`]: the accept loop; [`limits`] says what a peer may take, [`shutdown`](crate::shutdown) when it ends,
 //!   [`tls`] what it speaks;
 //! - [`edge`]: what surrounds every request: its id, its bounds, its numbers ([`metrics`]), panics,
-//!   and answers that no handler gave; [`address`] says who is calling, [`body`] bounds what is read;
+//!   [`fields`] that no answer should be without, and answers that no handler gave; [`address`] says who is calling, [`body`] bounds what is read;
 //! - the handlers; [`management`] has those of the management listener.
 
 pub mod address;
@@ -15,6 +15,7 @@ pub mod body;
 mod connection;
 pub mod edge;
 pub mod error;
+mod fields;
 pub mod limits;
 pub mod management;
 pub mod metrics;

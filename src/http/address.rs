@@ -98,11 +98,13 @@ impl UserAgent {
     /// Anything but visible ASCII and spaces is shown as `?`, so it is safe in a log line.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let field = headers.get(header::USER_AGENT)?.as_bytes();
-        let visible = |byte: &u8| match byte {
-            b' '..=b'~' => char::from(*byte),
-            _ => '?',
-        };
-        let text: String = field.iter().take(Self::MAX_CHARS).map(visible).collect();
+        let mut shown = field[..field.len().min(Self::MAX_CHARS)].to_vec();
+        for byte in &mut shown {
+            if !(b' '..=b'~').contains(byte) {
+                *byte = b'?';
+            }
+        }
+        let text = String::from_utf8_lossy(&shown).into_owned();
         if looks_secret(&text) {
             return Some(Self(Self::HIDDEN.to_owned()));
         }

@@ -8,7 +8,8 @@
 //!    too large;
 //! 3. the handler, with its body bounded, its time bounded, and its panics caught;
 //! 4. a JSON body for an answer that has only a status (an unknown path, another method);
-//! 5. the header fields that no answer should be without, and the numbers.
+//! 5. the header fields that no answer should be without ([`fields`](crate::http::fields)), and the
+//!    numbers.
 //!
 //! All of it costs less than a microsecond.
 
@@ -24,8 +25,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::body::Bytes;
 use axum::http::HeaderMap;
-use axum::http::HeaderName;
-use axum::http::HeaderValue;
 use axum::http::Method;
 use axum::http::Request;
 use axum::http::Response;
@@ -41,20 +40,17 @@ use crate::http::address::TrustedProxies;
 use crate::http::body::BodyFate;
 use crate::http::body::BodyFault;
 use crate::http::body::BoundedBody;
+use crate::http::fields::Fields;
 use crate::http::limits::Limits;
 use crate::http::metrics::HttpMetrics;
 use crate::http::oauth::direct::Direct;
+use crate::http::oauth::request::ANSWER_FIELDS;
 use crate::http::refused::Form;
 use crate::http::refused::Refused;
 use crate::http::serve::Peer;
 use crate::oauth::form::holds_secret;
 use crate::telemetry::request_id::RequestId;
 use crate::telemetry::request_id::RequestIds;
-
-static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// How many header fields the edge adds to an answer.
-const OWN_HEADERS: usize = 6;
 
 /// Marks an error answer whose plain text is meant, as an extension of the response: the edge then
 /// does not take it for a library's remark and leaves it as it is.
@@ -67,11 +63,18 @@ pub struct Edge {
     base: Box<str>,
     limits: ArcSwap<Limits>,
     proxies: ArcSwap<TrustedProxies>,
-    https: bool,
+    fields: Fields,
     ids: RequestIds,
     metrics: HttpMetrics,
-    /// Whose tokens are asked for and checked here.
-    oauth: Option<App>,
+    oauth: Option<OAuth>,
+}
+
+/// What leads to the OAuth endpoints.
+struct OAuth {
+    /// Whose tokens are asked for and checked there.
+    app: App,
+    /// What their answers are made of.
+    fields: Arc<HeaderMap>,
 }
 
 /// What an [`Edge`] needs besides its router.
@@ -112,7 +115,7 @@ impl Edge {
             base: settings.base.into(),
             limits: ArcSwap::from_pointee(settings.limits),
             proxies: ArcSwap::from_pointee(settings.proxies),
-            https: settings.https,
+            fields: Fields::new(settings.https),
             ids: RequestIds::new(settings.clock),
             metrics: settings.metrics,
             oauth: None,
@@ -123,7 +126,10 @@ impl Edge {
     /// without it.
     #[must_use]
     pub fn with_oauth(mut self, app: &App) -> Self {
-        self.oauth = Some(app.clone());
+        self.oauth = Some(OAuth {
+            app: app.clone(),
+            fields: self.fields.beside(&ANSWER_FIELDS),
+        });
         self
     }
 
@@ -186,7 +192,7 @@ impl Edge {
         };
         let mut response = answer.unwrap_or_else(|refused| refused.answer(form, id));
         fill_bare(&mut response, form, id);
-        self.add_headers(response.headers_mut(), id);
+        self.fields.complete(&mut response, id);
         if version == Version::HTTP_2 {
             // A field of HTTP/1.1 connections (RFC 9113 §8.2.2); a stream ends by itself.
             response.headers_mut().remove(header::CONNECTION);
@@ -266,10 +272,11 @@ impl Edge {
     where
         B: hyper::body::Body<Data = Bytes> + Send + Unpin + 'static,
     {
-        if let Some(app) = &self.oauth {
+        if let Some(OAuth { app, fields }) = &self.oauth {
             let path = self.below_base(request.uri().path());
             if let Some(direct) = Direct::of(request.method(), path) {
-                return Box::pin(direct.answer(app.clone(), request, address.0));
+                let fields = Arc::clone(fields);
+                return Box::pin(direct.answer(app.clone(), request, address.0, fields));
             }
         }
         request.extensions_mut().insert(address);
@@ -283,29 +290,6 @@ impl Edge {
             let Ok(response) = router.call(request).await;
             response
         })
-    }
-
-    fn add_headers(&self, headers: &mut HeaderMap, id: RequestId) {
-        headers.reserve(OWN_HEADERS);
-        if let Ok(id) = HeaderValue::from_str(id.as_str()) {
-            headers.insert(&X_REQUEST_ID, id);
-        }
-        // What a handler has said for itself stays.
-        let mut default = |name: HeaderName, value: &'static str| {
-            headers
-                .entry(name)
-                .or_insert(HeaderValue::from_static(value));
-        };
-        default(header::CACHE_CONTROL, "no-store");
-        default(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-        default(header::REFERRER_POLICY, "no-referrer");
-        default(
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; frame-ancestors 'none'",
-        );
-        if self.https {
-            default(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000");
-        }
     }
 }
 

@@ -3,8 +3,10 @@
 //! same; the router has them as well, for their other paths and for what is no POST.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::body::Bytes;
+use axum::http::HeaderMap;
 use axum::http::Method;
 use axum::http::Request;
 use axum::response::IntoResponse;
@@ -42,25 +44,26 @@ impl Direct {
         }
     }
 
-    /// Answers a request from `address` with a bounded body.
+    /// Answers a request from `address` with a bounded body. What is no refusal is made of `fields`.
     pub fn answer<B>(
         self,
         app: App,
         request: Request<B>,
         address: IpAddr,
+        fields: Arc<HeaderMap>,
     ) -> impl Future<Output = Response> + use<B>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let (mut request, mut body) = OAuthRequest::begin(request, address);
+        let (mut request, mut body) = OAuthRequest::begin(request, address, fields);
         async move {
             let answer = match request.read(&mut body).await {
                 Err(error) => Err(error),
                 Ok(()) => match self {
-                    Self::Token => token::answer(&app, &mut request).await,
-                    Self::Introspect => introspect::answer(&app, &mut request).await,
+                    Self::Token => token::answer(&app, &request).await,
+                    Self::Introspect => introspect::answer(&app, &request).await,
                     // In a box: it is larger and rarer.
-                    Self::Revoke => Box::pin(revoke::answer(&app, &mut request)).await,
+                    Self::Revoke => Box::pin(revoke::answer(&app, &request)).await,
                 },
             };
             answer.into_response()

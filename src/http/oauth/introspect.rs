@@ -19,11 +19,11 @@ use crate::oauth::introspection::INACTIVE;
 use super::request::OAuthRequest;
 
 /// Answers a caller that authenticated, as a client or by a token for this server.
-pub async fn post(State(app): State<App>, mut request: OAuthRequest) -> Result<Response, Error> {
-    answer(&app, &mut request).await
+pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
+    answer(&app, &request).await
 }
 
-pub(super) async fn answer(app: &App, request: &mut OAuthRequest) -> Result<Response, Error> {
+pub(super) async fn answer(app: &App, request: &OAuthRequest) -> Result<Response, Error> {
     let form = request.form()?;
     let authorization = request.authorization()?;
     let asker = match authorization {
@@ -31,13 +31,12 @@ pub(super) async fn answer(app: &App, request: &mut OAuthRequest) -> Result<Resp
             check_one_mechanism(authorization, &form)?;
             Asker::bearer(app, token, || request.origin()).await?
         }
-        _ => Asker::client(&request.client(app, &form).await?),
+        _ => Asker::client(&request.client(app, authorization, &form).await?),
     };
     let token = form.required(Parameter::Token)?;
 
     let resource = form.value(Parameter::Resource);
     let seen = introspection::introspect(app, &asker, token, resource).await?;
-    drop(form);
     Ok(match seen {
         Some(Seen::AccessToken(token)) => request.answer(token.described(json)),
         Some(Seen::ApiToken(answer)) => request.answer(answer),

@@ -4,6 +4,8 @@ use std::future::poll_fn;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::LazyLock;
 
 use axum::body::Bytes;
 use axum::extract::FromRequest;
@@ -32,8 +34,14 @@ use crate::telemetry::request_id::RequestId;
 
 use super::UNCACHED;
 
-/// Room for the header fields of an answer, those included that the edge adds: it need not grow.
-const ANSWER_FIELDS: usize = 12;
+/// What every answer of an endpoint that forms are posted to has in common, refusals apart: it is JSON, and
+/// nobody on the way may keep it.
+pub static ANSWER_FIELDS: LazyLock<Arc<HeaderMap>> = LazyLock::new(|| {
+    let mut fields = HeaderMap::from_iter(UNCACHED);
+    let kind = HeaderValue::from_static("application/json");
+    fields.insert(header::CONTENT_TYPE, kind);
+    Arc::new(fields)
+});
 
 /// A request to an OAuth endpoint, as it came.
 pub struct OAuthRequest {
@@ -44,6 +52,8 @@ pub struct OAuthRequest {
     user_agent: Option<UserAgent>,
     /// Empty until it is read.
     body: Bytes,
+    /// What its answer is made of.
+    fields: Arc<HeaderMap>,
 }
 
 impl<S: Send + Sync> FromRequest<S> for OAuthRequest {
@@ -52,15 +62,17 @@ impl<S: Send + Sync> FromRequest<S> for OAuthRequest {
     async fn from_request(request: Request<axum::body::Body>, _: &S) -> Result<Self, Error> {
         let address = request.extensions().get::<ClientAddress>();
         let address = address.map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.0);
-        let (mut request, mut body) = Self::begin(request, address);
+        let fields = Arc::clone(&ANSWER_FIELDS);
+        let (mut request, mut body) = Self::begin(request, address, fields);
         request.read(&mut body).await?;
         Ok(request)
     }
 }
 
 impl OAuthRequest {
-    /// A request from `address`, and the body that is to be [read](Self::read).
-    pub fn begin<B>(request: Request<B>, address: IpAddr) -> (Self, B) {
+    /// A request from `address`, whose answer is made of `fields`, and the body that is to be
+    /// [read](Self::read).
+    pub fn begin<B>(request: Request<B>, address: IpAddr, fields: Arc<HeaderMap>) -> (Self, B) {
         let (head, body) = request.into_parts();
         let request = Self {
             user_agent: UserAgent::of(&head.headers),
@@ -68,6 +80,7 @@ impl OAuthRequest {
             target: head.uri.into_parts().path_and_query,
             address,
             body: Bytes::new(),
+            fields,
         };
         (request, body)
     }
@@ -117,23 +130,21 @@ impl OAuthRequest {
         }
     }
 
-    /// The client that it proves itself to be.
-    pub async fn client(&self, app: &App, form: &Form<'_>) -> Result<AuthenticatedClient, Error> {
-        let (authorization, from) = (self.authorization()?, self.from());
-        Ok(clients::let_in(app, authorization, form, &from).await?)
+    /// The client that it proves itself to be, with its [`authorization`](Self::authorization) or in its
+    /// form.
+    pub async fn client(
+        &self,
+        app: &App,
+        authorization: Authorization<'_>,
+        form: &Form<'_>,
+    ) -> Result<AuthenticatedClient, Error> {
+        Ok(clients::let_in(app, authorization, form, &self.from()).await?)
     }
 
-    /// An answer in JSON that nobody on the way may keep. Its header fields take the place of the
-    /// request's in memory, which is what the next request on the connection is read into.
-    pub fn answer(&mut self, json: impl Into<axum::body::Body>) -> Response {
-        let mut headers = std::mem::take(&mut self.headers);
-        headers.clear();
-        headers.reserve(ANSWER_FIELDS);
-        headers.extend(UNCACHED);
-        let kind = HeaderValue::from_static("application/json");
-        headers.insert(header::CONTENT_TYPE, kind);
+    /// An answer in JSON that nobody on the way may keep.
+    pub fn answer(&self, json: impl Into<axum::body::Body>) -> Response {
         let mut response = Response::new(json.into());
-        *response.headers_mut() = headers;
+        *response.headers_mut() = HeaderMap::clone(&self.fields);
         response
     }
 

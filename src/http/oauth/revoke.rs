@@ -12,13 +12,13 @@ use crate::oauth::form::Parameter;
 use super::request::OAuthRequest;
 
 /// Answers 200 once the revocation is durable, or when there is nothing to revoke.
-pub async fn post(State(app): State<App>, mut request: OAuthRequest) -> Result<Response, Error> {
-    answer(&app, &mut request).await
+pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
+    answer(&app, &request).await
 }
 
-pub(super) async fn answer(app: &App, request: &mut OAuthRequest) -> Result<Response, Error> {
+pub(super) async fn answer(app: &App, request: &OAuthRequest) -> Result<Response, Error> {
     let form = request.form()?;
-    let client = request.client(app, &form).await?;
+    let client = request.client(app, request.authorization()?, &form).await?;
     let token = form
         .required(Parameter::Token)
         .inspect_err(|refusal| revocation::note_refusal(app, &client, refusal))?;
@@ -29,6 +29,5 @@ pub(super) async fn answer(app: &App, request: &mut OAuthRequest) -> Result<Resp
             revocation::note_refusal(app, &client, refusal);
         }
     })?;
-    drop(form);
     Ok(request.answer("{}"))
 }

@@ -24,19 +24,20 @@ const USUAL_REST_LEN: usize = 208;
 const SECRET_EXPIRES_AT: HeaderName = HeaderName::from_static("ostler-secret-expires-at");
 
 /// Answers with a token.
-pub async fn post(State(app): State<App>, mut request: OAuthRequest) -> Result<Response, Error> {
-    answer(&app, &mut request).await
+pub async fn post(State(app): State<App>, request: OAuthRequest) -> Result<Response, Error> {
+    answer(&app, &request).await
 }
 
-pub(super) async fn answer(app: &App, request: &mut OAuthRequest) -> Result<Response, Error> {
+pub(super) async fn answer(app: &App, request: &OAuthRequest) -> Result<Response, Error> {
     let form = request.form()?;
+    let authorization = request.authorization()?;
     let (client, issued_token_type) = if token_exchange::is_asked_for(&form) {
-        let (authorization, from) = (request.authorization()?, request.from());
+        let from = request.from();
         // In a box: it would double the state of every other request.
         let holder = Box::pin(exchange::authenticate(app, authorization, &form, from)).await?;
         (holder.client, Some(holder.issued_token_type))
     } else {
-        (request.client(app, &form).await?, None)
+        (request.client(app, authorization, &form).await?, None)
     };
     let issued = issuance::issue(app, &client, &form, &request.from()).await;
     let issued = issued.inspect_err(|reason| {
@@ -44,7 +45,6 @@ pub(super) async fn answer(app: &App, request: &mut OAuthRequest) -> Result<Resp
     })?;
 
     let json = json(&issued, issued_token_type).map_err(|error| Error::Failed(error.into()))?;
-    drop(form);
     let mut response = request.answer(json);
     let end = issued
         .secret_ends_at

@@ -288,11 +288,13 @@ async fn each_answer_has_a_request_id_of_its_own() {
     }
 }
 
-/// A switch adds the path of Atlassian Data Center, so that scripts need only a new host.
+/// A switch adds the path of Atlassian Data Center, so that scripts need only a new host. It is led to by
+/// another way than the usual one, and answers have the same header fields.
 #[tokio::test]
 async fn the_path_of_atlassian_is_the_same_endpoint_where_it_is_switched_on() {
     let server = TestServer::with()
         .set("server.atlassian_path", "true")
+        .set("server.issuer", "https://tokens.example.com")
         .start()
         .await;
     let path = "/rest/oauth2/latest/token";
@@ -309,6 +311,8 @@ async fn the_path_of_atlassian_is_the_same_endpoint_where_it_is_switched_on() {
                 client.post(TOKEN, form).await,
             );
             assert_eq!(there.status, here.status, "{form}");
+            let insists = here.header("strict-transport-security");
+            assert_eq!(insists, Some("max-age=31536000"), "{form}");
             if here.status == 200 {
                 assert_eq!(super::wire(&there), super::wire(&here));
             } else {
