@@ -74,6 +74,14 @@ pub struct Found {
     pub is_remembered: bool,
 }
 
+/// What was found of a token.
+pub struct FoundToken {
+    /// How it stands.
+    pub standing: TokenStanding,
+    /// The API that it is for, where that is at hand: `None` where it has to be asked for.
+    pub api: Option<Arc<Api>>,
+}
+
 /// Clients and tokens, as the OAuth endpoints see them.
 pub struct Directory {
     store: Arc<dyn Store>,
@@ -200,26 +208,35 @@ impl Directory {
         Ok(api)
     }
 
-    /// How a token of this client, signed by the key `kid`, stands; `None` when there is no such
-    /// client (any more).
+    /// How a token of this client for this `audience`, signed by the key `kid`, stands; `None` when there
+    /// is no such client (any more).
     pub async fn token_standing(
         &self,
         client_id: ClientId,
         token: TokenId,
         kid: &str,
-    ) -> Result<Option<TokenStanding>, StoreError> {
+        audience: &str,
+    ) -> Result<Option<FoundToken>, StoreError> {
         let Some(memory) = self.memory.as_ref().filter(|memory| !memory.is_in_doubt()) else {
-            return self.store.find_token_standing(client_id, token, kid).await;
+            let standing = self.store.find_token_standing(client_id, token, kid);
+            let found = |standing| FoundToken {
+                standing,
+                api: None,
+            };
+            return Ok(standing.await?.map(found));
         };
         let client = self.client(client_id).await?;
-        Ok(client.map(|client| TokenStanding {
-            standing: client.standing,
-            account: client.account,
-            organization: client.organization,
-            credential: CredentialRef::of(client.credential, client.kind),
-            token_is_revoked: memory.is_revoked(token),
-            // The ring of the only process that takes keys back has verified the signature.
-            key_verifies: true,
+        Ok(client.map(|client| FoundToken {
+            standing: TokenStanding {
+                standing: client.standing,
+                account: client.account,
+                organization: client.organization,
+                credential: CredentialRef::of(client.credential, client.kind),
+                token_is_revoked: memory.is_revoked(token),
+                // The ring of the only process that takes keys back has verified the signature.
+                key_verifies: true,
+            },
+            api: one_of_few(&client.apis, audience),
         }))
     }
 
@@ -295,6 +312,13 @@ impl Directory {
         }
         revoked.insert(token.id, token.expires_at);
     }
+}
+
+/// The API of this audience, where it is one of a few: among many it is looked for by its name.
+fn one_of_few(apis: &[Arc<Api>], audience: &str) -> Option<Arc<Api>> {
+    const FEW: usize = 4;
+    let mut few = apis.iter().take(FEW);
+    few.find(|api| api.audience.as_str() == audience).cloned()
 }
 
 /// The revoked tokens that may not be over yet, with their ends.

@@ -214,15 +214,17 @@ async fn check_durably(
     kid: &str,
     now: Timestamp,
 ) -> Result<Result<(CredentialRef, Arc<Api>), Inactive>, StoreError> {
-    let standing = app
+    let found = app
         .directory
-        .token_standing(claims.client_id, claims.id, kid)
+        .token_standing(claims.client_id, claims.id, kid, &claims.audience)
         .await?;
+    let standing = found.as_ref().map(|found| found.standing);
     let credential = match check_facts(claims, standing, now) {
         Ok(credential) => credential,
         Err(dead) => return Ok(Err(dead.into())),
     };
-    let Some(api) = find_api(app, claims).await? else {
+    let at_hand = found.and_then(|found| found.api);
+    let Some(api) = find_api(app, claims, at_hand).await? else {
         return Ok(Err(Dead::ApiDeleted.into()));
     };
     Ok(Ok((credential, api)))
@@ -265,11 +267,18 @@ fn check_facts(
 }
 
 /// The API whose audience the token has: `ostler`, or one of the token's own organization.
-async fn find_api(app: &App, claims: &Claims) -> Result<Option<Arc<Api>>, StoreError> {
+async fn find_api(
+    app: &App,
+    claims: &Claims,
+    at_hand: Option<Arc<Api>>,
+) -> Result<Option<Arc<Api>>, StoreError> {
     if *claims.audience == *app.ostler.audience.as_str() {
         return Ok(Some(Arc::clone(&app.ostler)));
     }
-    let api = app.directory.api(&claims.audience).await?;
+    let api = match at_hand {
+        Some(api) => Some(api),
+        None => app.directory.api(&claims.audience).await?,
+    };
     Ok(api.filter(|api| api.organization == Some(claims.organization)))
 }
 

@@ -181,31 +181,32 @@ pub struct AuthorizationDetail {
     pub identifiers: Identifiers,
 }
 
-/// Everything that an access token says.
+/// Everything that an access token says. In this order in memory: what a check asks comes first.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[repr(C)]
 pub struct Claims {
+    /// `exp`, unix seconds: the first second at which the token is dead.
+    pub expires_at: i64,
+    /// `iat`, unix seconds.
+    pub issued_at: i64,
     /// `iss`: this server.
     pub issuer: Arc<str>,
+    /// `epoch`, `org_gen`, `account_gen`, `credential_gen`.
+    pub generations: Generations,
+    /// `org`.
+    pub organization: OrganizationId,
     /// `sub`.
     pub account: AccountId,
     /// `client_id`.
     pub client_id: ClientId,
-    /// `aud`: one API.
-    pub audience: Arc<str>,
-    /// `iat`, unix seconds.
-    pub issued_at: i64,
-    /// `exp`, unix seconds: the first second at which the token is dead.
-    pub expires_at: i64,
     /// `jti`.
     pub id: TokenId,
+    /// `aud`: one API.
+    pub audience: Arc<str>,
     /// `scope`; may be empty, then the claim is left out.
     pub scopes: ScopeSet,
     /// `authorization_details`: one for each resource type that the API declares, in their order.
     pub details: Vec<AuthorizationDetail>,
-    /// `org`.
-    pub organization: OrganizationId,
-    /// `epoch`, `org_gen`, `account_gen`, `credential_gen`.
-    pub generations: Generations,
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
 
 use super::jwks::Jwks;
 use super::key_files;
@@ -177,7 +178,8 @@ const NEVER: i64 = i64::MIN;
 pub(super) struct Keys {
     /// The active keys; an [`Algorithm`] is the position of its own.
     signers: [Option<Arc<Signer>>; Algorithm::ALL.len()],
-    by_kid: HashMap<String, KnownKey>,
+    /// Anybody may ask for a `kid`, but only this server chooses which are in it.
+    by_kid: HashMap<String, KnownKey, RandomState>,
     /// The published ones, in their order.
     published: Vec<PublicKey>,
     jwks: Arc<Jwks>,
@@ -217,7 +219,7 @@ impl Keys {
             (record.algorithm, record.created_at, record.kid.clone())
         });
         let mut building = Self {
-            by_kid: HashMap::with_capacity(keys.len()),
+            by_kid: HashMap::with_capacity_and_hasher(keys.len(), RandomState::default()),
             ..Self::default()
         };
         for SigningKey { record, pair } in keys {

@@ -119,14 +119,16 @@ pub struct UnexpiredToken(SignedToken);
 #[derive(Clone, Debug)]
 pub struct VerifiedToken(SignedToken);
 
+/// In this order in memory, for the reason that [`Client`](crate::domain::client::Client) has.
 #[derive(Debug)]
+#[repr(C)]
 struct Contents {
     kid: Arc<str>,
-    typ: TokenTyp,
-    claims: Claims,
     not_before: Option<i64>,
+    claims: Claims,
     /// What is said of it again and again.
     described: OnceLock<Bytes>,
+    typ: TokenTyp,
 }
 
 impl SignedToken {

@@ -65,7 +65,7 @@ fn lets_see(grant: &Grant, organization: OrganizationId, api: &Api) -> bool {
     match of_type(ORGANIZATION_TYPE) {
         Some(Identifiers::All) => true,
         Some(organizations) => {
-            organizations.contains_text(&organization.to_string())
+            organizations.contains_text(organization.to_text().as_str())
                 && of_type(API_TYPE).is_some_and(|apis| api_is_in(apis, api))
         }
         None => false,
@@ -76,7 +76,7 @@ fn lets_see(grant: &Grant, organization: OrganizationId, api: &Api) -> bool {
 fn api_is_in(identifiers: &Identifiers, api: &Api) -> bool {
     match identifiers {
         Identifiers::All => api.id != OSTLER_API,
-        listed @ Identifiers::Listed(_) => listed.contains_text(&api.id.to_string()),
+        listed @ Identifiers::Listed(_) => listed.contains_text(api.id.to_text().as_str()),
     }
 }
 
