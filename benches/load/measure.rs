@@ -44,6 +44,8 @@ pub struct Contender {
     pub name: &'static str,
     pub address: SocketAddr,
     pub server: Server,
+    /// Whether it is a build of Ostler, whose tokens the others take for theirs.
+    pub is_ours: bool,
     /// How long after the last request it may begin to do something in the background.
     pub begins_within: Duration,
     pub loads: Box<Loads>,
@@ -56,22 +58,19 @@ pub async fn run(options: &Options) -> Result<Report, Box<dyn Error>> {
     let place = Place::new(&options.directory.join("ostler"), options.reuse)?;
     let contents = Rc::new(place.fill(options.accounts, cores).await?);
 
+    let beside = options.beside.as_ref();
+    let beside = beside
+        .map(|binary| place.beside(binary, &options.directory.join("beside")))
+        .transpose()?;
+
     let mut report = Report::new(options)?;
-    let server = place.start(cores)?;
-    ostler::until_it_accepts(place.address).await?;
-    report.resident_at_start = server.resident()?;
+    let ostler = start("ostler", &place, &contents, cores).await?;
+    report.resident_at_start = ostler.server.resident()?;
     let plan = plan(&place, &contents).await?;
-    let mut contenders = vec![
-        floor(options, &plan, &contents, cores).await?,
-        Contender {
-            name: "ostler",
-            address: place.address,
-            server,
-            // Usage is written every four seconds.
-            begins_within: Duration::from_millis(4_500),
-            loads: loads_of(&contents),
-        },
-    ];
+    let mut contenders = vec![floor(options, &plan, &contents, cores).await?, ostler];
+    if let Some(place) = beside {
+        contenders.push(start("beside", &place, &contents, cores).await?);
+    }
     if options.peers {
         let common = Common {
             client: contents.clients_of(0).next().ok_or("no client")?,
@@ -137,9 +136,16 @@ async fn fetch_tokens(
     if count == 0 {
         return Ok(Vec::new());
     }
-    let ostler = &contenders[1];
-    let tokens = scenario::new_tokens(ostler.address, contents, count).await?;
-    ostler.server.rest(ostler.begins_within).await?;
+    // From each of our own as many: what a server has done before shows in what it does next.
+    let issuers: Vec<_> = contenders.iter().filter(|one| one.is_ours).collect();
+    let mut tokens = Vec::new();
+    for issuer in &issuers {
+        let count = count / issuers.len();
+        tokens.extend(scenario::new_tokens(issuer.address, contents, count).await?);
+    }
+    for issuer in issuers {
+        issuer.server.rest(issuer.begins_within).await?;
+    }
     Ok(tokens)
 }
 
@@ -222,6 +228,26 @@ async fn plan(place: &Place, contents: &Contents) -> Result<Plan, Box<dyn Error>
     Ok(plan)
 }
 
+/// Starts the real server of a place.
+async fn start(
+    name: &'static str,
+    place: &Place,
+    contents: &Rc<Contents>,
+    cores: Cores,
+) -> io::Result<Contender> {
+    let server = place.start(cores)?;
+    ostler::until_it_accepts(place.address).await?;
+    Ok(Contender {
+        name,
+        address: place.address,
+        server,
+        is_ours: true,
+        // Usage is written every four seconds.
+        begins_within: Duration::from_millis(4_500),
+        loads: loads_of(contents),
+    })
+}
+
 /// Starts the floor.
 async fn floor(
     options: &Options,
@@ -239,6 +265,7 @@ async fn floor(
         name: "floor",
         address: plan.listen,
         server,
+        is_ours: false,
         begins_within: Duration::ZERO,
         loads: loads_of(contents),
     })

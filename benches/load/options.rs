@@ -12,6 +12,7 @@ Measures the token path of the release binary beside a floor, on two cores.
   --seconds N     length of one server's turn in a round (3)
   --accounts N    service accounts in the store (10000)
   --only A,B      only these scenarios
+  --beside FILE   another build of ostler too, to see what a change gives
   --peers         other servers too, as benches/peers/README.md says
   --reuse         the accounts of the run before, if it made as many
   --json FILE     the result as JSON (target/bench/load.json)
@@ -23,6 +24,7 @@ pub struct Options {
     pub turn: Duration,
     pub accounts: usize,
     pub only: Option<Vec<String>>,
+    pub beside: Option<PathBuf>,
     pub peers: bool,
     pub reuse: bool,
     pub json: PathBuf,
@@ -39,6 +41,7 @@ impl Options {
             turn: Duration::from_secs(3),
             accounts: 10_000,
             only: None,
+            beside: None,
             peers: false,
             reuse: false,
             json: directory.join("load.json"),
@@ -57,6 +60,7 @@ impl Options {
                 "--accounts" => options.accounts = number(&value()?)?.max(3),
                 "--only" => options.only = Some(value()?.split(',').map(str::to_owned).collect()),
                 "--json" => options.json = value()?.into(),
+                "--beside" => options.beside = Some(value()?.into()),
                 "--peers" => options.peers = true,
                 "--reuse" => options.reuse = true,
                 // What `cargo bench` adds.

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Command;
@@ -61,8 +62,9 @@ fn credentials((id, secret): &(String, String)) -> Credentials {
     }
 }
 
-/// Where a server is, and where it keeps its things.
+/// Where a server is, which program it is, and where it keeps its things.
 pub struct Place {
+    binary: PathBuf,
     directory: PathBuf,
     pub address: SocketAddr,
     management: SocketAddr,
@@ -76,10 +78,32 @@ impl Place {
         }
         fs::create_dir_all(directory)?;
         Ok(Self {
+            binary: BINARY.into(),
             directory: directory.to_owned(),
             address: free_address()?,
             management: free_address()?,
         })
+    }
+
+    /// Another place for another build of the server, with a copy of all that is in this one, where none
+    /// runs.
+    pub fn beside(&self, binary: &Path, directory: &Path) -> io::Result<Self> {
+        let place = Self {
+            binary: binary.to_owned(),
+            ..Self::new(directory, false)?
+        };
+        for part in ["data", "keys"] {
+            let copy = directory.join(part);
+            fs::create_dir(&copy)?;
+            fs::set_permissions(&copy, fs::Permissions::from_mode(0o700))?;
+            for file in fs::read_dir(self.directory.join(part))? {
+                let file = file?;
+                if file.file_type()?.is_file() {
+                    fs::copy(file.path(), copy.join(file.file_name()))?;
+                }
+            }
+        }
+        Ok(place)
     }
 
     /// The private signing keys.
@@ -90,7 +114,7 @@ impl Place {
 
     /// `ostler <arguments>` on this place.
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(&self.binary);
         command
             .args(arguments)
             .env("OSTLER_DATA__DIR", self.directory.join("data"))

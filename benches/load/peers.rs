@@ -82,6 +82,7 @@ async fn contender(
         name,
         address,
         server,
+        is_ours: false,
         begins_within: Duration::ZERO,
         loads: Box::new(move |scenario, _| {
             Some(vec![Rc::new(load(scenario, &client, token, jwks)?)])
