@@ -20,8 +20,10 @@ use crate::domain::scope::Scope;
 use crate::domain::scope::ScopeSet;
 use crate::shelf::Shelf;
 
-/// How much memory the remembered tokens may take, in bytes: several thousand of them.
-const CAPACITY_BYTES: u64 = 4 * 1024 * 1024;
+/// How much memory the remembered tokens may take, in bytes: seven thousand of them, were all that they
+/// share their own. One token too many costs more than itself: of those that are asked about in turn, each is
+/// gone when its turn comes.
+const CAPACITY_BYTES: u64 = 8 * 1024 * 1024;
 
 /// About what one takes, with its place in the table: only how the table begins depends on it.
 const USUAL_BYTES: u64 = 768;
