@@ -122,8 +122,14 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if !self.is_over {
-            lock(&self.jobs).threads -= 1;
+        if self.is_over {
+            return;
+        }
+        let mut jobs = lock(&self.jobs);
+        jobs.threads -= 1;
+        if jobs.threads == 0 {
+            // Nobody would come for those who wait: they are told.
+            jobs.waiting.clear();
         }
     }
 }
@@ -178,25 +184,20 @@ mod tests {
         assert!(matches!(lane.run(|| true).await, Ok(true)));
     }
 
-    #[test]
-    fn a_runtime_that_ends_takes_no_thread_of_the_lane_with_it() {
+    #[tokio::test]
+    async fn who_waits_for_a_thread_that_never_begins_is_told() {
         let lane = RsaLane::with(1, 1);
-        let runtime = || {
-            tokio::runtime::Builder::new_current_thread()
-                .max_blocking_threads(1)
-                .build()
-                .unwrap()
+        lock(&lane.jobs).threads = 1;
+        let turn = Turn {
+            jobs: Arc::clone(&lane.jobs),
+            is_over: false,
         };
-        let ending = runtime();
-        let (release, released) = mpsc::channel::<()>();
-        ending.block_on(async {
-            // The only thread is taken, so the job of the lane is not begun.
-            let _taken = tokio::task::spawn_blocking(move || released.recv().is_ok());
-            begin(&mut Box::pin(lane.run(|| true))).await;
-        });
-        ending.shutdown_background();
-        release.send(()).unwrap();
-        assert!(matches!(runtime().block_on(lane.run(|| true)), Ok(true)));
+        let mut waiting = Box::pin(lane.run(|| true));
+        begin(&mut waiting).await;
+        // As a runtime does that ends before it has begun with it.
+        drop(turn);
+        assert!(matches!(waiting.await, Err(Busy)));
+        assert!(matches!(lane.run(|| true).await, Ok(true)));
     }
 
     async fn begin(work: &mut (impl Future + Unpin)) {
