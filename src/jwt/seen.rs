@@ -210,6 +210,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn thousands_that_are_asked_about_in_turn_are_all_remembered() {
+        let ring = ring();
+        let signed = ring.verify_signature(&token().await).unwrap();
+        let seen = SeenTokens::new();
+        let known = |n: u32| seen.find_or(&n.to_string(), || Err(()));
+        for n in 0..5_000 {
+            let first = seen.find_or(&n.to_string(), || Ok::<_, ()>(signed.clone()));
+            assert!(first.is_ok());
+        }
+        assert_eq!((0..5_000).find(|n| known(*n).is_err()), None);
+    }
+
+    #[tokio::test]
     async fn there_is_an_end_of_room() {
         let ring = ring();
         let signed = ring.verify_signature(&token().await).unwrap();
