@@ -14,6 +14,8 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::thread;
+use std::time::Duration;
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -24,7 +26,15 @@ const WAITING_PER_CORE: usize = 256;
 #[derive(Debug)]
 pub(super) struct Busy;
 
-type Job = Box<dyn FnOnce() + Send>;
+/// How long a result waits for those after it, so that they are handed over together: where a request worker and
+/// a lane share a core, each time one wakes the other costs both a tenth of a signature.
+const GATHERED: Duration = Duration::from_millis(1);
+
+/// Work of which there is nothing to deliver when nobody waits for it any more.
+type Job = Box<dyn FnOnce() -> Option<Delivery> + Send>;
+
+/// Hands a result to who waits for it.
+type Delivery = Box<dyn FnOnce() + Send>;
 
 pub(super) struct RsaLane {
     /// How many threads may work at once.
@@ -63,9 +73,12 @@ impl RsaLane {
         let (done, result) = oneshot::channel();
         self.add(Box::new(move || {
             // A caller who has hung up has its place until here, and costs no more.
-            if !done.is_closed() {
-                let _ = done.send(catch_unwind(AssertUnwindSafe(work)));
+            if done.is_closed() {
+                return None;
             }
+            let worked = catch_unwind(AssertUnwindSafe(work));
+            let delivery = || drop(done.send(worked));
+            Some(Box::new(delivery))
         }))?;
         // A panic is its caller's; the next in the lane has its turn all the same.
         let worked = result.await.map_err(|_| Busy)?;
@@ -101,10 +114,14 @@ impl Turn {
     /// Does a job and all that wait. The next follows at once: to hand each to a thread of its own would
     /// cost a change of threads or two, which is a tenth of a signature where cores are few.
     fn work_through(mut self, first: Job) {
+        let mut results = Results::default();
         let mut next = Some(first);
         while let Some(job) = next {
-            job();
+            results.add(job());
             next = self.next();
+            if next.is_none() || results.are_due() {
+                results.deliver();
+            }
         }
     }
 
@@ -130,6 +147,33 @@ impl Drop for Turn {
         if jobs.threads == 0 {
             // Nobody would come for those who wait: they are told.
             jobs.waiting.clear();
+        }
+    }
+}
+
+/// What was done and is not delivered yet.
+#[derive(Default)]
+struct Results {
+    deliveries: Vec<Delivery>,
+    since: Option<Instant>,
+}
+
+impl Results {
+    fn add(&mut self, delivery: Option<Delivery>) {
+        if let Some(delivery) = delivery {
+            self.since.get_or_insert_with(Instant::now);
+            self.deliveries.push(delivery);
+        }
+    }
+
+    fn are_due(&self) -> bool {
+        self.since.is_some_and(|since| since.elapsed() >= GATHERED)
+    }
+
+    fn deliver(&mut self) {
+        self.since = None;
+        for deliver in self.deliveries.drain(..) {
+            deliver();
         }
     }
 }
