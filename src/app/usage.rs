@@ -1,7 +1,7 @@
 //! Usage on its way: noted in memory, told to the live state, written behind to the store.
 //!
-//! A request only calls [`UsageRecorder::note`], which merges the use into an entry of its credential
-//! and waits for nothing. Two flows carry the entries on, each at its own pace and past the other's
+//! A request only calls [`UsageRecorder::note`], which merges the use into an entry of its credential, or
+//! puts it down to be merged later ([`backlog`]), and waits for nothing. Two flows carry the entries on, each at its own pace and past the other's
 //! trouble: to the live state (at once for a secret's first use), where other nodes see them, and to
 //! the store, where they stay. A node that is alone has only the second. What could not be delivered
 //! is kept, bounded, and tried again; both ends merge, so a use may arrive twice.
@@ -13,6 +13,7 @@
 //! store has it, and [`UsageRecorder::read`] looks into the memory first. A reading that may lack
 //! something says so.
 
+mod backlog;
 mod buffer;
 mod map;
 mod millis;

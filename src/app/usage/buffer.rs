@@ -15,6 +15,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
+use jiff::Timestamp;
 use metrics::Counter;
 
 use crate::domain::id::AccountId;
@@ -26,6 +27,7 @@ use crate::domain::usage::UsageStamp;
 use crate::domain::usage::UsageSubject;
 
 use super::Use;
+use super::backlog::Backlog;
 use super::map::Dealer;
 use super::map::IdMap;
 use super::millis::Millis;
@@ -54,6 +56,8 @@ pub(super) struct Buffer {
     capacity: usize,
     dealer: Dealer,
     shards: [Mutex<Shard>; SHARDS],
+    /// Sights of tokens that are in no entry yet: of most of them the entry has not been looked at for long.
+    sights: Backlog<Sight>,
     /// Who lacks a new use: the store, and where others look to the live state too.
     wanted_by: Owed,
     dropped: AtomicU64,
@@ -65,6 +69,13 @@ struct Shard {
     entries: IdMap<Key, Entry>,
     /// Where the latest use came from: many credentials may be used from one place.
     latest: Option<Arc<Origin>>,
+}
+
+/// A token of a credential was seen, by whoever: the server does not know from where it came to them.
+struct Sight {
+    account: AccountId,
+    credential: CredentialId,
+    at: Timestamp,
 }
 
 /// What was used.
@@ -113,6 +124,7 @@ impl Buffer {
             capacity: capacity.div_ceil(SHARDS),
             dealer: Dealer::default(),
             shards: Default::default(),
+            sights: Backlog::default(),
             wanted_by,
             dropped: AtomicU64::new(0),
             dropped_total,
@@ -121,6 +133,23 @@ impl Buffer {
 
     /// Notes a use. Returns whether it may be the first of its secret: forgetting costs an early flush.
     pub(super) fn note(&self, usage: &Use<'_>) -> bool {
+        let Some(sight) = Sight::of(usage) else {
+            return self.enter(usage);
+        };
+        self.sights.put(sight, |sight| self.enter_sight(&sight));
+        false
+    }
+
+    /// Enters all that was noted.
+    fn enter_sights(&self) {
+        self.sights.file(|sight| self.enter_sight(&sight));
+    }
+
+    fn enter_sight(&self, sight: &Sight) {
+        self.enter(&sight.usage());
+    }
+
+    fn enter(&self, usage: &Use<'_>) -> bool {
         let mut shard = lock(self.shard_of(usage.credential));
         let origin = shard.origin_of(usage);
         let key = Key::of(usage);
@@ -141,6 +170,7 @@ impl Buffer {
 
     /// The stamps of these things that the store lacks; of one thing there may be several.
     pub(super) fn stamps_of(&self, subjects: &[UsageSubject]) -> Vec<UsageStamp> {
+        self.enter_sights();
         let wanted: HashSet<_> = subjects.iter().copied().collect();
         let is_wanted = |key: &Key, entry: &Entry| {
             wanted.contains(&UsageSubject::Account(entry.account))
@@ -190,6 +220,7 @@ impl Buffer {
     }
 
     fn lacking(&self, destination: Destination) -> Vec<Key> {
+        self.enter_sights();
         let entries = self.shards.iter().map(|shard| lock(shard).entries.len());
         // Room for all of them is made while nobody waits for it.
         let mut keys = Vec::with_capacity(entries.sum());
@@ -278,6 +309,33 @@ impl Shard {
             self.entries.remove(key);
         }
         count
+    }
+}
+
+impl Sight {
+    /// This use, if there is no more to it.
+    fn of(usage: &Use<'_>) -> Option<Self> {
+        let is_bare = usage.kind == UsageKind::Seen
+            && usage.secret.is_none()
+            && usage.address.is_none()
+            && usage.user_agent.is_none();
+        is_bare.then_some(Self {
+            account: usage.account,
+            credential: usage.credential,
+            at: usage.at,
+        })
+    }
+
+    fn usage(&self) -> Use<'static> {
+        Use {
+            kind: UsageKind::Seen,
+            account: self.account,
+            credential: self.credential,
+            secret: None,
+            at: self.at,
+            address: None,
+            user_agent: None,
+        }
     }
 }
 

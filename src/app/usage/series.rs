@@ -1,7 +1,7 @@
 //! Counting requests: in memory on the request's way, by the hour, and written behind to the store.
 //!
-//! A request adds to an entry that is there already, most often, under a lock that only requests of
-//! the same few accounts share; it waits for nothing else. Every half a minute what was counted
+//! A request only puts down a note ([`backlog`](super::backlog)). Notes are added to entries that are there
+//! already, most often, under a lock that only a few accounts share. Every half a minute what was counted
 //! becomes *batches*, which the store adds once each, by their ids: when its answer is lost, the same
 //! batch is sent again and is not counted twice. So what is stored is exact for every node that was
 //! stopped in order; one that is killed loses the last half a minute.
@@ -43,6 +43,7 @@ use crate::store::StoreError;
 use crate::telemetry::registry::Registry;
 
 use super::super::to_completion;
+use super::backlog::Backlog;
 use super::map::Dealer;
 use super::named::Named;
 use super::named::Refusals;
@@ -107,9 +108,23 @@ pub enum Outcome {
     Introspected(Option<ApiId>),
 }
 
+/// What is to be added to an account in an hour.
+struct Note {
+    whose: (AccountHour, OrganizationId),
+    what: What,
+}
+
+enum What {
+    Counts(Kind, Counts),
+    /// A request from a place; whether it proved who it was.
+    Place(Place, bool),
+}
+
 /// Counts requests, and writes the counts behind.
 pub struct UsageSeries {
     store: Arc<dyn Store>,
+    /// What is not in its hour yet.
+    backlog: Backlog<Note>,
     dealer: Dealer,
     shards: [Mutex<Hours>; SHARDS],
     /// Refusals of somebody who is only a name so far.
@@ -124,6 +139,7 @@ impl UsageSeries {
     pub fn new(store: Arc<dyn Store>, registry: &Registry) -> Self {
         Self {
             store,
+            backlog: Backlog::default(),
             dealer: Dealer::default(),
             shards: Default::default(),
             named: Named::default(),
@@ -136,7 +152,7 @@ impl UsageSeries {
         }
     }
 
-    /// Counts a request. Waits for nothing but other counts of the same few accounts.
+    /// Counts a request. Waits for nothing but other counts.
     pub fn count(&self, by: By, outcome: Outcome, at: Timestamp) {
         let (api, refusal, counts) = match outcome {
             Outcome::Issued(api) => (Some(api), None, Counts::ISSUED),
@@ -148,24 +164,27 @@ impl UsageSeries {
             api,
             refusal,
         };
-        self.add(by.in_hour_of(at), kind, counts);
-    }
-
-    fn add(&self, whose: (AccountHour, OrganizationId), kind: Kind, more: Counts) {
-        let mut hours = lock(self.shard_of(whose.0.account));
-        if !hours.add(whose, kind, more, ROOM) {
-            self.dropped.increment(1);
-        }
+        self.put(by, at, What::Counts(kind, counts));
     }
 
     /// Notes from where a client authenticated, or failed to.
     pub fn note_address(&self, by: By, address: IpAddr, proved: bool, at: Timestamp) {
-        self.add_place(by.in_hour_of(at), proved, Place::new(address, at));
+        self.put(by, at, What::Place(Place::new(address, at), proved));
     }
 
-    fn add_place(&self, whose: (AccountHour, OrganizationId), proved: bool, place: Place) {
+    fn put(&self, by: By, at: Timestamp, what: What) {
+        let whose = by.in_hour_of(at);
+        let note = Note { whose, what };
+        self.backlog.put(note, |note| self.add(note));
+    }
+
+    fn add(&self, Note { whose, what }: Note) {
         let mut hours = lock(self.shard_of(whose.0.account));
-        if !hours.add_place(whose, proved, place, ROOM) {
+        let has_room = match what {
+            What::Counts(kind, more) => hours.add(whose, kind, more, ROOM),
+            What::Place(place, proved) => hours.add_place(whose, proved, place, ROOM),
+        };
+        if !has_room {
             self.dropped.increment(1);
         }
     }
@@ -214,9 +233,10 @@ impl UsageSeries {
             refused: refusals.count,
             ..Counts::default()
         };
-        self.add(whose, kind, counts);
-        for place in refusals.places.take() {
-            self.add_place(whose, false, place);
+        let places = refusals.places.take();
+        let places = places.into_iter().map(|place| What::Place(place, false));
+        for what in std::iter::once(What::Counts(kind, counts)).chain(places) {
+            self.add(Note { whose, what });
         }
     }
 
@@ -230,6 +250,7 @@ impl UsageSeries {
         let mut outbox = self.outbox.lock().await;
         self.send(&mut outbox).await?;
         self.resolve().await?;
+        self.backlog.file(|note| self.add(note));
         let mut packed = Packed::default();
         for shard in &self.shards {
             lock(shard).take(Hour::of(now), ROOM, &mut packed);

@@ -1,0 +1,90 @@
+//! Notes that are put down first and filed later, many together.
+//!
+//! Where a note belongs is most often cold: among ten thousand accounts, the place of one has not been looked
+//! at for a while. A request that goes there itself waits for memory several times, and brings the code that
+//! does it along. So it leaves its note on a short list of its own thread, and whoever finds the list full
+//! files all of it. Whoever wants to know everything files all lists first.
+
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+
+/// How many notes are filed together. It is some microseconds of work.
+const TOGETHER: usize = 64;
+
+/// Threads seldom share a list.
+const LISTS: usize = 16;
+
+thread_local! {
+    static OWN: usize = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed) % LISTS
+    };
+}
+
+/// Notes that are not filed yet; few.
+pub(super) struct Backlog<T>([Mutex<Vec<T>>; LISTS]);
+
+impl<T> Default for Backlog<T> {
+    fn default() -> Self {
+        Self(Default::default())
+    }
+}
+
+impl<T> Backlog<T> {
+    /// Puts a note down, and files this thread's with `file` when they are many.
+    pub(super) fn put(&self, note: T, file: impl FnMut(T)) {
+        let mut list = lock(&self.0[OWN.with(|own| *own)]);
+        list.push(note);
+        if list.len() >= TOGETHER {
+            list.drain(..).for_each(file);
+        }
+    }
+
+    /// Files all notes with `file`. When it returns, every note is filed that was put down before.
+    pub(super) fn file(&self, mut file: impl FnMut(T)) {
+        for list in &self.0 {
+            // Under the lock: nobody may find that there are no notes before they are filed.
+            lock(list).drain(..).for_each(&mut file);
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_note_is_filed_once_and_in_order() {
+        let backlog = Backlog::default();
+        let mut filed = Vec::new();
+        for note in 0..1_000 {
+            backlog.put(note, |note| filed.push(note));
+            assert!(note + 1 - filed.len() < TOGETHER);
+        }
+        backlog.file(|note| filed.push(note));
+        backlog.file(|note| filed.push(note));
+        assert!(filed.into_iter().eq(0..1_000));
+    }
+
+    #[test]
+    fn notes_of_all_threads_are_filed() {
+        let backlog = Backlog::default();
+        std::thread::scope(|scope| {
+            for thread in 0..40 {
+                let backlog = &backlog;
+                scope.spawn(move || backlog.put(thread, |_| ()));
+            }
+        });
+        let mut filed = Vec::new();
+        backlog.file(|note| filed.push(note));
+        filed.sort_unstable();
+        assert!(filed.into_iter().eq(0..40));
+    }
+}
