@@ -5,7 +5,7 @@
 //! - [`KeyRing::prepare`] writes a token's text and knows its length; [`UnsignedToken::sign`] signs
 //!   it, RSA off the request workers.
 //! - [`KeyRing::verify_signature`] proves that we signed a text, a fact that never changes and is
-//!   remembered ([`seen`]);
+//!   remembered ([`seen`]), with what tokens have in common once ([`words`]);
 //!   [`KeyRing::check`] decides whether it still counts now. [`KeyRing::verify`] is both. What
 //!   needs a store (generations, revocation, a deleted API) is decided by the caller.
 //! - [`RemoteKeys`] verifies by the same rules with what a server publishes.
@@ -32,6 +32,7 @@ mod seen;
 mod sign;
 mod strict;
 mod verify;
+mod words;
 mod write;
 
 pub mod jwks;

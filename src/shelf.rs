@@ -22,10 +22,15 @@ impl<T: ?Sized> Default for Shelf<T> {
 impl<T: Eq + Hash + ?Sized> Shelf<T> {
     /// The copy of this value that is in use already, or else this one from now on.
     pub fn share(&self, value: Arc<T>) -> Arc<T> {
+        self.share_or(&*Arc::clone(&value), || value)
+    }
+
+    fn share_or(&self, value: &T, own: impl FnOnce() -> Arc<T>) -> Arc<T> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(same) = known.get(&value) {
+        if let Some(same) = known.get(value) {
             return Arc::clone(same);
         }
+        let value = own();
         if known.len() == known.capacity() {
             // Full: what nobody else holds goes, before there is more room. So it costs O(1) on
             // average, and there is at most twice the room for what is in use.
@@ -35,6 +40,13 @@ impl<T: Eq + Hash + ?Sized> Shelf<T> {
         }
         known.insert(Arc::clone(&value));
         value
+    }
+}
+
+impl Shelf<str> {
+    /// The copy of this text that is in use already, or else one from now on.
+    pub fn text(&self, text: &str) -> Arc<str> {
+        self.share_or(text, || text.into())
     }
 }
 
@@ -48,6 +60,7 @@ mod tests {
         let one = shelf.share("read".into());
         assert!(Arc::ptr_eq(&one, &shelf.share("read".into())));
         assert!(!Arc::ptr_eq(&one, &shelf.share("write".into())));
+        assert!(Arc::ptr_eq(&one, &shelf.text("read")));
 
         for number in 0..10_000 {
             shelf.share(number.to_string().into());

@@ -24,7 +24,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use quick_cache::sync::Cache;
 use tokio::sync::Mutex;
 use tokio::sync::OwnedMutexGuard;
 
@@ -37,16 +36,17 @@ use crate::domain::id::ClientId;
 use crate::domain::id::OrganizationId;
 use crate::domain::secret::SecretHash;
 use crate::domain::token::TokenId;
+use crate::recent::Recent;
 use crate::store::RevokedToken;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::TokenStanding;
 
-/// The most clients that are remembered.
-const MAX_CLIENTS: usize = 100_000;
+/// How many clients in use are remembered, and at most as many again that were in use before.
+const MAX_CLIENTS: u64 = 100_000;
 
-/// The most APIs that are remembered.
-const MAX_APIS: usize = 10_000;
+/// How many APIs in use are remembered, likewise.
+const MAX_APIS: u64 = 10_000;
 
 /// How long a revocation is kept after the token's own end: by then every clock agrees that the token
 /// is over, also one that was wrong when this process started.
@@ -90,11 +90,11 @@ pub struct Directory {
 }
 
 struct Memory {
-    clients: Cache<ClientId, Arc<Client>>,
-    apis: Cache<Arc<str>, Arc<Api>>,
+    clients: Recent<ClientId, Arc<Client>>,
+    apis: Recent<Arc<str>, Arc<Api>>,
     /// Whose secret has this HMAC: a fact that no change touches. What is left of the client, and
     /// whether the secret is still one of its own, is asked anew.
-    owners: Cache<[u8; 32], ClientId>,
+    owners: Recent<[u8; 32], ClientId>,
     revoked: RwLock<HashMap<TokenId, Timestamp>>,
     /// Whose turn it is to change something.
     turn: Arc<Mutex<()>>,
@@ -351,9 +351,9 @@ impl Found {
 impl Memory {
     fn new(revoked: HashMap<TokenId, Timestamp>) -> Self {
         Self {
-            clients: Cache::new(MAX_CLIENTS),
-            apis: Cache::new(MAX_APIS),
-            owners: Cache::new(MAX_CLIENTS),
+            clients: Recent::counting(MAX_CLIENTS),
+            apis: Recent::counting(MAX_APIS),
+            owners: Recent::counting(MAX_CLIENTS),
             revoked: RwLock::new(revoked),
             turn: Arc::default(),
             changes: RwLock::new(0),
@@ -377,9 +377,9 @@ impl Memory {
         let mut changes = changes.unwrap_or_else(PoisonError::into_inner);
         *changes += 1;
         self.clients
-            .retain(|_, client| !touched.iter().any(|what| what.concerns(client)));
+            .retain(|client| !touched.iter().any(|what| what.concerns(client)));
         self.apis
-            .retain(|_, api| !touched.contains(&Touched::Api(api.id)));
+            .retain(|api| !touched.contains(&Touched::Api(api.id)));
     }
 
     /// Remembers an answer, unless something has changed since it was asked for.

@@ -135,6 +135,11 @@ impl ScopeSet {
         Self(share(self.0))
     }
 
+    /// Whether there is another copy of it.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// The scopes in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Scope> {
         self.0.iter()

@@ -5,14 +5,19 @@
 //! `authorization_details`, where one might be a limit that we would not keep.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::fmt;
 use std::str::FromStr;
 
 use serde::Deserialize;
+use serde::Deserializer;
+use serde::de;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
 
 use super::strict::Object;
 use super::strict::present;
 use super::strict::some;
+use super::words::Words;
 use crate::domain::organization::Generation;
 use crate::domain::resource::Identifiers;
 use crate::domain::resource::ResourceKey;
@@ -47,11 +52,11 @@ pub(super) fn header(json: &[u8]) -> Option<Header<'_>> {
     Some(header)
 }
 
-/// Reads the claims, and `nbf`, which we never write but would honour.
-pub(super) fn claims(json: &[u8]) -> Option<(Claims, Option<i64>)> {
+/// Reads the claims, in the words of others, and `nbf`, which we never write but would honour.
+pub(super) fn claims(json: &[u8], words: &Words) -> Option<(Claims, Option<i64>)> {
     let Object(read) = serde_json::from_slice::<Object<Read<'_>>>(json).ok()?;
     let not_before = read.nbf.map(i64::try_from).transpose().ok()?;
-    Some((read.into_claims()?, not_before))
+    Some((read.into_claims(words)?, not_before))
 }
 
 /// The claims, as they are read: texts are still just texts.
@@ -85,7 +90,7 @@ struct Read<'a> {
 }
 
 impl Read<'_> {
-    fn into_claims(self) -> Option<Claims> {
+    fn into_claims(self, words: &Words) -> Option<Claims> {
         let generations = Generations {
             epoch: parse(&self.epoch)?,
             organization: generation(self.org_gen)?,
@@ -98,31 +103,34 @@ impl Read<'_> {
             issued_at: self.iat.try_into().ok()?,
             expires_at: self.exp.try_into().ok()?,
             id: parse(&self.jti)?,
-            scopes: self.scopes()?,
+            scopes: self.scopes(words)?,
             details: self.details()?,
             organization: parse(&self.org)?,
             generations,
-            issuer: self.iss.into(),
-            audience: self.aud.into(),
+            issuer: words.text(&self.iss),
+            audience: words.text(&self.aud),
         })
     }
 
-    fn scopes(&self) -> Option<ScopeSet> {
+    fn scopes(&self, words: &Words) -> Option<ScopeSet> {
         match &self.scope {
-            Some(scope) => ScopeSet::parse(scope).ok(),
+            Some(scope) => words.scopes(scope).ok(),
             None => Some(ScopeSet::default()),
         }
     }
 
     fn details(&self) -> Option<Vec<AuthorizationDetail>> {
-        let mut types = BTreeSet::new();
-        self.authorization_details
-            .iter()
-            .map(|Object(detail)| {
-                let detail = detail.read(&self.aud)?;
-                types.insert(detail.resource_type.clone()).then_some(detail)
-            })
-            .collect()
+        let mut details =
+            Vec::<AuthorizationDetail>::with_capacity(self.authorization_details.len());
+        for Object(detail) in &self.authorization_details {
+            let detail = detail.read(&self.aud)?;
+            let mut types = details.iter().map(|before| &before.resource_type);
+            if types.any(|before| *before == detail.resource_type) {
+                return None;
+            }
+            details.push(detail);
+        }
+        Some(details)
     }
 }
 
@@ -134,34 +142,70 @@ struct Detail<'a> {
     r#type: Cow<'a, str>,
     #[serde(borrow)]
     locations: Vec<Cow<'a, str>>,
-    #[serde(borrow)]
-    identifiers: ReadIdentifiers<'a>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ReadIdentifiers<'a> {
-    #[serde(borrow)]
-    Word(Cow<'a, str>),
-    #[serde(borrow)]
-    List(Vec<Cow<'a, str>>),
+    identifiers: ReadIdentifiers,
 }
 
 impl Detail<'_> {
     fn read(&self, audience: &str) -> Option<AuthorizationDetail> {
         let located = matches!(self.locations.as_slice(), [location] if location == audience);
-        let identifiers = match &self.identifiers {
-            ReadIdentifiers::Word(word) => (word == "*").then_some(Identifiers::All),
-            ReadIdentifiers::List(keys) => keys
-                .iter()
-                .map(|key| ResourceKey::parse(key).ok())
-                .collect::<Option<_>>()
-                .map(Identifiers::Listed),
-        };
         located.then_some(AuthorizationDetail {
             resource_type: ResourceType::parse(&self.r#type).ok()?,
-            identifiers: identifiers?,
+            identifiers: self.identifiers.0.clone(),
         })
+    }
+}
+
+/// `"*"`, or a list of keys.
+struct ReadIdentifiers(Identifiers);
+
+impl<'de> Deserialize<'de> for ReadIdentifiers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(IdentifiersVisitor).map(Self)
+    }
+}
+
+struct IdentifiersVisitor;
+
+impl<'de> Visitor<'de> for IdentifiersVisitor {
+    type Value = Identifiers;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"*\" or a list of keys")
+    }
+
+    fn visit_str<E: de::Error>(self, word: &str) -> Result<Identifiers, E> {
+        match word {
+            "*" => Ok(Identifiers::All),
+            _ => Err(E::invalid_value(de::Unexpected::Str(word), &self)),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Identifiers, A::Error> {
+        let keys = std::iter::from_fn(|| list.next_element().transpose());
+        let keys = keys.map(|key| key.map(|ReadKey(key)| key));
+        keys.collect::<Result<_, _>>().map(Identifiers::Listed)
+    }
+}
+
+struct ReadKey(ResourceKey);
+
+impl<'de> Deserialize<'de> for ReadKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(KeyVisitor).map(Self)
+    }
+}
+
+struct KeyVisitor;
+
+impl Visitor<'_> for KeyVisitor {
+    type Value = ResourceKey;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the key of a resource")
+    }
+
+    fn visit_str<E: de::Error>(self, key: &str) -> Result<ResourceKey, E> {
+        ResourceKey::parse(key).map_err(E::custom)
     }
 }
 
@@ -182,6 +226,10 @@ mod tests {
     use super::*;
     use crate::jwt::fixtures;
     use crate::jwt::fixtures::claims_json;
+
+    fn claims(json: &[u8]) -> Option<(Claims, Option<i64>)> {
+        super::claims(json, &Words::default())
+    }
 
     fn good() -> Value {
         serde_json::from_str(&claims_json()).unwrap()

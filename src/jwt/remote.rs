@@ -16,6 +16,7 @@ use super::provider::VerifyingHandle;
 use super::verify::InvalidToken;
 use super::verify::SignedToken;
 use super::verify::VerifiedToken;
+use super::words::Words;
 
 /// Published keys, by their `kid`.
 pub struct RemoteKeys(HashMap<String, VerifyingHandle>);
@@ -48,7 +49,7 @@ impl RemoteKeys {
         now: Timestamp,
     ) -> Result<VerifiedToken, InvalidToken> {
         let find = |kid: &str| self.0.get(kid).ok_or(InvalidToken::UnknownKey);
-        SignedToken::verify(token, find)?.check(issuer, now)
+        SignedToken::verify(token, &Words::default(), find)?.check(issuer, now)
     }
 }
 

@@ -22,6 +22,7 @@ use super::sign::AccessToken;
 use super::sign::SignError;
 use super::sign::Signer;
 use super::sign::UnsignedToken;
+use super::words::Words;
 use crate::domain::signing_key::Algorithm;
 use crate::domain::signing_key::KeyState;
 use crate::domain::signing_key::SigningKeyRecord;
@@ -57,6 +58,7 @@ pub struct KeyRing {
     current: ArcSwap<Keys>,
     rsa: Arc<RsaLane>,
     seen: SeenTokens,
+    words: Words,
 }
 
 impl KeyRing {
@@ -74,6 +76,7 @@ impl KeyRing {
             current: ArcSwap::from_pointee(keys),
             rsa,
             seen: SeenTokens::new(),
+            words: Words::default(),
         })
     }
 
@@ -162,6 +165,11 @@ impl KeyRing {
     /// The tokens whose signature was verified before.
     pub(super) fn seen(&self) -> &SeenTokens {
         &self.seen
+    }
+
+    /// What tokens have in common.
+    pub(super) fn words(&self) -> &Words {
+        &self.words
     }
 
     /// The keys at this moment.

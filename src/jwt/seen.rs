@@ -8,45 +8,28 @@
 //!
 //! Only what we signed gets in, so nobody can fill it with inventions.
 
-use std::sync::Arc;
-
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
 use ring::digest;
 use ring::digest::SHA256;
 
 use super::verify::SignedToken;
-use crate::domain::scope::Scope;
-use crate::domain::scope::ScopeSet;
-use crate::shelf::Shelf;
+use crate::recent::Recent;
 
-/// How much memory the remembered tokens may take, in bytes: seven thousand of them, were all that they
-/// share their own. One token too many costs more than itself: of those that are asked about in turn, each is
-/// gone when its turn comes.
-const CAPACITY_BYTES: u64 = 8 * 1024 * 1024;
-
-/// About what one takes, with its place in the table: only how the table begins depends on it.
-const USUAL_BYTES: u64 = 768;
+/// How much memory the remembered tokens that are in use may take, in bytes: five thousand of them, were all that
+/// they share their own. With those that have been in use before them it is at most twice as much.
+const IN_USE_BYTES: u64 = 6 * 1024 * 1024;
 
 /// What a token is remembered under.
 pub(super) type TokenDigest = [u8; 32];
 
 /// The tokens whose signature was verified before, as many as fit.
 pub(super) struct SeenTokens {
-    tokens: Cache<TokenDigest, SignedToken, Footprint>,
-    words: Words,
+    tokens: Recent<TokenDigest, SignedToken>,
 }
 
 impl SeenTokens {
     pub(super) fn new() -> Self {
-        Self::bounded(CAPACITY_BYTES)
-    }
-
-    fn bounded(bytes: u64) -> Self {
-        let usual = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
         Self {
-            tokens: Cache::with_weighter(usual, bytes, Footprint),
-            words: Words::default(),
+            tokens: Recent::weighing(IN_USE_BYTES, weight),
         }
     }
 
@@ -60,28 +43,9 @@ impl SeenTokens {
         if let Some(signed) = self.tokens.get(&digest) {
             return Ok(signed);
         }
-        let signed = verify()?.in_words_of(&self.words);
+        let signed = verify()?;
         self.tokens.insert(digest, signed.to_remember());
         Ok(signed)
-    }
-}
-
-/// What tokens have in common: their issuer, their API, their key and their scopes.
-#[derive(Default)]
-pub(super) struct Words {
-    texts: Shelf<str>,
-    scopes: Shelf<[Scope]>,
-}
-
-impl Words {
-    /// The copy of this text that others have.
-    pub(super) fn text(&self, text: Arc<str>) -> Arc<str> {
-        self.texts.share(text)
-    }
-
-    /// The same scopes as others have them.
-    pub(super) fn scopes(&self, scopes: ScopeSet) -> ScopeSet {
-        scopes.shared(|scopes| self.scopes.share(scopes))
     }
 }
 
@@ -91,21 +55,18 @@ fn digest_of(token: &str) -> TokenDigest {
     bytes
 }
 
-/// Weighs a remembered token by the memory that it takes.
-#[derive(Clone)]
-struct Footprint;
-
-impl Weighter<TokenDigest, SignedToken> for Footprint {
-    fn weight(&self, _: &TokenDigest, token: &SignedToken) -> u64 {
-        // The digest and what the table adds to an entry.
-        const PLACE: usize = size_of::<TokenDigest>() + 48;
-        (PLACE + token.footprint()) as u64
-    }
+/// How much memory a remembered token takes, in bytes, with its place in the table.
+fn weight(token: &SignedToken) -> u64 {
+    const PLACE: usize = 2 * size_of::<(TokenDigest, SignedToken)>();
+    (PLACE + token.footprint()) as u64
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::domain::scope::Scope;
     use crate::domain::signing_key::Algorithm;
     use crate::domain::signing_key::KeyState;
     use crate::domain::token::Claims;
@@ -215,22 +176,10 @@ mod tests {
         let signed = ring.verify_signature(&token().await).unwrap();
         let seen = SeenTokens::new();
         let known = |n: u32| seen.find_or(&n.to_string(), || Err(()));
-        for n in 0..5_000 {
+        for n in 0..3_000 {
             let first = seen.find_or(&n.to_string(), || Ok::<_, ()>(signed.clone()));
             assert!(first.is_ok());
         }
-        assert_eq!((0..5_000).find(|n| known(*n).is_err()), None);
-    }
-
-    #[tokio::test]
-    async fn there_is_an_end_of_room() {
-        let ring = ring();
-        let signed = ring.verify_signature(&token().await).unwrap();
-        let seen = SeenTokens::bounded(64 * 1024);
-        for n in 0..10_000 {
-            let known = seen.find_or(&n.to_string(), || Ok::<_, ()>(signed.clone()));
-            assert!(known.is_ok());
-        }
-        assert!(seen.tokens.weight() <= 64 * 1024 && seen.tokens.len() > 10);
+        assert_eq!((0..3_000).find(|n| known(*n).is_err()), None);
     }
 }

@@ -23,7 +23,7 @@ use super::provider::VerifyingHandle;
 use super::read;
 use super::ring::KeyRing;
 use super::ring::Keys;
-use super::seen::Words;
+use super::words::Words;
 use crate::domain::signing_key::KeyState;
 use crate::domain::token::AuthorizationDetail;
 use crate::domain::token::Claims;
@@ -147,29 +147,6 @@ impl SignedToken {
         &self.contents.claims
     }
 
-    /// The same token, with what it has in common with others shared with them.
-    pub(super) fn in_words_of(self, words: &Words) -> Self {
-        let contents = match Arc::try_unwrap(self.contents) {
-            Ok(contents) => contents,
-            Err(contents) => return Self { contents, ..self },
-        };
-        let claims = contents.claims;
-        let contents = Contents {
-            kid: words.text(contents.kid),
-            claims: Claims {
-                issuer: words.text(claims.issuer),
-                audience: words.text(claims.audience),
-                scopes: words.scopes(claims.scopes),
-                ..claims
-            },
-            ..contents
-        };
-        Self {
-            contents: Arc::new(contents),
-            ..self
-        }
-    }
-
     /// The same, for whoever asks again.
     pub(super) fn to_remember(&self) -> Self {
         Self {
@@ -188,7 +165,8 @@ impl SignedToken {
         let claims = &self.contents.claims;
         let mut bytes = size_of::<Contents>() + DESCRIBED + EACH + claims.audience.len();
         for scope in &claims.scopes {
-            bytes += EACH + scope.as_str().len();
+            // Once as a scope, and once in what it is found by.
+            bytes += EACH + 2 * scope.as_str().len();
         }
         for detail in &claims.details {
             bytes += size_of::<AuthorizationDetail>() + detail.resource_type.as_str().len();
@@ -261,7 +239,7 @@ impl KeyRing {
         }
         self.seen().find_or(token, || {
             let keys = self.keys();
-            SignedToken::verify(token, |kid| verifying_key(&keys, kid))
+            SignedToken::verify(token, self.words(), |kid| verifying_key(&keys, kid))
         })
     }
 
@@ -269,7 +247,7 @@ impl KeyRing {
     /// is not told sooner than of one that nobody signed.
     pub fn verify_for_nothing(&self, token: &str) {
         let keys = self.keys();
-        let _ = SignedToken::verify(token, |kid| verifying_key(&keys, kid));
+        let _ = SignedToken::verify(token, self.words(), |kid| verifying_key(&keys, kid));
     }
 
     /// Whether a token that we signed counts at `now`: its key still verifies, it is of `issuer`,
@@ -297,9 +275,11 @@ impl KeyRing {
 }
 
 impl SignedToken {
-    /// Verifies the signature with the key that `find` knows by the `kid`.
+    /// Verifies the signature with the key that `find` knows by the `kid`. What it has in common with others is
+    /// shared with them, as `words`.
     pub(super) fn verify<'k>(
         token: &str,
+        words: &Words,
         find: impl FnOnce(&str) -> Result<&'k VerifyingHandle, InvalidToken>,
     ) -> Result<Self, InvalidToken> {
         let parts = Parts::split(token)?;
@@ -317,9 +297,9 @@ impl SignedToken {
             return Err(InvalidToken::Signature);
         }
         let claims = decode(parts.claims).map_err(|_| InvalidToken::Claims)?;
-        let (claims, not_before) = read::claims(&claims).ok_or(InvalidToken::Claims)?;
+        let (claims, not_before) = read::claims(&claims, words).ok_or(InvalidToken::Claims)?;
         let contents = Contents {
-            kid: header.kid.into(),
+            kid: words.text(&header.kid),
             typ,
             claims,
             not_before,

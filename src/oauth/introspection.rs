@@ -10,23 +10,19 @@ mod api_token;
 
 pub use api_token::SeenApiToken;
 
-use serde::Serialize;
-
 use crate::domain::access::Access;
 use crate::domain::access::Grant;
 use crate::domain::api::Api;
 use crate::domain::id::AccountId;
-use crate::domain::id::ClientId;
 use crate::domain::id::OrganizationId;
+use crate::domain::json::Object;
 use crate::domain::located::LocatedDetails;
 use crate::domain::resource::Identifiers;
 use crate::domain::role::API_TYPE;
 use crate::domain::role::AdminScope;
 use crate::domain::role::ORGANIZATION_TYPE;
 use crate::domain::role::OSTLER_API;
-use crate::domain::scope::ScopeSet;
 use crate::domain::token::Claims;
-use crate::domain::token::TokenId;
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
@@ -80,46 +76,32 @@ fn api_is_in(identifiers: &Identifiers, api: &Api) -> bool {
     }
 }
 
+/// Room for the answer about a usual token, in bytes.
+const USUAL_LEN: usize = 512;
+
 /// The answer about an active token that the caller may see: the values of the token, and nothing
 /// that only concerns this server.
-#[derive(Debug, Serialize)]
-pub struct ActiveAnswer<'a> {
-    active: bool,
-    scope: &'a ScopeSet,
-    client_id: ClientId,
-    sub: AccountId,
-    aud: &'a str,
-    iss: &'a str,
-    exp: i64,
-    iat: i64,
-    jti: TokenId,
-    token_type: &'static str,
-    #[serde(skip_serializing_if = "LocatedDetails::is_empty")]
-    authorization_details: LocatedDetails<'a>,
-    org: OrganizationId,
-}
-
-impl<'a> ActiveAnswer<'a> {
-    /// What is said of a token with these claims.
-    pub fn of(claims: &'a Claims) -> Self {
-        Self {
-            active: true,
-            scope: &claims.scopes,
-            client_id: claims.client_id,
-            sub: claims.account,
-            aud: &claims.audience,
-            iss: &claims.issuer,
-            exp: claims.expires_at,
-            iat: claims.issued_at,
-            jti: claims.id,
-            token_type: "Bearer",
-            authorization_details: LocatedDetails {
-                details: &claims.details,
-                audience: &claims.audience,
-            },
-            org: claims.organization,
-        }
-    }
+pub fn active_answer(claims: &Claims) -> serde_json::Result<Vec<u8>> {
+    let mut json = Vec::with_capacity(USUAL_LEN);
+    let mut object = Object::begin(&mut json);
+    object
+        .value("active", &true)?
+        .value("scope", &claims.scopes)?
+        .text("client_id", claims.client_id.to_text().as_str())
+        .text("sub", claims.account.to_text().as_str())
+        .text("aud", &claims.audience)
+        .text("iss", &claims.issuer)
+        .number("exp", claims.expires_at)
+        .number("iat", claims.issued_at)
+        .value("jti", &claims.id)?
+        .text("token_type", "Bearer")
+        .details(LocatedDetails {
+            details: &claims.details,
+            audience: &claims.audience,
+        })
+        .text("org", claims.organization.to_text().as_str());
+    object.end();
+    Ok(json)
 }
 
 /// The answer about every other token: no other member ([RFC 7662 §2.2]).
@@ -132,9 +114,12 @@ mod tests {
     use super::super::fixtures;
     use super::*;
     use crate::domain::id::ApiId;
+    use crate::domain::id::ClientId;
     use crate::domain::organization::Generation;
+    use crate::domain::scope::ScopeSet;
     use crate::domain::token::Epoch;
     use crate::domain::token::Generations;
+    use crate::domain::token::TokenId;
 
     const OWN: AccountId = AccountId::from_bits(1);
     const OTHER: AccountId = AccountId::from_bits(2);
@@ -234,7 +219,7 @@ mod tests {
 
     #[test]
     fn the_answer_says_what_the_token_says_and_nothing_internal() {
-        let json = serde_json::to_string(&ActiveAnswer::of(&claims())).unwrap();
+        let json = String::from_utf8(active_answer(&claims()).unwrap()).unwrap();
         assert!(json.starts_with(r#"{"active":true,"scope":"read write","client_id":"sac_"#));
         for internal in ["epoch", "_gen", "username", "authorization_details"] {
             assert!(!json.contains(internal), "{json}");

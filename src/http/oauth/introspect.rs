@@ -13,8 +13,8 @@ use crate::http::error::Error;
 use crate::oauth::authorization::Authorization;
 use crate::oauth::client_auth::check_one_mechanism;
 use crate::oauth::form::Parameter;
-use crate::oauth::introspection::ActiveAnswer;
 use crate::oauth::introspection::INACTIVE;
+use crate::oauth::introspection::active_answer;
 
 use super::request::OAuthRequest;
 
@@ -46,6 +46,6 @@ pub(super) async fn answer(app: &App, request: &OAuthRequest) -> Result<Response
 
 /// The answer depends on nothing but the claims, so it is written once for each token.
 fn json(claims: &Claims) -> Bytes {
-    let json = serde_json::to_vec(&ActiveAnswer::of(claims));
+    let json = active_answer(claims);
     json.expect("claims are texts and numbers").into()
 }
