@@ -1,10 +1,10 @@
 //! What was used lately, as much of it as there is room for.
 //!
 //! Two halves. What is used goes into the *young* one; once that is full it becomes the *old* one, and what
-//! has not been used since the time before goes. So whatever is used again before half the room has filled
-//! up stays, and a flood of things that are used once cannot drive it out for longer than that. Nobody keeps
-//! a list of who was used when: a look at the young half writes nothing and reads little, which is what
-//! matters in thousands of things that are all cold in memory.
+//! has not been used since the time before goes. So whatever is used at least once while as much as half the
+//! room is used stays, whatever comes and goes beside it. Nobody keeps a list of who was used when: a look at
+//! the young half moves nothing and reads little, which is what matters in thousands of things that are all
+//! cold in memory.
 //!
 //! What goes is dropped a little at a time, by those who come later.
 
@@ -58,8 +58,8 @@ impl<K, V> Default for Shard<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Recent<K, V> {
-    /// Room for values of this weight in each half: so much of what is in use stays, and at most twice as much
-    /// is kept.
+    /// Room for values of this weight in each half: so much of what is in use stays, and twice as much is kept,
+    /// or a little more until what goes is dropped.
     pub fn weighing(half: u64, weigh: fn(&V) -> u64) -> Self {
         Self {
             hasher: RandomState::default(),
@@ -95,9 +95,7 @@ impl<K: Eq + Hash, V: Clone> Recent<K, V> {
 
     /// Puts a value in, in place of the one before.
     pub fn insert(&self, key: K, value: V) {
-        let mut shard = write(self.shard_of(&key));
-        shard.old.remove(&key);
-        shard.put(key, value, self.room, self.weigh);
+        write(self.shard_of(&key)).put(key, value, self.room, self.weigh);
     }
 
     /// Keeps only those values that `is_kept` says.
@@ -151,6 +149,8 @@ impl<K: Eq + Hash, V: Clone> Shard<K, V> {
             self.grow_old();
         }
         self.weight += weight;
+        // It may have been in either half.
+        self.old.remove(&key);
         if let Some(before) = self.young.insert(key, value) {
             self.weight -= weigh(&before);
         }
@@ -211,7 +211,6 @@ mod tests {
         let recent = Recent::counting(1_600);
         for n in 0..100_000 {
             recent.insert(n, ());
-            // And a shard has one at least.
             assert!(held(&recent) <= 3_200);
         }
         assert!(held(&recent) > 1_600);
@@ -257,6 +256,17 @@ mod tests {
         assert!((0..2_400).any(|n| present(&n)));
         recent.clear();
         assert!(!(0..2_400).any(|n| present(&n)));
+    }
+
+    #[test]
+    fn a_value_that_was_replaced_never_comes_back() {
+        // A shard has room for one, so what is in place of another is always the first of a new half.
+        let recent = Recent::counting(16);
+        recent.insert("key", 1);
+        recent.insert("key", 2);
+        assert_eq!(held(&recent), 1);
+        recent.retain(|value| *value == 1);
+        assert_eq!(recent.get("key"), None);
     }
 
     #[test]

@@ -43,10 +43,10 @@ use crate::store::StoreError;
 use crate::store::TokenStanding;
 
 /// How many clients in use are remembered, and at most as many again that were in use before.
-const MAX_CLIENTS: u64 = 100_000;
+const CLIENTS_IN_USE: u64 = 100_000;
 
 /// How many APIs in use are remembered, likewise.
-const MAX_APIS: u64 = 10_000;
+const APIS_IN_USE: u64 = 10_000;
 
 /// How long a revocation is kept after the token's own end: by then every clock agrees that the token
 /// is over, also one that was wrong when this process started.
@@ -351,9 +351,9 @@ impl Found {
 impl Memory {
     fn new(revoked: HashMap<TokenId, Timestamp>) -> Self {
         Self {
-            clients: Recent::counting(MAX_CLIENTS),
-            apis: Recent::counting(MAX_APIS),
-            owners: Recent::counting(MAX_CLIENTS),
+            clients: Recent::counting(CLIENTS_IN_USE),
+            apis: Recent::counting(APIS_IN_USE),
+            owners: Recent::counting(CLIENTS_IN_USE),
             revoked: RwLock::new(revoked),
             turn: Arc::default(),
             changes: RwLock::new(0),

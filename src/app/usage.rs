@@ -1,10 +1,10 @@
 //! Usage on its way: noted in memory, told to the live state, written behind to the store.
 //!
 //! A request only calls [`UsageRecorder::note`], which merges the use into an entry of its credential, or
-//! puts it down to be merged later ([`backlog`]), and waits for nothing. Two flows carry the entries on, each at its own pace and past the other's
-//! trouble: to the live state (at once for a secret's first use), where other nodes see them, and to
-//! the store, where they stay. A node that is alone has only the second. What could not be delivered
-//! is kept, bounded, and tried again; both ends merge, so a use may arrive twice.
+//! puts it down to be merged with others ([`backlog`]). Two flows carry the entries on, each at its own pace
+//! and past the other's trouble: to the live state (at once for a secret's first use), where other nodes see
+//! them, and to the store, where they stay. A node that is alone has only the second. What could not be
+//! delivered is kept, bounded, and tried again; both ends merge, so a use may arrive twice.
 //!
 //! Behind the second flow is a third: the order of last use, by which lists are made. To move a thing
 //! in it costs several times what its use costs, so each is moved at most once a minute ([`order`]).
@@ -169,7 +169,7 @@ impl UsageRecorder {
         }
     }
 
-    /// Notes a use. Waits for nothing but other notes of the same few credentials.
+    /// Notes a use. Waits for nothing but other notes, and for whoever reads some of them.
     pub fn note(&self, usage: &Use<'_>) {
         if self.buffer.note(usage) {
             self.first_use.notify_one();

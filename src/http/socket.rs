@@ -200,15 +200,18 @@ impl AsyncWrite for Socket {
     }
 }
 
-/// All the parts in one piece, where there is room for them.
+/// All the parts in one piece, where there is room for them. It holds what the buffers above and the kernel
+/// hold as well, so it is not wiped.
 fn gather<'a>(slices: &[IoSlice<'_>], room: &'a mut [u8]) -> Option<&'a [u8]> {
-    let mut end = 0;
+    let lengths = slices.iter().map(|slice| slice.len());
+    let whole = room.get_mut(..lengths.sum())?;
+    let mut rest = &mut *whole;
     for slice in slices {
-        let start = end;
-        end += slice.len();
-        room.get_mut(start..end)?.copy_from_slice(slice);
+        let (part, after) = rest.split_at_mut(slice.len());
+        part.copy_from_slice(slice);
+        rest = after;
     }
-    Some(&room[..end])
+    Some(whole)
 }
 
 #[cfg(test)]

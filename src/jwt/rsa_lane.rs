@@ -22,13 +22,14 @@ use tokio::sync::oneshot;
 /// How many requests may wait for each core: some 100 ms of work.
 const WAITING_PER_CORE: usize = 256;
 
+/// For how long a lane works before it hands over what it has done: at once and together. Where it shares a core
+/// with a request worker, each time one wakes the other costs both a tenth of a signature. No result waits for
+/// longer than this and the signature after it.
+const GATHERED: Duration = Duration::from_millis(1);
+
 /// Too many signatures are waiting already, or the process is going down.
 #[derive(Debug)]
 pub(super) struct Busy;
-
-/// How long a result waits for those after it, so that they are handed over together: where a request worker and
-/// a lane share a core, each time one wakes the other costs both a tenth of a signature.
-const GATHERED: Duration = Duration::from_millis(1);
 
 /// Work of which there is nothing to deliver when nobody waits for it any more.
 type Job = Box<dyn FnOnce() -> Option<Delivery> + Send>;
@@ -117,6 +118,7 @@ impl Turn {
         let mut results = Results::default();
         let mut next = Some(first);
         while let Some(job) = next {
+            results.begin();
             results.add(job());
             next = self.next();
             if next.is_none() || results.are_due() {
@@ -155,15 +157,18 @@ impl Drop for Turn {
 #[derive(Default)]
 struct Results {
     deliveries: Vec<Delivery>,
+    /// When work on the first of them began.
     since: Option<Instant>,
 }
 
 impl Results {
+    /// Work on one more begins.
+    fn begin(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+
     fn add(&mut self, delivery: Option<Delivery>) {
-        if let Some(delivery) = delivery {
-            self.since.get_or_insert_with(Instant::now);
-            self.deliveries.push(delivery);
-        }
+        self.deliveries.extend(delivery);
     }
 
     fn are_due(&self) -> bool {
@@ -188,6 +193,8 @@ mod tests {
     use std::pin::Pin;
     use std::sync::mpsc;
     use std::task::Poll;
+
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -216,6 +223,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_result_does_not_wait_for_all_that_come_after_it() {
+        let lane = RsaLane::with(1, 1);
+        let (release, released) = mpsc::channel::<()>();
+        let (tell, told) = mpsc::channel::<()>();
+        let mut first = Box::pin(lane.run(move || {
+            let released = released.recv();
+            thread::sleep(2 * GATHERED);
+            released.is_ok()
+        }));
+        let mut next = Box::pin(lane.run(move || told.recv_timeout(Duration::from_secs(10))));
+        begin(&mut first).await;
+        begin(&mut next).await;
+        release.send(()).unwrap();
+        assert!(matches!(first.await, Ok(true)));
+        tell.send(()).unwrap();
+        assert!(matches!(next.await, Ok(Ok(()))));
+    }
+
+    #[tokio::test]
     async fn a_panic_is_its_callers_and_the_next_has_its_turn() {
         let lane = Arc::new(RsaLane::with(1, 2));
         let run = |work: fn() -> bool| {
@@ -240,7 +266,8 @@ mod tests {
         begin(&mut waiting).await;
         // As a runtime does that ends before it has begun with it.
         drop(turn);
-        assert!(matches!(waiting.await, Err(Busy)));
+        let told = timeout(Duration::from_secs(10), waiting).await;
+        assert!(matches!(told, Ok(Err(Busy))));
         assert!(matches!(lane.run(|| true).await, Ok(true)));
     }
 

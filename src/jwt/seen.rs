@@ -14,8 +14,8 @@ use ring::digest::SHA256;
 use super::verify::SignedToken;
 use crate::recent::Recent;
 
-/// How much memory the remembered tokens that are in use may take, in bytes: five thousand of them, were all that
-/// they share their own. With those that have been in use before them it is at most twice as much.
+/// How much memory the remembered tokens that are in use may take, in bytes: some five thousand of them, were
+/// all that they share their own. With those that were in use before them it is about twice as much.
 const IN_USE_BYTES: u64 = 6 * 1024 * 1024;
 
 /// What a token is remembered under.
@@ -28,8 +28,12 @@ pub(super) struct SeenTokens {
 
 impl SeenTokens {
     pub(super) fn new() -> Self {
+        Self::bounded(IN_USE_BYTES)
+    }
+
+    fn bounded(in_use: u64) -> Self {
         Self {
-            tokens: Recent::weighing(IN_USE_BYTES, weight),
+            tokens: Recent::weighing(in_use, weight),
         }
     }
 
@@ -181,5 +185,21 @@ mod tests {
             assert!(first.is_ok());
         }
         assert_eq!((0..3_000).find(|n| known(*n).is_err()), None);
+    }
+
+    #[tokio::test]
+    async fn there_is_an_end_of_room() {
+        let ring = ring();
+        let signed = ring.verify_signature(&token().await).unwrap();
+        let in_use = 512 * 1024;
+        let seen = SeenTokens::bounded(in_use);
+        for n in 0..10_000 {
+            let known = seen.find_or(&n.to_string(), || Ok::<_, ()>(signed.clone()));
+            assert!(known.is_ok());
+        }
+        let kept =
+            (0..10_000).filter(|n: &u32| seen.tokens.get(&digest_of(&n.to_string())).is_some());
+        let bytes = kept.count() as u64 * weight(&signed);
+        assert!((in_use / 2..=2 * in_use).contains(&bytes), "{bytes}");
     }
 }

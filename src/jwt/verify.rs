@@ -165,13 +165,13 @@ impl SignedToken {
         let claims = &self.contents.claims;
         let mut bytes = size_of::<Contents>() + DESCRIBED + EACH + claims.audience.len();
         for scope in &claims.scopes {
-            // Once as a scope, and once in what it is found by.
-            bytes += EACH + 2 * scope.as_str().len();
+            // As a scope, in what it is found by, and in what is said.
+            bytes += EACH + 3 * scope.as_str().len();
         }
         for detail in &claims.details {
             bytes += size_of::<AuthorizationDetail>() + detail.resource_type.as_str().len();
             for key in detail.identifiers.keys() {
-                bytes += EACH + key.as_str().len();
+                bytes += EACH + 2 * key.as_str().len();
             }
         }
         bytes
@@ -275,8 +275,8 @@ impl KeyRing {
 }
 
 impl SignedToken {
-    /// Verifies the signature with the key that `find` knows by the `kid`. What it has in common with others is
-    /// shared with them, as `words`.
+    /// Verifies the signature with the key that `find` knows by the `kid`. What it has in common with others
+    /// is shared with them, in `words`: only what was signed is.
     pub(super) fn verify<'k>(
         token: &str,
         words: &Words,

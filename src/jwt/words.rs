@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 
 use crate::domain::scope::InvalidScope;
@@ -26,20 +27,23 @@ impl Words {
 
     /// The scopes of this text, as others have them.
     pub(super) fn scopes(&self, text: &str) -> Result<ScopeSet, InvalidScope> {
-        let known = self.scopes.lock();
-        let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        if let Some(same) = known.get(text) {
+        if let Some(same) = self.known().get(text) {
             return Ok(same.clone());
         }
         let scopes = ScopeSet::parse(text)?;
+        let mut known = self.known();
         if known.len() == known.capacity() {
             // As on a shelf: what nobody else holds goes first.
             known.retain(|_, kept| kept.is_shared());
             let room = known.len() + 1;
             known.reserve(room);
         }
-        known.insert(text.into(), scopes.clone());
-        Ok(scopes)
+        let same = known.entry(text.into()).or_insert(scopes);
+        Ok(same.clone())
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Box<str>, ScopeSet>> {
+        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

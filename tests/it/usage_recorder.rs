@@ -29,6 +29,7 @@ use stage::authenticated;
 use stage::last_use;
 use stage::node;
 use stage::running;
+use stage::seen;
 use stage::stamps;
 use stage::wait_until_seen;
 use tempfile::TempDir;
@@ -58,6 +59,7 @@ macro_rules! cases {
 
 cases! {
     a_use_is_seen_at_once_on_the_account_the_credential_and_the_secret
+    a_sight_of_a_token_is_seen_at_once_and_delivered_like_a_use
     uses_of_one_credential_are_one_entry
     whoever_asks_for_a_list_has_the_order_brought_up_to_date
     uses_may_be_noted_in_any_order
@@ -82,6 +84,23 @@ async fn a_use_is_seen_at_once_on_the_account_the_credential_and_the_secret(live
         assert_eq!(stamp.user_agent.as_deref(), Some("curl/8"));
         assert!(reading.stamp(subject, UsageKind::Issued).is_none());
     }
+}
+
+async fn a_sight_of_a_token_is_seen_at_once_and_delivered_like_a_use(live: Live) {
+    let database = Database::default();
+    let (here, there) = (node(&database, &live), node(&Database::default(), &live));
+    here.note(&seen(10));
+    assert_eq!(last_use(&here).await, Some(at(10)));
+
+    // Each delivery by itself has those that nobody has read.
+    here.note(&seen(20));
+    here.flush_to_store().await.unwrap();
+    for subject in &SUBJECTS[..2] {
+        assert_eq!(database.stamp(*subject).unwrap().last_at, at(20));
+    }
+    here.note(&seen(30));
+    here.flush_to_live().await.unwrap();
+    assert_eq!(last_use(&there).await, live.map(|_| at(30)));
 }
 
 #[tokio::test]
@@ -267,10 +286,7 @@ async fn the_end_delivers_everything() {
     let database = Database::default();
     let (here, there) = (node(&database, &live), node(&Database::default(), &live));
     let running = running(&here, NEVER);
-    here.note(&Use {
-        kind: UsageKind::Seen,
-        ..authenticated(10)
-    });
+    here.note(&seen(10));
     running.stop().await;
 
     assert_eq!(database.stamp(SUBJECTS[0]).unwrap().last_at, at(10));

@@ -25,18 +25,29 @@ thread_local! {
 }
 
 /// Notes that are not filed yet; few.
-pub(super) struct Backlog<T>([Mutex<Vec<T>>; LISTS]);
+pub(super) struct Backlog<T>(Box<[List<T>; LISTS]>);
+
+/// In lines of memory of its own: the next one belongs to another core.
+#[repr(align(128))]
+struct List<T>(Mutex<Vec<T>>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
 
 impl<T> Default for Backlog<T> {
     fn default() -> Self {
-        Self(Default::default())
+        Self(Box::default())
     }
 }
 
 impl<T> Backlog<T> {
-    /// Puts a note down, and files this thread's with `file` when they are many.
+    /// Puts a note down, and files this thread's with `file` when they are many: one request in [`TOGETHER`]
+    /// does it for all.
     pub(super) fn put(&self, note: T, file: impl FnMut(T)) {
-        let mut list = lock(&self.0[OWN.with(|own| *own)]);
+        let mut list = self.0[OWN.with(|own| *own)].lock();
         list.push(note);
         if list.len() >= TOGETHER {
             list.drain(..).for_each(file);
@@ -45,15 +56,17 @@ impl<T> Backlog<T> {
 
     /// Files all notes with `file`. When it returns, every note is filed that was put down before.
     pub(super) fn file(&self, mut file: impl FnMut(T)) {
-        for list in &self.0 {
+        for list in self.0.iter() {
             // Under the lock: nobody may find that there are no notes before they are filed.
-            lock(list).drain(..).for_each(&mut file);
+            list.lock().drain(..).for_each(&mut file);
         }
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+impl<T> List<T> {
+    fn lock(&self) -> MutexGuard<'_, Vec<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]

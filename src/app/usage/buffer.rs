@@ -1,7 +1,7 @@
 //! What was noted, until it is delivered.
 //!
 //! One entry per credential and secret, so that a busy credential costs one entry however often it is
-//! used, and a request touches one place in memory. An entry stays where it is: each kind of use in it
+//! used, and to note a use touches one place in memory. An entry stays where it is: each kind of use in it
 //! has a mark for each destination that lacks it, which goes when it was delivered unchanged. So one
 //! that is being written can still be read, and one that changes meanwhile is written again. Entries
 //! that lack nothing make room when others need it.

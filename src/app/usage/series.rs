@@ -116,8 +116,11 @@ struct Note {
 
 enum What {
     Counts(Kind, Counts),
-    /// A request from a place; whether it proved who it was.
-    Place(Place, bool),
+    /// A request from a place, that proved who it was or did not.
+    From {
+        place: Place,
+        proved: bool,
+    },
 }
 
 /// Counts requests, and writes the counts behind.
@@ -169,7 +172,14 @@ impl UsageSeries {
 
     /// Notes from where a client authenticated, or failed to.
     pub fn note_address(&self, by: By, address: IpAddr, proved: bool, at: Timestamp) {
-        self.put(by, at, What::Place(Place::new(address, at), proved));
+        self.put(
+            by,
+            at,
+            What::From {
+                place: Place::new(address, at),
+                proved,
+            },
+        );
     }
 
     fn put(&self, by: By, at: Timestamp, what: What) {
@@ -182,7 +192,7 @@ impl UsageSeries {
         let mut hours = lock(self.shard_of(whose.0.account));
         let has_room = match what {
             What::Counts(kind, more) => hours.add(whose, kind, more, ROOM),
-            What::Place(place, proved) => hours.add_place(whose, proved, place, ROOM),
+            What::From { place, proved } => hours.add_place(whose, proved, place, ROOM),
         };
         if !has_room {
             self.dropped.increment(1);
@@ -234,7 +244,10 @@ impl UsageSeries {
             ..Counts::default()
         };
         let places = refusals.places.take();
-        let places = places.into_iter().map(|place| What::Place(place, false));
+        let places = places.into_iter().map(|place| What::From {
+            place,
+            proved: false,
+        });
         for what in std::iter::once(What::Counts(kind, counts)).chain(places) {
             self.add(Note { whose, what });
         }

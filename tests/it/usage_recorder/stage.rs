@@ -66,6 +66,17 @@ pub(super) fn authenticated(second: i64) -> Use<'static> {
     }
 }
 
+/// Somebody asked about a token of the credential: from where it came to them is not known.
+pub(super) fn seen(second: i64) -> Use<'static> {
+    Use {
+        kind: UsageKind::Seen,
+        secret: None,
+        address: None,
+        user_agent: None,
+        ..authenticated(second)
+    }
+}
+
 /// What [`authenticated`] becomes.
 pub(super) fn stamps(second: i64) -> Vec<UsageStamp> {
     let stamp = |subject| UsageStamp {
