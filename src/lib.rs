@@ -12,8 +12,8 @@
 //! - [`http`]: extract, call, respond; and the transport below it
 //! - [`run`]: the life of the server process
 //! - [`cli`]: the shell
-//! - [`config`], [`clock`], [`detached`], [`recent`], [`shelf`], [`shutdown`], [`telemetry`]: what several of them
-//!   need
+//! - [`config`], [`clock`], [`detached`], [`recent`], [`shelf`], [`shutdown`], [`telemetry`]: what several
+//!   of these need
 //!
 //! `main -> cli -> run -> http -> app -> store, live, jwt, oauth -> domain`: each imports what its
 //! arrow points to and nothing else. Two rules hold it together: *the store could not answer* is an

@@ -58,8 +58,8 @@ impl<K, V> Default for Shard<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Recent<K, V> {
-    /// Room for values of this weight in each half: so much of what is in use stays, and twice as much is kept,
-    /// or a little more until what goes is dropped.
+    /// Room for values of this weight in each half: so much of what is in use stays, and twice as much is
+    /// kept, or a little more until what goes is dropped.
     pub fn weighing(half: u64, weigh: fn(&V) -> u64) -> Self {
         Self {
             hasher: RandomState::default(),

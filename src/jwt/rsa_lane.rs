@@ -22,8 +22,8 @@ use tokio::sync::oneshot;
 /// How many requests may wait for each core: some 100 ms of work.
 const WAITING_PER_CORE: usize = 256;
 
-/// For how long a lane works before it hands over what it has done: at once and together. Where it shares a core
-/// with a request worker, each time one wakes the other costs both a tenth of a signature. No result waits for
+/// After so much work a lane hands over what it has done, all of it together: where it shares a core with a
+/// request worker, each time one wakes the other costs both a tenth of a signature. So a result waits for no
 /// longer than this and the signature after it.
 const GATHERED: Duration = Duration::from_millis(1);
 
