@@ -1,9 +1,11 @@
 //! What the order of last use lacks.
 //!
 //! Lists are ordered by when something was last used, and asked for what was not used for long. Each
-//! credential is moved in that order at once when it is used after a while, and then at most once a
-//! minute: so the order is never behind the stamps by more than a minute, also after a crash, and a
-//! list that is made by this node brings it up to date first.
+//! credential is moved in that order at once when it is used after a while, and then again and again
+//! while it is in use. Where many are due they are moved in rounds, a portion at a time: all of them
+//! together would hold up the requests that come meanwhile. So the order is behind the stamps by half a
+//! minute at most, or by two minutes where many are in use, also after a crash; and a list that is made
+//! by this node brings it up to date first.
 
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -19,9 +21,15 @@ use crate::domain::usage::LastUse;
 use super::map::IdMap;
 
 /// How long a credential that was moved stays where it is.
-const A_WHILE: Duration = Duration::from_mins(1);
+const A_WHILE: Duration = Duration::from_secs(30);
 
-/// With more credentials than this all are moved, whenever each was before.
+/// In how many portions all that are known would be moved: with the flow to the store, in a minute.
+const PORTIONS: usize = 14;
+
+/// No portion is smaller, if so many are due.
+const PORTION: usize = 250;
+
+/// With more credentials than this what is above it is moved, whenever each was before.
 const CAPACITY: usize = 65_536;
 
 /// Which uses are written.
@@ -29,14 +37,20 @@ const CAPACITY: usize = 65_536;
 pub(super) enum Due {
     /// All that the order lacks.
     All,
-    /// Those of credentials that had no place written for a while before this instant.
+    /// A portion of those of credentials that had no place written for a while before this instant.
     AfterAWhile(Instant),
 }
 
 /// Uses on their way into the order.
 #[derive(Default)]
-pub(super) struct Order {
-    credentials: Mutex<IdMap<CredentialId, Place>>,
+pub(super) struct Order(Mutex<Known>);
+
+/// What is known of credentials that were used lately.
+#[derive(Default)]
+struct Known {
+    places: IdMap<CredentialId, Place>,
+    /// Those that were due when this round began, and have not had their turn, in the order of their ids.
+    round: std::vec::IntoIter<CredentialId>,
 }
 
 /// What is known of the place of one credential.
@@ -49,14 +63,14 @@ struct Place {
 impl Order {
     /// Notes uses; it may be done twice.
     pub(super) fn note(&self, uses: &[CredentialUse]) {
-        let mut credentials = self.lock();
+        let mut known = self.lock();
         for one in uses.iter().map(LastUse::of) {
-            let place = credentials.entry(one.credential).or_insert(Place {
+            let place = known.places.entry(one.credential).or_insert(Place {
                 lacks: None,
                 written_at: None,
             });
             match &mut place.lacks {
-                Some(known) => known.merge(one),
+                Some(lacked) => lacked.merge(one),
                 None => place.lacks = Some(one),
             }
         }
@@ -65,47 +79,77 @@ impl Order {
     /// The uses that are to be written now, in the order of their credentials: so what lies together in
     /// the store is written together.
     pub(super) fn due(&self, due: Due) -> Vec<LastUse> {
-        let mut credentials = self.lock();
-        let all = credentials.len() > CAPACITY;
-        let rested = |place: &Place| match due {
-            Due::All => true,
-            Due::AfterAWhile(now) => place
-                .written_at
-                .is_none_or(|at| now.duration_since(at) >= A_WHILE),
-        };
-        let mut uses: Vec<_> = credentials
-            .values()
-            .filter(|place| all || rested(place))
-            .filter_map(|place| place.lacks)
-            .collect();
-        credentials.retain(|_, place| place.lacks.is_some() || !rested(place));
-        drop(credentials);
-        uses.sort_unstable_by_key(|one| one.credential);
-        uses
+        let mut known = self.lock();
+        match due {
+            Due::All => {
+                let ids = known.lacking(|_| true);
+                let uses = ids.iter().filter_map(|id| known.places[id].lacks);
+                uses.collect()
+            }
+            Due::AfterAWhile(now) => known.portion(now),
+        }
     }
 
     /// Forgets what was written, but for uses that came since.
     pub(super) fn forget(&self, written: &[LastUse], now: Instant) {
-        let mut credentials = self.lock();
-        let full = credentials.len() > CAPACITY;
+        let mut known = self.lock();
+        let is_full = known.places.len() > CAPACITY;
         for one in written {
-            let Some(place) = credentials.get_mut(&one.credential) else {
+            let Some(place) = known.places.get_mut(&one.credential) else {
                 continue;
             };
             place.written_at = Some(now);
             if place.lacks == Some(*one) {
                 place.lacks = None;
-                if full {
-                    credentials.remove(&one.credential);
+                if is_full {
+                    known.places.remove(&one.credential);
                 }
             }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, IdMap<CredentialId, Place>> {
-        self.credentials
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// Those of all that lack something that are `wanted`, in order.
+    fn lacking(&self, wanted: impl Fn(&Place) -> bool) -> Vec<CredentialId> {
+        let lacking = self.places.iter();
+        let lacking = lacking.filter(|(_, place)| place.lacks.is_some() && wanted(place));
+        let mut ids: Vec<_> = lacking.map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The next of this round, or of a new one; and what need not be known any more goes.
+    fn portion(&mut self, now: Instant) -> Vec<LastUse> {
+        self.places
+            .retain(|_, place| place.lacks.is_some() || !place.has_rested(now));
+        let surplus = self.places.len().saturating_sub(CAPACITY);
+        let is_due = |place: &Place| surplus > 0 || place.has_rested(now);
+
+        let portion = PORTION
+            .max(self.places.len().div_ceil(PORTIONS))
+            .max(surplus);
+        if self.round.as_slice().is_empty() || surplus > self.round.len() {
+            self.round = self.lacking(is_due).into_iter();
+        }
+        let ids = self.round.by_ref().take(portion);
+        // Some may have been moved since the round began, for somebody who asked for a list.
+        let places = ids.filter_map(|id| self.places.get(&id));
+        places
+            .filter(|place| is_due(place))
+            .filter_map(|place| place.lacks)
+            .collect()
+    }
+}
+
+impl Place {
+    fn has_rested(&self, now: Instant) -> bool {
+        self.written_at
+            .is_none_or(|at| now.duration_since(at) >= A_WHILE)
     }
 }
 
@@ -141,18 +185,18 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_is_moved_at_once_and_then_once_a_minute() {
+    fn a_credential_is_moved_at_once_and_then_after_a_while() {
         let (order, begin) = (Order::default(), Instant::now());
         let later = |seconds| begin + Duration::from_secs(seconds);
         order.note(&[used(1, 0), used(1, 3)]);
         assert_eq!(due(&order, begin), [(0, 3)]);
         order.note(&[used(1, 4)]);
         assert_eq!(due(&order, later(4)), []);
-        order.note(&[used(1, 59)]);
-        assert_eq!(due(&order, later(59)), []);
-        assert_eq!(due(&order, later(60)), [(4, 59)]);
-        assert_eq!(due(&order, later(120)), []);
-        assert!(order.lock().is_empty(), "it is remembered for a minute");
+        order.note(&[used(1, 29)]);
+        assert_eq!(due(&order, later(29)), []);
+        assert_eq!(due(&order, later(30)), [(4, 29)]);
+        assert_eq!(due(&order, later(60)), []);
+        assert!(order.lock().places.is_empty(), "it is remembered for long");
     }
 
     #[test]
@@ -171,5 +215,94 @@ mod tests {
             .map(|one| one.last_at.as_second())
             .collect();
         assert_eq!(rest, [2]);
+    }
+
+    /// All of so many credentials are used every four seconds. Which of them are moved then.
+    fn moves(credentials: u128, flushes: u64) -> Vec<Vec<u128>> {
+        let (order, begin) = (Order::default(), Instant::now());
+        (0..flushes)
+            .map(|flush| {
+                let now = begin + Duration::from_secs(4 * flush);
+                let second = i64::try_from(4 * flush).unwrap();
+                let uses: Vec<_> = (0..credentials).map(|one| used(one, second)).collect();
+                order.note(&uses);
+                let due = order.due(Due::AfterAWhile(now));
+                order.forget(&due, now);
+                due.iter().map(|one| one.credential.bits()).collect()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn many_are_moved_in_portions_of_neighbours() {
+        let moves = moves(7_000, 42);
+        for (flush, moved) in (0..).zip(&moves) {
+            let portion = flush % 14;
+            let portion = 500 * portion..500 * (portion + 1);
+            assert_eq!(*moved, portion.collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn whoever_is_in_use_is_moved_about_once_a_minute() {
+        for credentials in [300, 3_000, 30_000] {
+            let moves = moves(credentials, 90);
+            let all = credentials as usize;
+            let most = moves.iter().map(Vec::len).max().unwrap();
+            assert!(most <= (all / 13).max(PORTION), "{most} of {all}");
+            let mut moved_at = vec![vec![0]; all];
+            for (flush, moved) in (0..).zip(&moves) {
+                for credential in moved {
+                    moved_at[usize::try_from(*credential).unwrap()].push(flush);
+                }
+            }
+            for mut flushes in moved_at {
+                flushes.push(90);
+                let longest = flushes.windows(2).map(|two| two[1] - two[0]).max();
+                assert!(longest <= Some(22), "of {all}: {flushes:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn few_are_moved_together() {
+        let moved = |credentials, flushes| {
+            moves(credentials, flushes)
+                .iter()
+                .map(Vec::len)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(moved(250, 9), [250, 0, 0, 0, 0, 0, 0, 0, 250]);
+        assert_eq!(moved(251, 2), [250, 1]);
+    }
+
+    #[test]
+    fn who_comes_again_and_again_does_not_keep_others_waiting() {
+        let (order, begin) = (Order::default(), Instant::now());
+        let patient = CredentialId::from_bits(u128::MAX);
+        order.note(&[used(u128::MAX, 0)]);
+        let mut moved = Vec::new();
+        for flush in 0..8_u64 {
+            // New ones each time, all of them before the patient one.
+            let new = u128::from(flush) * 300..u128::from(flush + 1) * 300;
+            order.note(&new.map(|one| used(one, 1)).collect::<Vec<_>>());
+            let due = order.due(Due::AfterAWhile(begin));
+            order.forget(&due, begin);
+            moved.extend(due);
+        }
+        assert!(moved.iter().any(|one| one.credential == patient));
+    }
+
+    #[test]
+    fn no_more_is_known_than_there_is_room_for() {
+        let (order, now) = (Order::default(), Instant::now());
+        let many = CAPACITY as u128 + 20_000;
+        for second in 0..2 {
+            order.note(&(0..many).map(|one| used(one, second)).collect::<Vec<_>>());
+            let due = order.due(Due::AfterAWhile(now));
+            order.forget(&due, now);
+            assert_eq!(due.len(), 20_000);
+            assert_eq!(order.lock().places.len(), CAPACITY);
+        }
     }
 }
