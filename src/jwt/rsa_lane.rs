@@ -6,6 +6,7 @@
 //! nobody: the request is refused at once.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::panic::AssertUnwindSafe;
 use std::panic::catch_unwind;
 use std::panic::resume_unwind;
@@ -23,9 +24,9 @@ use tokio::sync::oneshot;
 const WAITING_PER_CORE: usize = 256;
 
 /// After so much work a lane hands over what it has done, all of it together: where it shares a core with a
-/// request worker, each time one wakes the other costs both a tenth of a signature. So a result waits for no
-/// longer than this and the signature after it.
-const GATHERED: Duration = Duration::from_millis(1);
+/// request worker, which takes its place at once when it is woken, each time costs a tenth of a signature.
+/// So a result waits for no longer than this and the signature after it.
+const GATHERED: Duration = Duration::from_millis(2);
 
 /// Too many signatures are waiting already, or the process is going down.
 #[derive(Debug)]
@@ -177,7 +178,13 @@ impl Results {
 
     fn deliver(&mut self) {
         self.since = None;
-        for deliver in self.deliveries.drain(..) {
+        let deliveries = mem::take(&mut self.deliveries);
+        let are_many = deliveries.len() > 1;
+        let deliver = || deliveries.into_iter().for_each(|deliver| deliver());
+        if are_many {
+            // By a request worker, which is woken once for all of them.
+            tokio::spawn(async move { deliver() });
+        } else {
             deliver();
         }
     }
