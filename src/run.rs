@@ -28,6 +28,7 @@ use crate::app::open::StartError;
 use crate::app::retries;
 use crate::app::usage::Pace;
 use crate::app::usage::report;
+use crate::app::usage::series;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::domain::id::ClientId;
@@ -109,7 +110,8 @@ pub async fn serve_on(listeners: Listeners, app: &App, shutdown: &Shutdown) {
     tokio::join!(
         serving,
         app.usage.run(Pace::default(), until_all_served()),
-        app.series.run(|| app.clock.now(), until_all_served()),
+        app.series
+            .run(series::PACE, || app.clock.now(), until_all_served()),
         app.refused_calls.run(until_all_served()),
         forget_expired_revocations(app, shutdown),
         clean_up(app, shutdown),

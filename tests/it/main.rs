@@ -33,3 +33,4 @@ mod token;
 mod transport;
 mod two_nodes;
 mod usage_recorder;
+mod usage_series;

@@ -1,10 +1,11 @@
 //! Counting requests: in memory on the request's way, by the hour, and written behind to the store.
 //!
 //! A request only puts down a note ([`backlog`](super::backlog)). Notes are added to entries that are there
-//! already, most often, under a lock that only a few accounts share. Every half a minute what was counted
-//! becomes *batches*, which the store adds once each, by their ids: when its answer is lost, the same
-//! batch is sent again and is not counted twice. So what is stored is exact for every node that was
-//! stopped in order; one that is killed loses the last half a minute.
+//! already, most often, under a lock that only a few accounts share. Every half a minute a *round* begins
+//! of all accounts, in the order of their ids, and a portion of it at a time what was counted becomes
+//! *batches*, which the store adds once each, by their ids: when its answer is lost, the same batch is sent
+//! again and is not counted twice. So what is stored is exact for every node that was stopped in order; one
+//! that is killed loses the last minute at most.
 //!
 //! A secret that cannot be one of ours is refused before any look-up. So such a refusal is counted
 //! under the name that was presented ([`named`](super::named)), and whose that is is asked when the
@@ -23,6 +24,7 @@ use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
+use std::vec;
 
 use jiff::Timestamp;
 use metrics::Counter;
@@ -53,9 +55,15 @@ use hours::Hours;
 use hours::Kind;
 use packed::Packed;
 
-/// How often what was counted is written. Whoever asks for a series has it written at once; a node
-/// that is killed loses what it counted since.
-const PACE: Duration = Duration::from_secs(30);
+/// How often a round begins in which all that was counted is written. Whoever asks for a series has it
+/// written at once.
+pub const PACE: Duration = Duration::from_secs(30);
+
+/// In how many portions a round is written: all together would hold up the requests that come meanwhile.
+const PORTIONS: u32 = 15;
+
+/// No portion is of fewer accounts, if so many are left.
+const PORTION: usize = 100;
 
 /// Requests of different accounts seldom wait for each other.
 const SHARDS: usize = 16;
@@ -121,6 +129,22 @@ enum What {
         place: Place,
         proved: bool,
     },
+}
+
+/// What is left of a round.
+#[derive(Default)]
+struct Round {
+    rest: vec::IntoIter<AccountHour>,
+    portion: usize,
+}
+
+impl Round {
+    fn of(all: Vec<AccountHour>) -> Self {
+        Self {
+            portion: all.len().div_ceil(PORTIONS as usize).max(PORTION),
+            rest: all.into_iter(),
+        }
+    }
 }
 
 /// Counts requests, and writes the counts behind.
@@ -261,19 +285,56 @@ impl UsageSeries {
     /// counted: no more is taken out at once than is written next.
     pub async fn flush(&self, now: Timestamp) -> Result<(), StoreError> {
         let mut outbox = self.outbox.lock().await;
-        self.send(&mut outbox).await?;
+        let round = self.round().await?;
+        self.write(round.into_iter(), &mut outbox, now).await
+    }
+
+    /// All of whom something may have been counted until now. In this order, what lies together in the
+    /// store is written together.
+    async fn round(&self) -> Result<Vec<AccountHour>, StoreError> {
         self.resolve().await?;
         self.backlog.file(|note| self.add(note));
-        let mut packed = Packed::default();
+        let mut round = Vec::new();
         for shard in &self.shards {
-            lock(shard).take(Hour::of(now), ROOM, &mut packed);
+            lock(shard).list(&mut round);
+        }
+        round.sort_unstable();
+        Ok(round)
+    }
+
+    /// Writes the next portion of a round, or the first of a new one.
+    async fn write_portion(
+        &self,
+        is_first: bool,
+        round: &mut Round,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut outbox = self.outbox.lock().await;
+        if is_first {
+            *round = Round::of(self.round().await?);
+        }
+        let portion = round.rest.by_ref().take(round.portion);
+        self.write(portion, &mut outbox, now).await
+    }
+
+    /// Writes what waits, and then what was counted of these.
+    async fn write(
+        &self,
+        whose: impl Iterator<Item = AccountHour>,
+        outbox: &mut VecDeque<Arc<CountBatch>>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.send(outbox).await?;
+        let mut packed = Packed::default();
+        for one in whose {
+            lock(self.shard_of(one.account)).take(one, Hour::of(now), ROOM, &mut packed);
             if packed.is_full() {
                 outbox.extend(batches(&mut packed, now));
-                self.send(&mut outbox).await?;
+                self.send(outbox).await?;
             }
         }
         outbox.extend(batches(&mut packed, now));
-        self.send(&mut outbox).await
+        self.send(outbox).await
     }
 
     /// Sends what waits, each batch until the store has it.
@@ -286,11 +347,16 @@ impl UsageSeries {
         Ok(())
     }
 
-    /// Writes in the background until `stop`, then once more.
-    pub async fn run(&self, now: impl Fn() -> Timestamp, stop: impl Future<Output = ()>) {
+    /// Writes in the background until `stop`, a round in each `pace`, then once more.
+    pub async fn run(
+        &self,
+        pace: Duration,
+        now: impl Fn() -> Timestamp,
+        stop: impl Future<Output = ()>,
+    ) {
         tokio::select! {
             () = stop => {}
-            () = self.keep_writing(&now) => {}
+            () = self.keep_writing(pace, &now) => {}
         }
         if let Err(error) = self.flush(now()).await {
             tracing::warn!(
@@ -300,11 +366,12 @@ impl UsageSeries {
         }
     }
 
-    async fn keep_writing(&self, now: &impl Fn() -> Timestamp) {
+    async fn keep_writing(&self, pace: Duration, now: &impl Fn() -> Timestamp) {
         let mut is_behind = false;
-        loop {
-            sleep(PACE).await;
-            match self.flush(now()).await {
+        let mut round = Round::default();
+        for turn in (0..PORTIONS).cycle() {
+            sleep(pace / PORTIONS).await;
+            match self.write_portion(turn == 0, &mut round, now()).await {
                 Ok(()) => is_behind = false,
                 Err(error) if !is_behind => {
                     is_behind = true;

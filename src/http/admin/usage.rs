@@ -95,7 +95,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
             )
             .described(
                 "Only hours in which there was anything. Exact for what this node has counted; \
-                 what other nodes have counted in the last half a minute may be missing.",
+                 what other nodes have counted in the last minute may be missing.",
             )
     };
     routes

@@ -1,6 +1,8 @@
 //! What was counted and is not written yet, by account and hour: a request finds all of its own in one
 //! place.
 
+use std::collections::hash_map::Entry;
+
 use crate::domain::credential::CredentialRef;
 use crate::domain::id::AccountId;
 use crate::domain::id::ApiId;
@@ -22,7 +24,7 @@ pub(super) struct Hours {
 }
 
 /// An account, in an hour.
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub(super) struct AccountHour {
     pub(super) account: AccountId,
     pub(super) hour: Hour,
@@ -105,15 +107,23 @@ impl Hours {
         Some(entry.or_insert_with(|| Counted::nothing(organization)))
     }
 
-    /// Takes out what was counted, and forgets the hours before `now`. Where more than half of the room is
-    /// taken, it forgets this hour's places as well: counts of others matter more.
-    pub(super) fn take(&mut self, now: Hour, room: usize, packed: &mut Packed) {
+    /// Adds all of whom something may have been counted.
+    pub(super) fn list(&self, all: &mut Vec<AccountHour>) {
+        all.extend(self.accounts.keys());
+    }
+
+    /// Takes out what was counted of an account in an hour, and forgets it when the hour is before `now`.
+    /// Where more than half of the room is taken, it forgets the places of this hour as well: counts of
+    /// others matter more.
+    pub(super) fn take(&mut self, whose: AccountHour, now: Hour, room: usize, packed: &mut Packed) {
         let is_crowded = self.accounts.len() > room / 2;
-        self.accounts.retain(|whose, counted| {
-            counted.take(*whose, packed);
-            whose.hour >= now && !is_crowded
-        });
-        self.counts = 0;
+        let Entry::Occupied(mut counted) = self.accounts.entry(whose) else {
+            return;
+        };
+        self.counts -= counted.get_mut().take(whose, packed);
+        if whose.hour < now || is_crowded {
+            counted.remove();
+        }
     }
 }
 
@@ -143,13 +153,15 @@ impl Counted {
         }
     }
 
-    fn take(&mut self, whose: AccountHour, packed: &mut Packed) {
+    /// Returns how many counts there were.
+    fn take(&mut self, whose: AccountHour, packed: &mut Packed) -> usize {
         let organization = self.organization;
         // Not drained, which would keep its room for the rest of the hour.
         let others = std::mem::take(&mut self.others);
-        let counts = self.first.take().into_iter().chain(others);
-        for (kind, counts) in counts {
+        let mut taken = 0;
+        for (kind, counts) in self.first.take().into_iter().chain(others) {
             packed.add_counts(whose, organization, kind, counts);
+            taken += 1;
         }
         for place in self.proved.take() {
             packed.add_place(whose, organization, &place);
@@ -158,6 +170,7 @@ impl Counted {
         for place in self.unproved.iter_mut().flat_map(|places| places.take()) {
             packed.add_place(whose, organization, &place);
         }
+        taken
     }
 }
 
@@ -201,7 +214,11 @@ mod tests {
     /// The counts of accounts that are taken, in no order.
     fn taken(hours: &mut Hours, now: Hour) -> Vec<u64> {
         let mut packed = Packed::default();
-        hours.take(now, ROOM, &mut packed);
+        let mut all = Vec::new();
+        hours.list(&mut all);
+        for whose in all {
+            hours.take(whose, now, ROOM, &mut packed);
+        }
         let at = Timestamp::UNIX_EPOCH;
         let batches = packed.into_batches(at);
         let counts = batches.flat_map(|batch| batch.counts);
