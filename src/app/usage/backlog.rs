@@ -3,7 +3,8 @@
 //! Where a note belongs is most often cold: among ten thousand accounts, the place of one has not been looked
 //! at for a while. A request that goes there itself waits for memory several times, and brings the code that
 //! does it along. So it leaves its note on a short list of its own thread, and whoever finds the list full
-//! files all of it. Whoever wants to know everything files all lists first.
+//! files all of it, and waits for memory once for many notes. Whoever wants to know everything files all
+//! lists first.
 
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -46,19 +47,22 @@ impl<T> Default for Backlog<T> {
 impl<T> Backlog<T> {
     /// Puts a note down, and files this thread's with `file` when they are many: one request in [`TOGETHER`]
     /// does it for all.
-    pub(super) fn put(&self, note: T, file: impl FnMut(T)) {
+    pub(super) fn put(&self, note: T, file: impl FnOnce(&[T])) {
         let mut list = self.0[OWN.with(|own| *own)].lock();
         list.push(note);
         if list.len() >= TOGETHER {
-            list.drain(..).for_each(file);
+            file(&list);
+            list.clear();
         }
     }
 
     /// Files all notes with `file`. When it returns, every note is filed that was put down before.
-    pub(super) fn file(&self, mut file: impl FnMut(T)) {
+    pub(super) fn file(&self, mut file: impl FnMut(&[T])) {
         for list in self.0.iter() {
             // Under the lock: nobody may find that there are no notes before they are filed.
-            list.lock().drain(..).for_each(&mut file);
+            let mut list = list.lock();
+            file(&list);
+            list.clear();
         }
     }
 }
@@ -78,11 +82,11 @@ mod tests {
         let backlog = Backlog::default();
         let mut filed = Vec::new();
         for note in 0..1_000 {
-            backlog.put(note, |note| filed.push(note));
+            backlog.put(note, |notes| filed.extend(notes.iter().copied()));
             assert!(note + 1 - filed.len() < TOGETHER);
         }
-        backlog.file(|note| filed.push(note));
-        backlog.file(|note| filed.push(note));
+        backlog.file(|notes| filed.extend(notes.iter().copied()));
+        backlog.file(|notes| filed.extend(notes.iter().copied()));
         assert!(filed.into_iter().eq(0..1_000));
     }
 
@@ -96,7 +100,7 @@ mod tests {
             }
         });
         let mut filed = Vec::new();
-        backlog.file(|note| filed.push(note));
+        backlog.file(|notes| filed.extend(notes.iter().copied()));
         filed.sort_unstable();
         assert!(filed.into_iter().eq(0..40));
     }

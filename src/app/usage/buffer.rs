@@ -7,6 +7,7 @@
 //! that lack nothing make room when others need it.
 
 use std::collections::HashSet;
+use std::hint::black_box;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -35,8 +36,9 @@ use super::millis::Millis;
 /// How many entries are kept at most.
 pub(super) const CAPACITY: usize = 65_536;
 
-/// Requests of different credentials seldom wait for each other.
-const SHARDS: usize = 16;
+/// Requests of different credentials seldom wait for each other; and of the sights that are entered
+/// together there are several for each.
+const SHARDS: usize = 8;
 
 /// The longest user agent that is kept, in characters.
 const MAX_USER_AGENT: usize = 200;
@@ -136,21 +138,37 @@ impl Buffer {
         let Some(sight) = Sight::of(usage) else {
             return self.enter(usage);
         };
-        self.sights.put(sight, |sight| self.enter_sight(&sight));
+        self.sights.put(sight, |sights| self.enter_sights(sights));
         false
     }
 
     /// Enters all that was noted.
-    fn enter_sights(&self) {
-        self.sights.file(|sight| self.enter_sight(&sight));
+    fn enter_all_sights(&self) {
+        self.sights.file(|sights| self.enter_sights(sights));
     }
 
-    fn enter_sight(&self, sight: &Sight) {
-        self.enter(&sight.usage());
+    fn enter_sights(&self, sights: &[Sight]) {
+        let shard_of = |sight: &Sight| self.dealer.place(sight.credential, SHARDS);
+        let dealt: Vec<_> = sights.iter().map(shard_of).collect();
+        for (place, shard) in self.shards.iter().enumerate() {
+            let sights = dealt
+                .iter()
+                .zip(sights)
+                .filter(|(dealt, _)| **dealt == place);
+            let uses = sights.map(|(_, sight)| sight.usage());
+            let mut shard = lock(shard);
+            shard.fetch(uses.clone().map(|usage| Key::of(&usage)));
+            for usage in uses {
+                self.enter_into(&mut shard, &usage);
+            }
+        }
     }
 
     fn enter(&self, usage: &Use<'_>) -> bool {
-        let mut shard = lock(self.shard_of(usage.credential));
+        self.enter_into(&mut lock(self.shard_of(usage.credential)), usage)
+    }
+
+    fn enter_into(&self, shard: &mut Shard, usage: &Use<'_>) -> bool {
         let origin = shard.origin_of(usage);
         let key = Key::of(usage);
         if let Some(entry) = shard.entries.get_mut(&key) {
@@ -170,7 +188,7 @@ impl Buffer {
 
     /// The stamps of these things that the store lacks; of one thing there may be several.
     pub(super) fn stamps_of(&self, subjects: &[UsageSubject]) -> Vec<UsageStamp> {
-        self.enter_sights();
+        self.enter_all_sights();
         let wanted: HashSet<_> = subjects.iter().copied().collect();
         let is_wanted = |key: &Key, entry: &Entry| {
             wanted.contains(&UsageSubject::Account(entry.account))
@@ -220,7 +238,7 @@ impl Buffer {
     }
 
     fn lacking(&self, destination: Destination) -> Vec<Key> {
-        self.enter_sights();
+        self.enter_all_sights();
         let entries = self.shards.iter().map(|shard| lock(shard).entries.len());
         // Room for all of them is made while nobody waits for it.
         let mut keys = Vec::with_capacity(entries.sum());
@@ -261,6 +279,14 @@ impl Buffer {
 }
 
 impl Shard {
+    /// Has memory bring the entries of these, all of them at once: one after the other, each would be
+    /// waited for.
+    fn fetch(&self, keys: impl Iterator<Item = Key>) {
+        let entries = keys.filter_map(|key| self.entries.get(&key));
+        let seen = entries.map(|entry| entry.uses[UsageKind::Seen as usize].is_some());
+        black_box(seen.fold(false, |all, one| all ^ one));
+    }
+
     /// Where a use came from. Most often it is the place of the one before, and nothing is allocated.
     fn origin_of(&mut self, usage: &Use<'_>) -> Arc<Origin> {
         let latest = self.latest.as_ref().filter(|origin| origin.is_of(usage));

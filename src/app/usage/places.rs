@@ -53,6 +53,11 @@ impl Place {
 }
 
 impl Places {
+    /// Reads a little of the first place.
+    pub(super) fn fetch(&self) -> u64 {
+        self.first.map_or(0, |place| place.count)
+    }
+
     /// Takes in what came from an address, if there is room for it.
     pub(super) fn note(&mut self, more: Place) {
         let first = self.first.get_or_insert(Place { count: 0, ..more });

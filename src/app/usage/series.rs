@@ -65,8 +65,9 @@ const PORTIONS: u32 = 15;
 /// No portion is of fewer accounts, if so many are left.
 const PORTION: usize = 100;
 
-/// Requests of different accounts seldom wait for each other.
-const SHARDS: usize = 16;
+/// Requests of different accounts seldom wait for each other; and of the notes that are filed together
+/// there are several for each.
+const SHARDS: usize = 4;
 
 /// How many counts are kept at most in each shard until they are written, and how many accounts in an
 /// hour.
@@ -209,17 +210,31 @@ impl UsageSeries {
     fn put(&self, by: By, at: Timestamp, what: What) {
         let whose = by.in_hour_of(at);
         let note = Note { whose, what };
-        self.backlog.put(note, |note| self.add(note));
+        self.backlog.put(note, |notes| self.add(notes));
     }
 
-    fn add(&self, Note { whose, what }: Note) {
-        let mut hours = lock(self.shard_of(whose.0.account));
-        let has_room = match what {
-            What::Counts(kind, more) => hours.add(whose, kind, more, ROOM),
-            What::From { place, proved } => hours.add_place(whose, proved, place, ROOM),
-        };
-        if !has_room {
-            self.dropped.increment(1);
+    fn add(&self, notes: &[Note]) {
+        let shard_of = |note: &Note| self.dealer.place(note.whose.0.account, SHARDS);
+        let dealt: Vec<_> = notes.iter().map(shard_of).collect();
+        for (place, shard) in self.shards.iter().enumerate() {
+            let notes = dealt
+                .iter()
+                .zip(notes)
+                .filter(|(dealt, _)| **dealt == place);
+            let notes = notes.map(|(_, note)| note);
+            let mut hours = lock(shard);
+            hours.fetch(notes.clone().map(|note| note.whose.0));
+            for note in notes {
+                let has_room = match note.what {
+                    What::Counts(kind, more) => hours.add(note.whose, kind, more, ROOM),
+                    What::From { place, proved } => {
+                        hours.add_place(note.whose, proved, place, ROOM)
+                    }
+                };
+                if !has_room {
+                    self.dropped.increment(1);
+                }
+            }
         }
     }
 
@@ -272,9 +287,12 @@ impl UsageSeries {
             place,
             proved: false,
         });
-        for what in std::iter::once(What::Counts(kind, counts)).chain(places) {
-            self.add(Note { whose, what });
-        }
+        let counts = std::iter::once(What::Counts(kind, counts));
+        let notes: Vec<_> = counts
+            .chain(places)
+            .map(|what| Note { whose, what })
+            .collect();
+        self.add(&notes);
     }
 
     fn shard_of(&self, account: AccountId) -> &Mutex<Hours> {
@@ -293,7 +311,7 @@ impl UsageSeries {
     /// store is written together.
     async fn round(&self) -> Result<Vec<AccountHour>, StoreError> {
         self.resolve().await?;
-        self.backlog.file(|note| self.add(note));
+        self.backlog.file(|notes| self.add(notes));
         let mut round = Vec::new();
         for shard in &self.shards {
             lock(shard).list(&mut round);
