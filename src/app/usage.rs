@@ -7,7 +7,8 @@
 //! delivered is kept, bounded, and tried again; both ends merge, so a use may arrive twice.
 //!
 //! Behind the second flow is a third: the order of last use, by which lists are made. To move a thing
-//! in it costs several times what its use costs, so each is moved at most once a minute ([`order`]).
+//! in it costs several times what its use costs, so each rests for a while, and of many a portion is moved
+//! at a time ([`order`]).
 //!
 //! Usage is evidence, so nothing may be invisible on its way: a use is let go only when the
 //! store has it, and [`UsageRecorder::read`] looks into the memory first. A reading that may lack
