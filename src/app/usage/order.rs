@@ -277,6 +277,23 @@ mod tests {
     }
 
     #[test]
+    fn who_was_moved_for_a_list_has_no_turn_in_the_round_that_is_under_way() {
+        let (order, begin) = (Order::default(), Instant::now());
+        let use_all = |second| {
+            let uses: Vec<_> = (0..600).map(|one| used(one, second)).collect();
+            order.note(&uses);
+        };
+        use_all(0);
+        assert_eq!(due(&order, begin).len(), PORTION);
+        order.forget(&order.due(Due::All), begin);
+        use_all(1);
+        let later = |seconds| begin + Duration::from_secs(seconds);
+        assert_eq!(due(&order, later(4)), []);
+        assert_eq!(due(&order, later(30)).len(), 100, "the rest of that round");
+        assert_eq!(due(&order, later(34)).len(), PORTION);
+    }
+
+    #[test]
     fn who_comes_again_and_again_does_not_keep_others_waiting() {
         let (order, begin) = (Order::default(), Instant::now());
         let patient = CredentialId::from_bits(u128::MAX);
