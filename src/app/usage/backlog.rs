@@ -61,8 +61,10 @@ impl<T> Backlog<T> {
         for list in self.0.iter() {
             // Under the lock: nobody may find that there are no notes before they are filed.
             let mut list = list.lock();
-            file(&list);
-            list.clear();
+            if !list.is_empty() {
+                file(&list);
+                list.clear();
+            }
         }
     }
 }

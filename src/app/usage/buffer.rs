@@ -148,18 +148,12 @@ impl Buffer {
     }
 
     fn enter_sights(&self, sights: &[Sight]) {
-        let shard_of = |sight: &Sight| self.dealer.place(sight.credential, SHARDS);
-        let dealt: Vec<_> = sights.iter().map(shard_of).collect();
-        for (place, shard) in self.shards.iter().enumerate() {
-            let sights = dealt
-                .iter()
-                .zip(sights)
-                .filter(|(dealt, _)| **dealt == place);
-            let uses = sights.map(|(_, sight)| sight.usage());
+        let dealt = self.dealer.deal(sights, |sight| sight.credential, SHARDS);
+        for (shard, sights) in self.shards.iter().zip(dealt) {
             let mut shard = lock(shard);
-            shard.fetch(uses.clone().map(|usage| Key::of(&usage)));
-            for usage in uses {
-                self.enter_into(&mut shard, &usage);
+            shard.fetch(sights.iter().map(|sight| Key::of(&sight.usage())));
+            for sight in sights {
+                self.enter_into(&mut shard, &sight.usage());
             }
         }
     }

@@ -23,4 +23,18 @@ impl Dealer {
     pub(super) fn place(&self, id: impl Hash, shards: usize) -> usize {
         self.0.hash_one(id) as usize % shards
     }
+
+    /// Deals notes out by their ids: those of each of `shards`, in their order.
+    pub(super) fn deal<'a, T, I: Hash>(
+        &self,
+        notes: &'a [T],
+        id: impl Fn(&T) -> I,
+        shards: usize,
+    ) -> Vec<Vec<&'a T>> {
+        let mut dealt = vec![Vec::new(); shards];
+        for note in notes {
+            dealt[self.place(id(note), shards)].push(note);
+        }
+        dealt
+    }
 }

@@ -214,16 +214,10 @@ impl UsageSeries {
     }
 
     fn add(&self, notes: &[Note]) {
-        let shard_of = |note: &Note| self.dealer.place(note.whose.0.account, SHARDS);
-        let dealt: Vec<_> = notes.iter().map(shard_of).collect();
-        for (place, shard) in self.shards.iter().enumerate() {
-            let notes = dealt
-                .iter()
-                .zip(notes)
-                .filter(|(dealt, _)| **dealt == place);
-            let notes = notes.map(|(_, note)| note);
+        let dealt = self.dealer.deal(notes, |note| note.whose.0.account, SHARDS);
+        for (shard, notes) in self.shards.iter().zip(dealt) {
             let mut hours = lock(shard);
-            hours.fetch(notes.clone().map(|note| note.whose.0));
+            hours.fetch(notes.iter().map(|note| note.whose.0));
             for note in notes {
                 let has_room = match note.what {
                     What::Counts(kind, more) => hours.add(note.whose, kind, more, ROOM),
