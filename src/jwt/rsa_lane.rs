@@ -90,13 +90,14 @@ impl RsaLane {
     fn add(&self, job: Job) -> Result<(), Busy> {
         let mut jobs = lock(&self.jobs);
         if jobs.threads < self.cores {
+            jobs.threads += 1;
+            // A runtime that has no thread to give, or is going down, drops the turn here, which then locks.
+            drop(jobs);
             let turn = Turn {
                 jobs: Arc::clone(&self.jobs),
                 is_over: false,
             };
-            // Counted when it is there: the runtime may have no thread to give, and panics then.
             tokio::task::spawn_blocking(move || turn.work_through(job));
-            jobs.threads += 1;
         } else if jobs.waiting.len() < self.room {
             jobs.waiting.push_back(job);
         } else {
