@@ -3,9 +3,9 @@
 //! Lists are ordered by when something was last used, and asked for what was not used for long. Each
 //! credential is moved in that order at once when it is used after a while, and then again and again
 //! while it is in use. Where many are due they are moved in rounds, a portion at a time: all of them
-//! together would hold up the requests that come meanwhile. So the order is behind the stamps by half a
-//! minute at most, or by two minutes where many are in use, also after a crash; and a list that is made
-//! by this node brings it up to date first.
+//! together would hold up the requests that come meanwhile. So, while the store takes it, the order is behind
+//! the stamps by about half a minute, or by two minutes where many are in use, also after a crash; and a
+//! list that is made by this node brings it up to date first.
 
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -133,12 +133,16 @@ impl Known {
         let portion = PORTION
             .max(self.places.len().div_ceil(PORTIONS))
             .max(surplus);
-        if self.round.as_slice().is_empty() || surplus > self.round.len() {
+        let mut ids: Vec<_> = self.round.by_ref().take(portion).collect();
+        if ids.len() < surplus.max(1) {
+            // Who is left of the last round has its turn all the same.
             self.round = self.lacking(is_due).into_iter();
+            ids.extend(self.round.by_ref().take(portion - ids.len()));
+            ids.sort_unstable();
+            ids.dedup();
         }
-        let ids = self.round.by_ref().take(portion);
         // Some may have been moved since the round began, for somebody who asked for a list.
-        let places = ids.filter_map(|id| self.places.get(&id));
+        let places = ids.iter().filter_map(|id| self.places.get(id));
         places
             .filter(|place| is_due(place))
             .filter_map(|place| place.lacks)
@@ -308,6 +312,14 @@ mod tests {
             moved.extend(due);
         }
         assert!(moved.iter().any(|one| one.credential == patient));
+    }
+
+    #[test]
+    fn who_is_at_the_end_has_a_turn_also_where_there_are_more_than_there_is_room_for() {
+        let all = CAPACITY as u128 + 20_000;
+        let moves = moves(all, 6);
+        let moved: std::collections::HashSet<_> = moves.into_iter().flatten().collect();
+        assert_eq!(moved.len(), CAPACITY + 20_000);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! of all accounts, in the order of their ids, and a portion of it at a time what was counted becomes
 //! *batches*, which the store adds once each, by their ids: when its answer is lost, the same batch is sent
 //! again and is not counted twice. So what is stored is exact for every node that was stopped in order; one
-//! that is killed loses the last minute at most.
+//! that is killed loses about the last minute.
 //!
 //! A secret that cannot be one of ours is refused before any look-up. So such a refusal is counted
 //! under the name that was presented ([`named`](super::named)), and whose that is is asked when the
@@ -137,6 +137,8 @@ enum What {
 struct Round {
     rest: vec::IntoIter<AccountHour>,
     portion: usize,
+    /// Since it began.
+    turns: u32,
 }
 
 impl Round {
@@ -144,6 +146,7 @@ impl Round {
         Self {
             portion: all.len().div_ceil(PORTIONS as usize).max(PORTION),
             rest: all.into_iter(),
+            turns: 0,
         }
     }
 }
@@ -314,15 +317,12 @@ impl UsageSeries {
         Ok(round)
     }
 
-    /// Writes the next portion of a round, or the first of a new one.
-    async fn write_portion(
-        &self,
-        is_first: bool,
-        round: &mut Round,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    /// Writes the next portion of a round, or the first of a new one when it is time. A round goes on until
+    /// all of it had a turn, so who is at its end is not left out when the store fails now and then.
+    async fn write_portion(&self, round: &mut Round, now: Timestamp) -> Result<(), StoreError> {
         let mut outbox = self.outbox.lock().await;
-        if is_first {
+        round.turns += 1;
+        if round.rest.as_slice().is_empty() && round.turns >= PORTIONS {
             *round = Round::of(self.round().await?);
         }
         let portion = round.rest.by_ref().take(round.portion);
@@ -381,9 +381,9 @@ impl UsageSeries {
     async fn keep_writing(&self, pace: Duration, now: &impl Fn() -> Timestamp) {
         let mut is_behind = false;
         let mut round = Round::default();
-        for turn in (0..PORTIONS).cycle() {
+        loop {
             sleep(pace / PORTIONS).await;
-            match self.write_portion(turn == 0, &mut round, now()).await {
+            match self.write_portion(&mut round, now()).await {
                 Ok(()) => is_behind = false,
                 Err(error) if !is_behind => {
                     is_behind = true;
