@@ -159,6 +159,8 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use jiff::Timestamp;
 
     use crate::domain::id::AccountId;
@@ -317,8 +319,7 @@ mod tests {
     #[test]
     fn who_is_at_the_end_has_a_turn_also_where_there_are_more_than_there_is_room_for() {
         let all = CAPACITY as u128 + 20_000;
-        let moves = moves(all, 6);
-        let moved: std::collections::HashSet<_> = moves.into_iter().flatten().collect();
+        let moved: HashSet<_> = moves(all, 6).into_iter().flatten().collect();
         assert_eq!(moved.len(), CAPACITY + 20_000);
     }
 
